@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from infra.host.facts import NoEngine
 from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.diagnostics import log_command, log_time
 from qca.core.errors import LaunchError
 
@@ -35,7 +35,7 @@ _ENGINE_SECONDS = 30
 _COMMAND_SECONDS = 15.0
 
 
-def make_stack_client(state: StateDir, project: str) -> "DockerClient":
+def make_stack_client(state: StateFolder, project: str) -> "DockerClient":
     """Return a client for the stack that `qca up` has just written to this state folder."""
     from python_on_whales import DockerClient
 

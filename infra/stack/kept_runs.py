@@ -7,13 +7,13 @@ from collections.abc import Collection
 from pydantic import TypeAdapter, ValidationError
 
 from infra.stack.launch_record import Launch
-from infra.stack.state import STATE_DIR, check_state_folder
+from infra.stack.state import STATE_FOLDER, check_state_folder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
 from qca.core.plain_files import read_plain
 from qca.core.units import MIB
 
-KEPT_RUNS = STATE_DIR / "kept-runs.json"
+KEPT_RUNS = STATE_FOLDER / "kept-runs.json"
 _KEPT_LIMIT = MIB
 _LAUNCHES = TypeAdapter(list[Launch])
 
@@ -25,7 +25,7 @@ def read_kept_runs() -> list[Launch]:
         LaunchError: the record exists but is invalid.
 
     """
-    check_state_folder(STATE_DIR)
+    check_state_folder(STATE_FOLDER)
     try:
         return _LAUNCHES.validate_json(read_plain(KEPT_RUNS, limit=_KEPT_LIMIT, follow=False))
     except FileNotFoundError:
@@ -73,4 +73,4 @@ def _write(launches: list[Launch]) -> None:
         return
     KEPT_RUNS.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it has other files
-        STATE_DIR.rmdir()
+        STATE_FOLDER.rmdir()

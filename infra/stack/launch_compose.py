@@ -17,7 +17,7 @@ from infra.stack.removal import refuse_foreign_project
 from infra.stack.render_compose import render_compose
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import check_secret, ensure_secret
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
 
@@ -36,7 +36,7 @@ class Images:
 
 def prepare(
     plan: StackPlan,
-    state: StateDir,
+    state: StateFolder,
     *,
     ca_bundle: Path | None,
     say: Callable[[str], None],
@@ -58,7 +58,7 @@ def prepare(
 
 
 def settle_storage(
-    planned: RunStorage, state: StateDir, images: Images, project: str
+    planned: RunStorage, state: StateFolder, images: Images, project: str
 ) -> RunStorage:
     """Return the run's storage: a folder here, if the engine can access this machine's files."""
     is_here = has_files_of(state.root, images.store, project)
@@ -83,7 +83,7 @@ def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
 
 def start(
     plan: StackPlan,
-    state: StateDir,
+    state: StateFolder,
     images: Images,
     storage: RunStorage,
     folder: Path,
@@ -109,7 +109,7 @@ def start(
 
 
 def write_files(
-    plan: StackPlan, state: StateDir, images: Images, storage: RunStorage, folder: Path
+    plan: StackPlan, state: StateFolder, images: Images, storage: RunStorage, folder: Path
 ) -> None:
     """Write the Compose file and the files that it needs; `docker compose` alone can run it."""
     uid, gid = storage.find_container_user()
@@ -128,7 +128,7 @@ def write_files(
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
 
-def _wait_until_healthy(state: StateDir, project: str) -> None:
+def _wait_until_healthy(state: StateFolder, project: str) -> None:
     """Wait until the store is healthy, and the trainer is healthy or finished."""
     deadline = time.monotonic() + _HEALTHY_SECONDS
     while True:
@@ -144,7 +144,7 @@ def _wait_until_healthy(state: StateDir, project: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _run_compose_up(project: str, state: StateDir) -> None:
+def _run_compose_up(project: str, state: StateFolder) -> None:
     # It has its own process group, which is killed as a whole on an interruption: Compose must not
     # keep starting containers while the stack is taken down.
     place = [f"--project-name={project}", f"--project-directory={state.root}"]
@@ -153,7 +153,7 @@ def _run_compose_up(project: str, state: StateDir) -> None:
     run_streaming(command, tick=lambda _: None, hint=hint)
 
 
-def _build_start_error(state: StateDir, project: str, error: LaunchError) -> LaunchError:
+def _build_start_error(state: StateFolder, project: str, error: LaunchError) -> LaunchError:
     with contextlib.suppress(LaunchError):
         for name, container in list_containers(project).items():
             if health_of(container) == "failed" or container.status == "restarting":
@@ -161,7 +161,7 @@ def _build_start_error(state: StateDir, project: str, error: LaunchError) -> Lau
     return error
 
 
-def _build_not_up_error(state: StateDir, project: str, what: str, name: str) -> LaunchError:
+def _build_not_up_error(state: StateFolder, project: str, what: str, name: str) -> LaunchError:
     log_end = log_tail(make_stack_client(state, project), name)
     return LaunchError(
         f"the stack {project} did not start: {what}.{log_end}",

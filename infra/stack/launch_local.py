@@ -11,7 +11,7 @@ from typing import IO
 
 from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.diagnostics import log_command
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
@@ -26,7 +26,7 @@ _PYTHON = (sys.executable, "-P")
 
 
 @contextlib.contextmanager
-def run_embedded_store(state: StateDir) -> Generator[str]:
+def run_embedded_store(state: StateFolder) -> Generator[str]:
     """Run a private Valkey server, yield its URL, and stop it at the end.
 
     The server exits when its stdin is closed, so even a killed `qca up` leaves none behind.
@@ -55,7 +55,7 @@ def run_embedded_store(state: StateDir) -> Generator[str]:
 
 
 def run_trainer(
-    plan: StackPlan, state: StateDir, *, runs: Path, store_url: str
+    plan: StackPlan, state: StateFolder, *, runs: Path, store_url: str
 ) -> Generator[str, None, None]:
     """Run the trainer, and yield the lines that it writes to stdout.
 
@@ -84,7 +84,7 @@ def run_trainer(
                 _stop_trainer(process)
         run.exit_code = process.returncode
     if process.returncode != 0:
-        raise _trainer_error(process.returncode, state.log_dir / "trainer.log")
+        raise _trainer_error(process.returncode, state.log_folder / "trainer.log")
 
 
 def _stop_trainer(process: subprocess.Popen[str]) -> None:
@@ -114,10 +114,12 @@ def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[
     ]
 
 
-def list_log_files(state: StateDir, names: list[str]) -> list[Path]:
+def list_log_files(state: StateFolder, names: list[str]) -> list[Path]:
     """Return the log files of the named services, or of all."""
     state.check()
-    return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
+    return [
+        file for file in sorted(state.log_folder.glob("*.log")) if not names or file.stem in names
+    ]
 
 
 def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
@@ -129,18 +131,19 @@ def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _open_log(state: StateDir, name: str) -> TextIOWrapper:
+def _open_log(state: StateFolder, name: str) -> TextIOWrapper:
     state.check()
-    state.log_dir.mkdir(parents=True, exist_ok=True)
-    return TextIOWrapper(open_plain(state.log_dir / f"{name}.log", "wb", follow=False), "utf-8")
+    state.log_folder.mkdir(parents=True, exist_ok=True)
+    return TextIOWrapper(open_plain(state.log_folder / f"{name}.log", "wb", follow=False), "utf-8")
 
 
-def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:
+def _wait_for_socket(process: subprocess.Popen[str], state: StateFolder) -> str:
     assert process.stdout is not None
     words = process.stdout.readline().split()
     if words[:1] != ["ready"]:
+        log = state.log_folder / "store.log"
         raise LaunchError(
-            f"the embedded store did not start:\n{_read_last_lines(state.log_dir / 'store.log')}",
+            f"the embedded store did not start:\n{_read_last_lines(log)}",
             hint=explain_install("train"),
         )
     return words[1]

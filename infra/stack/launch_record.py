@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
 from qca.core.plain_files import read_plain
@@ -47,12 +47,12 @@ class Launch:
 _LAUNCH = TypeAdapter(Launch)
 
 
-def write_launch(state: StateDir, launch: Launch) -> None:
+def write_launch(state: StateFolder, launch: Launch) -> None:
     """Record the launch, before anything is started."""
     write_atomically(state.launch_file, json.dumps(vars(launch), indent=1) + "\n")
 
 
-def read_launch(state: StateDir) -> Launch | None:
+def read_launch(state: StateFolder) -> Launch | None:
     """Return the launch from this folder; None if nothing was launched.
 
     Raises:
@@ -73,14 +73,14 @@ def read_launch(state: StateDir) -> Launch | None:
         raise _unreadable_error(state, str(error.strerror)) from None
 
 
-def _require_own(launch: Launch, state: StateDir) -> Launch:
+def _require_own(launch: Launch, state: StateFolder) -> Launch:
     """Refuse the record of another run, because a command for this run must not affect that one."""
     if launch.run != state.root.name:
         raise _unreadable_error(state, f"it belongs to the run {launch.run}")
     return launch
 
 
-def _unreadable_error(state: StateDir, why: str) -> LaunchError:
+def _unreadable_error(state: StateFolder, why: str) -> LaunchError:
     return LaunchError(
         f"{state.launch_file} cannot be read: {why}",
         hint="`docker compose ls` shows what is running; remove the file to start over.",

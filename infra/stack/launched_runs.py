@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.stack.launch_record import Launch, read_launch
-from infra.stack.state import STATE_DIR, StateDir, check_state_folder
+from infra.stack.state import STATE_FOLDER, StateFolder, check_state_folder
 from infra.stack.state_lock import is_held
 from qca.core.errors import InputError, LaunchError
 
@@ -18,7 +18,7 @@ class Launched:
     """A run that was launched, and its state folder."""
 
     launch: Launch
-    state: StateDir
+    state: StateFolder
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,21 @@ def raise_errors(errors: Sequence[LaunchError]) -> None:
         raise LaunchError("\n".join(error.message for error in errors), hint="\n".join(hints))
 
 
-def list_states() -> dict[str, StateDir]:
+def list_states() -> dict[str, StateFolder]:
     """Return the state folders here, by run, including those without a launch yet.
 
     Raises:
         LaunchError: the path of the state folders is not a folder of ours.
 
     """
-    check_state_folder(STATE_DIR)
-    if not STATE_DIR.exists():
+    check_state_folder(STATE_FOLDER)
+    if not STATE_FOLDER.exists():
         return {}
-    paths = sorted(STATE_DIR.iterdir())
+    paths = sorted(STATE_FOLDER.iterdir())
     for path in paths:
         if path.is_symlink():  # `qca up` never creates one, whatever its name
             check_state_folder(path)
-    return {path.name: StateDir(path) for path in paths if path.is_dir()}
+    return {path.name: StateFolder(path) for path in paths if path.is_dir()}
 
 
 def list_launched() -> LaunchedRuns:

@@ -8,11 +8,11 @@ from qca.core.atomic_files import remove_unfinished
 from qca.core.errors import LaunchError
 from qca.core.plain_files import check_own_folder, check_plain
 
-STATE_DIR = Path(".qca")
+STATE_FOLDER = Path(".qca")
 
 
 @dataclass(frozen=True)
-class StateDir:
+class StateFolder:
     """The files of the state folder."""
 
     root: Path
@@ -38,7 +38,7 @@ class StateDir:
         return self.root / "launch.json"
 
     @property
-    def log_dir(self) -> Path:
+    def log_folder(self) -> Path:
         """The logs of the local runtime."""
         return self.root / "logs"
 
@@ -54,12 +54,12 @@ class StateDir:
             LaunchError: names the path and what is there.
 
         """
-        if self.root.parent == STATE_DIR:
-            check_state_folder(STATE_DIR)
+        if self.root.parent == STATE_FOLDER:
+            check_state_folder(STATE_FOLDER)
         try:
             check_own_folder(self.root, owned=True)
-            check_own_folder(self.log_dir, owned=True)
-            for file in (*self._files(), *self.log_dir.glob("*.log")):
+            check_own_folder(self.log_folder, owned=True)
+            for file in (*self._files(), *self.log_folder.glob("*.log")):
                 check_plain(file, follow=False)
         except OSError as error:
             raise _foreign_error(error, self.root) from None
@@ -87,11 +87,11 @@ class StateDir:
     def _remove(self) -> None:
         remove_unfinished(self.root)
         if self.launch_file.exists():
-            for file in (*self.log_dir.glob("*.log"), *self._files()):
+            for file in (*self.log_folder.glob("*.log"), *self._files()):
                 file.unlink(missing_ok=True)
         self.lock_file.unlink(missing_ok=True)
-        above = [self.root.parent] if self.root.parent == STATE_DIR else []
-        for folder in (self.log_dir, self.root, *above):
+        above = [self.root.parent] if self.root.parent == STATE_FOLDER else []
+        for folder in (self.log_folder, self.root, *above):
             with contextlib.suppress(OSError):
                 folder.rmdir()
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.errors import LaunchError
 from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.plain_files import open_plain
@@ -21,7 +21,7 @@ _LARGEST_PID, _PID_LIMIT = 2**22, 32
 
 
 @contextlib.contextmanager
-def state_lock(state: StateDir) -> Generator[None]:
+def state_lock(state: StateFolder) -> Generator[None]:
     """Lock the state folder, so that only one `qca up` works on it.
 
     The kernel releases the lock when the process ends for any reason, so it cannot become stale.
@@ -49,12 +49,12 @@ def state_lock(state: StateDir) -> Generator[None]:
                 state.remove()  # refused before anything was launched
 
 
-def is_held(state: StateDir) -> bool:
+def is_held(state: StateFolder) -> bool:
     """Return whether a process holds the lock."""
     return is_locked(state.lock_file)
 
 
-def find_holder(state: StateDir) -> int | None:
+def find_holder(state: StateFolder) -> int | None:
     """Return the process that holds the lock; None if none does, or it cannot be determined.
 
     Its ID is in the lock file, but anybody may have written that file, so the kernel must confirm
@@ -67,7 +67,7 @@ def find_holder(state: StateDir) -> int | None:
         return None
 
 
-def stop_holder(state: StateDir) -> bool:
+def stop_holder(state: StateFolder) -> bool:
     """Stop the `qca up` that holds the lock, and wait for it; return whether there was one.
 
     Raises:
@@ -101,7 +101,7 @@ def _send_sigterm(pid: int) -> None:
         ) from None
 
 
-def _wait_until_free(state: StateDir, pid: int) -> None:
+def _wait_until_free(state: StateFolder, pid: int) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while is_held(state):
         if time.monotonic() > deadline:
@@ -112,7 +112,7 @@ def _wait_until_free(state: StateDir, pid: int) -> None:
         time.sleep(0.1)
 
 
-def _open_lock_file(state: StateDir) -> IO[bytes]:
+def _open_lock_file(state: StateFolder) -> IO[bytes]:
     state.check()
     try:
         state.root.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.cli.signals import Terminated
 from qca.core.errors import LaunchError
 from qca.core.train_flags import format_flag_name
@@ -24,7 +24,7 @@ def build_words(config_file: Path | None, flags: Mapping[str, Any]) -> list[str]
     return ["up", *([] if config_file is None else [f"--config={config_file}"]), *given]
 
 
-def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
+def start_in_background(words: Sequence[str], state: StateFolder) -> str | None:
     """Start `qca WORDS`; return None once its trainer is running, or its output if it exits first.
 
     Raises:
@@ -56,9 +56,9 @@ def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
     return said
 
 
-def _has_started(state: StateDir, begin: float) -> bool:
+def _has_started(state: StateFolder, begin: float) -> bool:
     """Return whether a trainer of a `qca up` started after `begin` has reported its start."""
-    log = state.log_dir / "trainer.log"
+    log = state.log_folder / "trainer.log"
     with contextlib.suppress(FileNotFoundError):
         return log.stat().st_mtime >= begin and '"event":' in log.read_text(errors="replace")
     return False

@@ -10,7 +10,7 @@ from infra.stack.kept_runs import forget_volumes, keep_run
 from infra.stack.launch_record import read_launch
 from infra.stack.launched_runs import find_launched, list_states, raise_errors
 from infra.stack.run_storage import name_volume
-from infra.stack.state import STATE_DIR, StateDir
+from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import stop_holder
 from qca.cli.messages import note, say
 from qca.cli.options import config_flag, config_option, read_config
@@ -47,7 +47,7 @@ def down(
     raise_errors(errors)
 
 
-def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
+def _choose_states(run: str | None, all_: bool) -> list[StateFolder]:
     """Return the state folders of the runs to stop.
 
     Raises:
@@ -62,7 +62,7 @@ def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
     return list(states.values())
 
 
-def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
+def _end_all(states: Sequence[StateFolder], *, volumes: bool) -> list[LaunchError]:
     """Stop every run, even if one of them fails; return the errors."""
     errors: list[LaunchError] = []
     for state in states:
@@ -73,7 +73,7 @@ def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
     return errors
 
 
-def _end(state: StateDir, *, volumes: bool) -> None:
+def _end(state: StateFolder, *, volumes: bool) -> None:
     launch = read_launch(state)
     was_running = stop_holder(state)
     if was_running:
@@ -93,7 +93,7 @@ def _remove_orphans(*, volumes: bool) -> None:
     from infra.stack.removal import find_projects
 
     try:
-        projects = find_projects(STATE_DIR)
+        projects = find_projects(STATE_FOLDER)
     except LaunchError as error:
         say(f"Cannot determine whether other containers are left: {error}.")
         return
@@ -105,9 +105,9 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
     """Remove the containers launched from this folder when it has no records."""
     from infra.stack.removal import ForeignProjectError, find_projects
 
-    StateDir(STATE_DIR).remove()  # the project name of an older version
+    StateFolder(STATE_FOLDER).remove()  # the project name of an older version
     try:
-        projects = find_projects(STATE_DIR)
+        projects = find_projects(STATE_FOLDER)
     except LaunchError as error:
         say(
             "Nothing was launched from this folder. "

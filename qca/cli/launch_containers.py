@@ -8,7 +8,7 @@ from infra.stack.launch_record import Launch, write_launch
 from infra.stack.plan import StackPlan
 from infra.stack.project_lock import project_lock
 from infra.stack.run_storage import RunStorage
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.cli.event_lines import show_lines
 from qca.cli.launch_words import (
     STORE_STAYS,
@@ -32,7 +32,7 @@ def launch_containers(
     launch: Launch,
     config: Config,
     planned: RunStorage,
-    state: StateDir,
+    state: StateFolder,
     view: ProgressView,
     *,
     detach: bool,
@@ -75,7 +75,7 @@ def _start_and_follow(
     plan: StackPlan,
     images: "Images",
     storage: RunStorage,
-    state: StateDir,
+    state: StateFolder,
     view: ProgressView,
     *,
     detach: bool,
@@ -103,7 +103,7 @@ def _start_and_follow(
         raise
 
 
-def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
+def _take_down(project: str, state: StateFolder, view: ProgressView) -> None:
     try:
         take_down(project, volumes=False, say=view.say)
     except LaunchError as error:  # `up` exits with the error that led to taking it down

@@ -8,7 +8,7 @@ import click
 from infra.host.facts import HostFacts
 from infra.stack.launch_record import read_launch
 from infra.stack.plan import StackPlan
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config
 from qca.core.errors import LaunchError, PlanError
@@ -55,7 +55,7 @@ def refuse_undecodable_folder(plan: StackPlan) -> None:
             ) from None
 
 
-def refuse_other_stack(plan: StackPlan, state: StateDir) -> None:
+def refuse_other_stack(plan: StackPlan, state: StateFolder) -> None:
     """Refuse to replace the record of a stack that may still exist under another name."""
     before = read_launch(state)
     if before is None or before.runtime == "local":

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from infra.stack.launched_runs import find_launched
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from infra.stack.state_lock import is_held
 from qca.cli.event_text import describe_event
 from qca.cli.options import format_option
@@ -80,7 +80,7 @@ def _parse_event(line: str) -> Event | None:
 
 
 def follow_log_files(
-    state: StateDir, services: list[str], *, follow: bool, tail: int | None
+    state: StateFolder, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[tuple[str, str]]:
     """Yield service and line from the local log files; with `follow`, until `qca up` exits."""
     from infra.stack.launch_local import list_log_files

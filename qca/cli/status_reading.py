@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.launch_record import Launch, read_launch
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from infra.stack.state_lock import is_held
 from qca.cli.options import RUNS
 from qca.core.errors import LaunchError
@@ -60,7 +60,7 @@ class Status:
         }
 
 
-def read_status(state: StateDir) -> Status | None:
+def read_status(state: StateFolder) -> Status | None:
     """Return the status, or None if nothing was launched or it was taken down meanwhile."""
     launch = read_launch(state)
     if launch is None:
@@ -104,7 +104,7 @@ def read_kept(folder: Path) -> Status:
     )
 
 
-def _read_compose(launch: Launch, state: StateDir) -> Status:
+def _read_compose(launch: Launch, state: StateFolder) -> Status:
     from infra.stack.container_logs import read_recent_trainer_lines
     from infra.stack.containers import describe_services
     from infra.stack.docker_client import make_project_client
@@ -134,7 +134,7 @@ def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
         return parse_newest_records(read_last_lines(copy))
 
 
-def _read_local(launch: Launch, state: StateDir) -> Status:
+def _read_local(launch: Launch, state: StateFolder) -> Status:
     running = is_held(state)
     run = RUNS / launch.run
     healths = {"store": None, "trainer": _read_health(run, state) if running else None}
@@ -151,7 +151,7 @@ def _read_local(launch: Launch, state: StateDir) -> Status:
     return _build_status(launch, services, records, running=running)
 
 
-def _read_health(run: Path, state: StateDir) -> str:
+def _read_health(run: Path, state: StateFolder) -> str:
     """Return the trainer's health by its heartbeat, in Docker's terms."""
     with contextlib.suppress(OSError):
         if (run / "heartbeat").stat().st_mtime >= state.launch_file.stat().st_mtime:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from infra.stack.state import STATE_DIR
+from infra.stack.state import STATE_FOLDER
 from qca.cli.signals import Terminated, ignore_signals
 from qca.core.errors import LaunchError
 
@@ -21,7 +21,7 @@ def take_down(project: str, *, volumes: bool, say: Callable[[str], None]) -> "Re
     from infra.stack.removal import remove_project
 
     try:
-        return remove_project(project, STATE_DIR, volumes=volumes)
+        return remove_project(project, STATE_FOLDER, volumes=volumes)
     except (KeyboardInterrupt, Terminated):
         with ignore_signals():
             say(_describe_remains(project))

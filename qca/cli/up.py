@@ -13,7 +13,7 @@ from infra.stack.launch_record import Launch, write_launch
 from infra.stack.launched_runs import choose_project, list_launched
 from infra.stack.plan import Runtime, StackPlan
 from infra.stack.run_storage import name_volume, plan_storage
-from infra.stack.state import STATE_DIR, StateDir
+from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import state_lock
 from qca.cli.background import build_words, start_in_background
 from qca.cli.event_lines import show_lines
@@ -67,7 +67,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
 
 def _launch(config: Config, detach: bool) -> Runtime:
     """Launch training, unless it is detached and local; return the runtime."""
-    state = StateDir(STATE_DIR / config.train.run)
+    state = StateFolder(STATE_FOLDER / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)
     config = replace(config, stack=config.stack.override(project=project))
@@ -92,11 +92,13 @@ def _launch(config: Config, detach: bool) -> Runtime:
 
 
 def _detach(words: list[str], run: str) -> None:
-    said = start_in_background(words, StateDir(STATE_DIR / run))
+    said = start_in_background(words, StateFolder(STATE_FOLDER / run))
     note(describe_detached(run) if said is None else said)
 
 
-def _launch_processes(plan: StackPlan, launch: Launch, state: StateDir, view: ProgressView) -> None:
+def _launch_processes(
+    plan: StackPlan, launch: Launch, state: StateFolder, view: ProgressView
+) -> None:
     from infra.stack.launch_local import run_embedded_store, run_trainer
 
     write_launch(state, launch)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.stack.launch_record import Launch
 from infra.stack.launched_runs import Launched
-from infra.stack.state import STATE_DIR, StateDir
+from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import state_lock
 from qca.cli import attach
 from tests.support.run_folders import event, finish_event, record, start_event, write_run
@@ -95,7 +95,7 @@ def test_what_is_no_run_here_is_a_wrong_name(kept, name):
 )
 def test_while_up_prepares_a_launch_that_is_said(kept, monkeypatch, words):
     monkeypatch.chdir(kept.folder)
-    with state_lock(StateDir(STATE_DIR / "first")):
+    with state_lock(StateFolder(STATE_FOLDER / "first")):
         done = kept(*words, check=1)
     assert "`qca up` is still preparing the run first" in done.stderr
 
@@ -103,7 +103,7 @@ def test_while_up_prepares_a_launch_that_is_said(kept, monkeypatch, words):
 @pytest.mark.parametrize("ends", [False, True], ids=["starts", "fails"])
 def test_attach_waits_for_the_container_as_long_as_up_works(monkeypatch, ends):
     launch = Launch(runtime="compose", project="qca", run="first", runs="runs")
-    launched = Launched(launch, StateDir(STATE_DIR / "first"))
+    launched = Launched(launch, StateFolder(STATE_FOLDER / "first"))
     found = iter([{}, {"store": None}, {} if ends else {"trainer": None}])
     held = iter([True, True, not ends])
     monkeypatch.setattr("infra.stack.containers.list_containers", lambda _: next(found))

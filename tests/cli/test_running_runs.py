@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from infra.stack.launch_record import Launch, write_launch
-from infra.stack.state import STATE_DIR, StateDir
+from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import state_lock
 from infra.stack.trainer_memory import CUDA_RESIDENT, RunningRun
 from qca.cli.running_runs import list_running_runs
@@ -52,7 +52,7 @@ def launch(folder: RunFolder, device: str = "cpu") -> Launch:
 
 
 def record(launched: Launch) -> None:
-    state = StateDir(STATE_DIR / "a")
+    state = StateFolder(STATE_FOLDER / "a")
     state.root.mkdir(parents=True, exist_ok=True)
     write_launch(state, launched)
 
@@ -113,7 +113,7 @@ def test_an_episode_of_an_earlier_launch_says_nothing(folder):
 
 def test_a_run_whose_trainer_has_not_started_yet_counts(folder):
     launch(folder)
-    with state_lock(StateDir(STATE_DIR / "a")):
+    with state_lock(StateFolder(STATE_FOLDER / "a")):
         assert list_running_runs("b") == takes("cpu", 3 * GIB)
 
 
@@ -148,11 +148,11 @@ def test_a_run_that_does_not_fit_beside_another_is_refused(trainable):
         predicted_peak_bytes=2**60,
         context_bytes=GIB,
     )
-    state = StateDir(trainable.folder / STATE_DIR / "a")
+    state = StateFolder(trainable.folder / STATE_FOLDER / "a")
     state.root.mkdir(parents=True)
     write_launch(state, launched)
     with folder.hold():
         done = trainable("up", "--runtime", "local", "--run", "b", check=1)
     assert "training does not fit while a is running" in done.stderr
     assert "run a uses " in done.stderr
-    assert not (trainable.folder / STATE_DIR / "b").exists()
+    assert not (trainable.folder / STATE_FOLDER / "b").exists()

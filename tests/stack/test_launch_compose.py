@@ -9,7 +9,7 @@ from infra.stack.launch_compose import Images, write_files
 from infra.stack.plan import plan_stack
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import find_secret_owner
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.config import Config
 from tests.support.hosts import PLUGIN, bare_host, engine
 
@@ -19,12 +19,12 @@ IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-t
 PLAN = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
 
 
-def read_variables(state: StateDir) -> dict[str, str]:
+def read_variables(state: StateFolder) -> dict[str, str]:
     return dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
 
 
 def test_they_say_what_to_run_and_as_whom(tmp_path):
-    state = StateDir(tmp_path)
+    state = StateFolder(tmp_path)
     write_files(PLAN, state, IMAGES, RunStorage(), tmp_path / "runs/first")
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store
@@ -44,7 +44,7 @@ def test_they_say_what_to_run_and_as_whom(tmp_path):
 
 
 def test_they_name_no_file_of_this_machine_to_an_engine_elsewhere(tmp_path):
-    state = StateDir(tmp_path)
+    state = StateFolder(tmp_path)
     write_files(PLAN, state, IMAGES, RunStorage(volume="qca_runs"), tmp_path / "runs/first")
     assert str(tmp_path) not in state.compose_file.read_text() + state.env_file.read_text()
     assert state.store_flags.exists()  # `launch_compose.start` copies it there

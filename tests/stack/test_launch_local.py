@@ -9,7 +9,7 @@ import pytest
 from infra.host.recording import load
 from infra.stack import launch_local
 from infra.stack.plan import plan_stack
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import LaunchError
 
@@ -26,7 +26,7 @@ def launch(tmp_path, monkeypatch) -> Launch:
     def run(program: str) -> list[str]:
         command = [sys.executable, "-c", f"import os, sys\n{program}"]
         monkeypatch.setattr(launch_local, "_build_trainer_command", lambda *_: command)
-        state = StateDir(tmp_path)
+        state = StateFolder(tmp_path)
         return list(launch_local.run_trainer(plan, state, runs=tmp_path, store_url="unix://store"))
 
     return run

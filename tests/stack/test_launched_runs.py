@@ -10,7 +10,7 @@ from infra.stack.launched_runs import (
     list_launched,
     raise_errors,
 )
-from infra.stack.state import STATE_DIR
+from infra.stack.state import STATE_FOLDER
 from qca.core.errors import InputError, LaunchError
 
 
@@ -25,7 +25,7 @@ def launch(run: str, project: str = "qca") -> None:
 
 
 def write(run: str, text: str) -> None:
-    folder = STATE_DIR / run
+    folder = STATE_FOLDER / run
     folder.mkdir(parents=True)
     (folder / "launch.json").write_text(text)
 
@@ -33,7 +33,7 @@ def write(run: str, text: str) -> None:
 def test_a_damaged_record_leaves_the_others_readable():
     launch("a")
     write("b", "{")
-    (STATE_DIR / "c").mkdir()
+    (STATE_FOLDER / "c").mkdir()
     found = list_launched()
     assert list(found.readable) == ["a"]
     assert list(found.damaged) == ["b"]

@@ -7,7 +7,7 @@ import pytest
 
 from infra.stack import state as module
 from infra.stack.launch_record import read_launch
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from infra.stack.state_lock import state_lock
 from qca.core.errors import LaunchError
 
@@ -18,7 +18,7 @@ def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module.Path, "unlink", refuse)
     with pytest.raises(LaunchError, match=r"compose\.yaml: Permission denied"):
-        StateDir(tmp_path).remove()
+        StateFolder(tmp_path).remove()
 
 
 def read_tree(folder):
@@ -45,7 +45,7 @@ def test_what_was_planted_is_refused_and_nothing_touched(tmp_path, monkeypatch, 
     for name in ("compose.yaml", ".env", "victim", "logs/app.log"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("precious")
-    state = StateDir(module.STATE_DIR)
+    state = StateFolder(module.STATE_FOLDER)
     plant(state.root)
     before = read_tree(tmp_path)
     for use in (state.remove, lambda: read_launch(state), lambda: state_lock(state).__enter__()):
@@ -55,7 +55,7 @@ def test_what_was_planted_is_refused_and_nothing_touched(tmp_path, monkeypatch, 
 
 
 def test_a_folder_in_which_nothing_was_launched_keeps_its_files(tmp_path):
-    state = StateDir(tmp_path / ".qca")
+    state = StateFolder(tmp_path / ".qca")
     state.root.mkdir()
     state.compose_file.write_text("not by qca")
     with state_lock(state):
@@ -77,7 +77,7 @@ FORGED = {
 
 @pytest.mark.parametrize(("values", "message"), FORGED.values(), ids=FORGED)
 def test_a_record_that_qca_up_cannot_have_written_is_refused(tmp_path, values, message):
-    state = StateDir(tmp_path / "first")
+    state = StateFolder(tmp_path / "first")
     state.root.mkdir()
     state.launch_file.write_text(json.dumps(LAUNCH | values))
     with pytest.raises(LaunchError, match=message):
@@ -95,7 +95,7 @@ def test_a_record_that_qca_up_cannot_have_written_is_refused(tmp_path, values, m
     ids=["empty", "nested deep", "large", "incomplete"],
 )
 def test_a_damaged_record_is_refused_in_words(tmp_path, text, message):
-    state = StateDir(tmp_path / "first")
+    state = StateFolder(tmp_path / "first")
     state.root.mkdir()
     state.launch_file.write_text(text)
     with pytest.raises(LaunchError, match=message):

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 import pytest
 
 from infra.stack import state_lock as module
-from infra.stack.state import StateDir
+from infra.stack.state import StateFolder
 from infra.stack.state_lock import find_holder, is_held, state_lock, stop_holder
 from qca.core.errors import LaunchError
 
 
 @pytest.fixture
-def state(tmp_path) -> StateDir:
-    return StateDir(tmp_path)
+def state(tmp_path) -> StateFolder:
+    return StateFolder(tmp_path)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def signalled(monkeypatch) -> list[int]:
 
 
 @contextmanager
-def locked(state: StateDir, text: object) -> Iterator[None]:
+def locked(state: StateFolder, text: object) -> Iterator[None]:
     with state.lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(f"{text}\n")
@@ -40,7 +40,7 @@ def locked(state: StateDir, text: object) -> Iterator[None]:
 
 
 def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
-    state = StateDir(tmp_path / ".qca")
+    state = StateFolder(tmp_path / ".qca")
     with state_lock(state):
         assert is_held(state)
         assert find_holder(state) == os.getpid()

@@ -49,7 +49,7 @@ _TYPES: dict[Callable[[str], object], str] = {
     check_crontab: "snapshot_cron",
     _check_compression: "compression_mode",
     str: "admin_bind aclfile bind cluster_mode dbfilename default_lua_flags dir flagfile fromenv "
-    "log_dir notify_keyspace_events proactor_affinity_mode requirepass save_schedule "
+    "log_folder notify_keyspace_events proactor_affinity_mode requirepass save_schedule "
     "tls_ca_cert_dir tls_ca_cert_file tryfromenv unixsocket unixsocketperm",
 }
 FLAGS = {name: parse for parse, names in _TYPES.items() for name in names.split()}
