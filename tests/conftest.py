@@ -1,5 +1,6 @@
 """How the tests run side by side: `pytest -n auto`, a worker for each processor."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -48,6 +49,17 @@ def _group(item: pytest.Item) -> str | None:
         return "engine"
     made = item._fixtureinfo.name2fixturedefs.values()
     return item.nodeid.split("::")[0] if any(one[-1].scope == "module" for one in made) else None
+
+
+def pytest_sessionstart() -> None:
+    """Collect no garbage while the tests are collected: nearly all of it stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Exclude from now on what was loaded; a trainer that ends looks through all other objects."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

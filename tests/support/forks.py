@@ -3,6 +3,7 @@
 The tests of its startup and imports run the program itself.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def run_here(
     folder: Path, argv: list[str], variables: Mapping[str, str], out: Path, err: Path
 ) -> None:
     """Run the program in this process, with its output in these files."""
+    gc.freeze()  # what was loaded before the fork is no garbage
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)
