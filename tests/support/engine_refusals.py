@@ -82,7 +82,7 @@ ACCEPTED = [
     "security_opt: ['no-new-privileges', 'seccomp:unconfined', 'label:disable']",
     "security_opt: ['systempaths=unconfined', 'no-new-privileges=true']",
     "ulimits: {nofile: 1024, memlock: -1}",
-    "extra_hosts: ['h:host-gateway', 'db=::1', 'x:[::1]', 'y:1.2.3.4']",
+    "extra_hosts: ['h:host-gateway', 'db=::1', 'x:[::1]', 'y:1.2.3.4,1.2.3.5']",
     "extra_hosts: {h: 1.2.3.4}",
     "mac_address: '02-42-ac-11-65-43'",
     "logging: {driver: json-file, options: {max-size: 1.5 MB}}",

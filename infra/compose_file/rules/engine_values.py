@@ -83,10 +83,11 @@ def _check_ulimits(service: Table) -> Iterator[Refusal]:
 def _check_hosts(service: Table) -> Iterator[Refusal]:
     for item, origin in to_items(service.get("extra_hosts")).entries():
         text = to_text(item)
-        host, _, address = text.partition("=" if "=" in text else ":")
-        if address and not _is_address(address):
-            what = f"`extra_hosts` maps {host} to {address}, which is not an IP address"
-            yield refuse(what, f'invalid IP address in add-host: "{address}"', origin)
+        host, _, addresses = text.partition("=" if "=" in text else ":")
+        for address in addresses.split(",") if addresses else ():
+            if not _is_address(address):
+                what = f"`extra_hosts` maps {host} to {address}, which is not an IP address"
+                yield refuse(what, f'invalid IP address in add-host: "{address}"', origin)
 
 
 def _is_address(text: str) -> bool:
