@@ -1,6 +1,7 @@
 """QCA401: can training use a GPU? Checks each layer."""
 
 from infra.doctor.analysis.container_gpu_errors import GPU_ERRORS
+from infra.doctor.analysis.gpu_groups import describe_gpus
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.gpu_access import (
@@ -53,7 +54,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return _report_missing(
             subject, "The NVIDIA driver runs, but does not show a GPU.", {}, (READ_LOG,)
         )
-    names = ", ".join(gpu.name for gpu in driver.gpus)
+    names = describe_gpus(driver.gpus, driver.gpus)
     evidence = {
         "gpus": [gpu.name for gpu in driver.gpus],
         "driver_version": driver.driver_version,

@@ -1,14 +1,16 @@
 """QCA404: does the installed torch support this GPU?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from infra.doctor.analysis.cuda_table import has_code_for
+from infra.doctor.analysis.gpu_groups import describe_gpus, group_gpus
 from infra.doctor.analysis.torch_build import find_cuda_version
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
-from infra.host.facts import Gpu, GpuDriver, require
+from infra.host.facts import GpuDriver, require
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -16,24 +18,32 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if subject.plan.trainer.device.value != "cuda" or not isinstance(driver, GpuDriver):
         return
     cuda = find_cuda_version(subject)
-    yield from (_judge_gpu(subject, cuda, gpu) for gpu in driver.gpus)
+    groups = group_gpus(driver.gpus, lambda gpu: (gpu.name, gpu.compute_capability))
+    for (_, capability), gpus in groups.items():
+        version = ".".join(map(str, capability))
+        evidence = {
+            "gpu": gpus[0].name,
+            "gpus": [gpu.index for gpu in gpus],
+            "compute_capability": version,
+            "cuda": cuda,
+        }
+        names = describe_gpus(gpus, driver.gpus, f"compute capability {version}")
+        has_code = has_code_for(cuda or "", capability)
+        yield replace(_judge_code(subject, cuda, names, has_code), evidence=evidence)
 
 
-def _judge_gpu(subject: HostSubject, cuda: str | None, gpu: Gpu) -> Verdict:
-    name, capability = gpu.name, gpu.compute_capability
-    version = f"{capability[0]}.{capability[1]}"
-    evidence = {"gpu": name, "compute_capability": version, "cuda": cuda}
-    has_code = has_code_for(cuda or "", capability)
+def _judge_code(
+    subject: HostSubject, cuda: str | None, names: str, has_code: bool | None
+) -> Verdict:
     if has_code is None:
-        return skip(f"Cannot determine whether torch with CUDA {cuda} has code for {name}.")
+        return skip(f"Cannot determine whether torch with CUDA {cuda} has code for {names}.")
     if has_code:
-        message = f"torch with CUDA {cuda} has code for {name} (compute capability {version})."
-        return ok(message, **evidence)
+        return ok(f"torch with CUDA {cuda} has code for {names}.")
     message = (
-        f"torch with CUDA {cuda} has no code for {name} (compute capability {version}).\nThe "
-        "first operation fails with `no kernel image is available`."
+        f"torch with CUDA {cuda} has no code for {names}.\nThe first operation fails with `no "
+        "kernel image is available`."
     )
-    return Verdict(Severity.ERROR, message, evidence, offer_torch_build(subject))
+    return Verdict(Severity.ERROR, message, {}, offer_torch_build(subject))
 
 
 CHECK = Check(

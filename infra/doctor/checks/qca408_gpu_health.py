@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infra.doctor.analysis.gpu_groups import describe_gpus, group_gpus
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
@@ -32,96 +33,103 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     driver = require(subject.facts.gpu)
     if not isinstance(driver, GpuDriver) or not driver.gpus:
         return
-    faults = [fault for gpu in driver.gpus for fault in _find_faults(gpu)]
+    faults = list(_find_faults(driver))
     faults += [_report_xid(driver, xid) for xid in driver.xids or ()]
     unknown = list(_list_unknown(driver))
     yield from faults
     if unknown:
         yield skip(f"Cannot determine {' or '.join(unknown)}.")
     elif not faults:
-        names = ", ".join(gpu.name for gpu in driver.gpus)
+        names = describe_gpus(driver.gpus, driver.gpus)
         yield ok(f"{names}: no fault reported, and no Xid error in the kernel's log.")
 
 
 def _list_unknown(driver: GpuDriver) -> Iterator[str]:
     if any(gpu.health is None for gpu in driver.gpus):
         yield "the condition of the GPUs (it was not recorded)"
-    for gpu in driver.gpus:
-        if gpu.health and gpu.health.untold:
-            yield f"of {gpu.name}: {' and '.join(gpu.health.untold)} (not reported by NVML)"
+    groups = group_gpus(driver.gpus, lambda gpu: gpu.health.untold if gpu.health else ())
+    for untold, gpus in groups.items():
+        if untold:
+            names = describe_gpus(gpus, driver.gpus)
+            yield f"of {names}: {' and '.join(untold)} (not reported by NVML)"
     if driver.xids is None:
         yield "Xid errors (the kernel's log was not recorded or cannot be read; try `sudo dmesg`)"
 
 
-def _find_faults(gpu: Gpu) -> Iterator[Verdict]:
+def _find_faults(driver: GpuDriver) -> Iterator[Verdict]:
+    for gpu in driver.gpus:
+        if gpu.health and gpu.health.memory_errors:
+            yield _report_fault(driver, [gpu], _describe_memory(gpu.health.memory_errors))
+    shared: dict[str, list[Gpu]] = {}
+    for gpu in driver.gpus:
+        for fault in _list_shared_faults(gpu):
+            shared.setdefault(fault, []).append(gpu)
+    yield from (_report_fault(driver, gpus, fault) for fault, gpus in shared.items())
+
+
+def _list_shared_faults(gpu: Gpu) -> list[str]:
+    """Return the faults that are reported once for all GPUs that have them."""
+    if gpu.health is None:
+        return []
     health = gpu.health
-    if health is None:
-        return
-    evidence = {"gpu": gpu.index}
-    for message in (
-        _describe_memory(gpu.name, health),
-        _describe_repair(gpu.name, health),
-        _describe_slowdown(gpu.name, health),
-        _describe_link(gpu.name, health),
-    ):
-        if message:
-            yield Verdict(Severity.INFO, message, evidence)
+    faults = (_describe_repair(health), _describe_slowdown(health), _describe_link(health))
+    return [fault for fault in faults if fault]
 
 
-def _describe_memory(name: str, health: GpuHealth) -> str:
-    if not health.memory_errors:
-        return ""
+def _report_fault(driver: GpuDriver, gpus: list[Gpu], fault: str) -> Verdict:
+    evidence = {"gpu": gpus[0].index, "gpus": [gpu.index for gpu in gpus]}
+    return Verdict(Severity.INFO, f"{describe_gpus(gpus, driver.gpus)}: {fault}", evidence)
+
+
+def _describe_memory(errors: int) -> str:
     return (
-        f"{name}: {format_count(health.memory_errors, 'memory error')} since the driver was "
-        "loaded that ECC could not correct.\nResults may be wrong, or a training run may have "
-        "failed "
-        "because of it. `nvidia-smi -q -d ECC` shows where they are."
+        f"{format_count(errors, 'memory error')} since the driver was loaded that ECC could not "
+        "correct.\nResults may be wrong, or a training run may have failed because of it. "
+        "`nvidia-smi -q -d ECC` shows where they are."
     )
 
 
-def _describe_repair(name: str, health: GpuHealth) -> str:
+def _describe_repair(health: GpuHealth) -> str:
     if health.memory_repair == "pending":
         return (
-            f"{name}: the GPU replaces faulty memory at its next reset.\nReboot, or reset it "
+            "faulty memory will be replaced at the next reset.\nReboot, or reset the GPU "
             "while no program uses it: sudo nvidia-smi --gpu-reset"
         )
     if health.memory_repair == "failed":
         return (
-            f"{name}: faulty memory could not be replaced, because no spare rows are left.\n"
-            "Replace the card; a training run on it may fail with an ECC error."
+            "faulty memory could not be replaced, because no spare rows are left.\nReplace the "
+            "card; a training run on it may fail with an ECC error."
         )
     return ""
 
 
-def _describe_slowdown(name: str, health: GpuHealth) -> str:
+def _describe_slowdown(health: GpuHealth) -> str:
     if not health.slowed_by:
         return ""
     return (
-        f"{name} is currently slowed down: {', '.join(health.slowed_by)}.\nIt is too hot or does "
+        f"currently slowed down by {' and '.join(health.slowed_by)}.\nThe card is too hot or does "
         "not get enough power: check fans, dust and power connectors. `nvidia-smi -q -d "
         "PERFORMANCE` shows whether it continues."
     )
 
 
-def _describe_link(name: str, health: GpuHealth) -> str:
+def _describe_link(health: GpuHealth) -> str:
     width, most = health.pcie_width, health.pcie_most_width
     if width is None or most is None or width >= most:
         return ""
     return (
-        f"{name} uses only {width} of the {most} PCIe lanes of the card and its slot.\nCopies "
+        f"only {width} of the {most} PCIe lanes of the card and its slot are in use.\nCopies "
         "between the host's memory and the GPU take longer. Some laptops reduce the lanes while "
         "the GPU is idle; otherwise check the slot, the riser and the firmware settings."
     )
 
 
 def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
-    cards = [gpu.name for gpu in driver.gpus if (gpu.pci_address or "").startswith(xid.pci_address)]
+    cards = [gpu for gpu in driver.gpus if (gpu.pci_address or "").startswith(xid.pci_address)]
+    card = describe_gpus(cards, driver.gpus) if cards else f"The card at {xid.pci_address}"
     meaning = _XIDS.get(xid.code, "see NVIDIA's list")
     times = "once" if xid.count == 1 else f"{xid.count} times"
-    message = (
-        f"{cards[0] if cards else f'The card at {xid.pci_address}'}: the kernel's log has Xid "
-        f"{xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows the time and the process."
-    )
+    message = f"{card}: the kernel's log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows the time and the process."
     evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
     return Verdict(Severity.INFO, message, evidence)
 

@@ -275,15 +275,15 @@ CASES = [
     HostCase("QCA408", gpu_host(), OK, "NVIDIA GeForce RTX 3050: no fault reported"),
     HostCase("QCA408", _condition(memory_errors=2), INFO, "2 memory errors since"),
     HostCase("QCA408", _condition(memory_errors=1), INFO, "1 memory error since"),
-    HostCase("QCA408", _condition(memory_repair="pending"), INFO, "at its next reset"),
+    HostCase("QCA408", _condition(memory_repair="pending"), INFO, "at the next reset"),
     HostCase("QCA408", _condition(memory_repair="failed"), INFO, "Replace the card"),
     HostCase(
         "QCA408",
         _condition(slowed_by=("power brake",)),
         INFO,
-        "currently slowed down: power brake.",
+        "currently slowed down by power brake.",
     ),
-    HostCase("QCA408", _condition(pcie_width=1), INFO, "uses only 1 of the 8 PCIe lanes"),
+    HostCase("QCA408", _condition(pcie_width=1), INFO, "only 1 of the 8 PCIe lanes"),
     HostCase("QCA408", _condition(pcie_width=None), OK, "no fault reported"),
     HostCase("QCA408", gpu_host(xids=(BUS,)), INFO, "The card at 0000:0a:00: the kernel's log has"),
     HostCase(
@@ -443,6 +443,54 @@ def test_no_build_is_offered_where_none_would_run():
     finding = one(host(gpu=blackwell, python=CUDA_13), "QCA403", stack=COMPOSE, train=CUDA)
 
     assert [remedy.commands for remedy in finding.remedies] == [()]
+
+
+EIGHT = [gpu(index=number, uuid=f"GPU-{number}", name="NVIDIA L4") for number in range(8)]
+NARROW = replace(SOUND, pcie_width=4)
+
+
+@pytest.mark.parametrize(
+    ("check", "gpus", "messages"),
+    [
+        ("QCA401", EIGHT, ["Containers can use GPUs 0-7 (NVIDIA L4)"]),
+        ("QCA404", EIGHT, ["has code for GPUs 0-7 (NVIDIA L4, compute capability 8.6)."]),
+        (
+            "QCA404",
+            [*EIGHT[:2], replace(EIGHT[2], compute_capability=(6, 1)), EIGHT[3]],
+            [
+                "has code for GPUs 0-1, 3 (NVIDIA L4, compute capability 8.6).",
+                "has no code for GPU 2 (NVIDIA L4, compute capability 6.1).",
+            ],
+        ),
+        ("QCA408", EIGHT, ["GPUs 0-7 (NVIDIA L4): no fault reported"]),
+        (
+            "QCA408",
+            [*EIGHT[:6], *(replace(one, health=NARROW) for one in EIGHT[6:])],
+            ["GPUs 6-7 (NVIDIA L4): only 4 of the 8 PCIe lanes"],
+        ),
+        (  # two counts of errors are not one
+            "QCA408",
+            [replace(one, health=replace(SOUND, memory_errors=2)) for one in EIGHT[:2]],
+            ["GPU 0 (NVIDIA L4): 2 memory errors", "GPU 1 (NVIDIA L4): 2 memory errors"],
+        ),
+        (
+            "QCA408",
+            [replace(one, health=replace(SOUND, untold=("clocks",))) for one in EIGHT],
+            ["of GPUs 0-7 (NVIDIA L4): clocks (not reported by NVML)"],
+        ),
+        (
+            "QCA401",
+            [EIGHT[0], gpu(index=1, uuid="GPU-1", name="NVIDIA A2")],
+            ["GPU 0 (NVIDIA L4), GPU 1 (NVIDIA A2)"],
+        ),
+    ],
+)
+def test_gpus_of_which_a_check_says_the_same_are_named_together(check, gpus, messages):
+    findings = judge(gpu_host(*gpus), check)
+
+    assert len(findings) == len(messages)
+    for finding, message in zip(findings, messages, strict=True):
+        assert message in finding.message
 
 
 def test_what_cannot_be_determined_is_told_beside_the_faults():
