@@ -24,9 +24,10 @@ from safetensors.numpy import load_file
 
 from qca.core.config import TrainConfig
 from qca.core.errors import InputError
+from qca.core.gpu_kernels import can_run_kernels
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.memory.nvml import read_free_gpu_memory
+from qca.memory.nvml import read_compute_capability, read_free_gpu_memory
 from qca.train.distributed.torch_env import prepare_environment
 
 _PEAK_MEANS = {
@@ -222,7 +223,8 @@ def _measure_drift(
 def _predict_peak(config: TrainConfig) -> int:
     device = "cuda" if config.device == "cuda" else "cpu"
     assert config.recompute != "auto"
-    found = estimate(config, recompute=config.recompute, device=device)
+    fused = can_run_kernels(read_compute_capability())
+    found = estimate(config, recompute=config.recompute, device=device, fused=fused)
     return found.predicted_peak_bytes
 
 

@@ -10,6 +10,7 @@ from infra.stack.trainer_device import find_gpus
 from infra.stack.trainer_memory import RunningRun, compute_host_budget
 from infra.stack.trainer_plan import select_timings
 from qca.core.config import Config, ResolvedPrecision, ResolvedRecompute, TrainConfig, apply_profile
+from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.memory.choose import Choice, choose
 from qca.memory.cost import DRIFT, estimate_step_cost
@@ -59,6 +60,7 @@ def list_alternatives(
     )
     ways = (plan.train, *_list_ways(train, plan, list_precisions(gpu.compute_capability)))
     together = plan.trainer.is_distributed
+    fused = can_run_kernels(gpu.compute_capability)
     choices = (
         choose(
             way,
@@ -67,6 +69,7 @@ def list_alternatives(
             host_budget=host_budget,
             together=together,
             timings=timings,
+            fused=fused,
         )
         for way in ways
     )

@@ -31,6 +31,7 @@ from qca.core.config import (
     TrainConfig,
     apply_profile,
 )
+from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.checkpoint_size import count_moment_bytes
@@ -120,6 +121,7 @@ def plan_trainer(
         together=together,
         resident_floor=_find_resident_floor(facts, runtime),
         timings=select_timings(facts, train, device.value, gpu),
+        fused=can_run_kernels(gpu.compute_capability if gpu else None),
     )
     plan = TrainerPlan(
         device=device,

@@ -13,6 +13,7 @@ from qca.cli.options import Command, config_flag, config_option, format_option, 
 from qca.cli.signals import unwind_on_sigterm
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
+from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, choose
@@ -122,12 +123,15 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
     # Without a limit, states in host memory would allow an episode of any length.
     host_budget = psutil.virtual_memory().available if dimension else None
     floor = find_resident_floor() if device == "cpu" else None
-    choice, solved = _choose(train, budget, device, dimension, host_budget, floor)
+    fused = device == "cpu" or can_run_kernels(read_compute_capability())
+    choice, solved = _choose(train, budget, device, dimension, host_budget, floor, fused)
     if format_ == "json":
         click.echo(json.dumps(_build_document(choice, device, solved), indent=2))
     else:
         _print_table(choice, device, solved)
-        reason = explain_host_placement(train, choice, device=device, host_budget=host_budget)
+        reason = explain_host_placement(
+            train, choice, device=device, host_budget=host_budget, fused=fused
+        )
         if reason is not None:
             click.echo(reason)
     if choice.fits is False:
@@ -170,12 +174,18 @@ def _choose(
     dimension: Dimension | None,
     host_budget: int | None,
     resident_floor: int | None,
+    fused: bool,
 ) -> tuple[Choice, dict[str, Any] | None]:
     """Return the way to run `train`, and the result of --solve if it was given."""
     if dimension is None:
         timings = _find_timings(train, device)
         choice = choose(
-            train, budget, device=device, resident_floor=resident_floor, timings=timings
+            train,
+            budget,
+            device=device,
+            resident_floor=resident_floor,
+            timings=timings,
+            fused=fused,
         )
         return choice, None
     if budget is None:
@@ -189,6 +199,7 @@ def _choose(
         device=device,
         host_budget=host_budget,
         resident_floor=resident_floor,
+        fused=fused,
     )
     return solution.choice, {"dimension": dimension, "value": solution.value}
 

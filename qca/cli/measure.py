@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from qca.cli.messages import note
 from qca.core.config import TrainConfig
 from qca.core.errors import LaunchError
+from qca.core.gpu_kernels import can_run_kernels
 from qca.core.json_object import parse_object
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
@@ -60,9 +61,11 @@ def measure_ways(
     prepare_environment()  # child processes inherit it
     short = train.override(steps=min(train.steps, _STEPS[device]), device=device)
     ways = list(list_ways(short, device, list_precisions(compute_capability)))
+    fused = can_run_kernels(compute_capability)
     with TemporaryDirectory(prefix="qca-measure-") as folder:
         found = [
-            _measure(short, way, free, resident_floor, Path(folder)) for way in _announce(ways)
+            _measure(short, way, free, Path(folder), resident_floor=resident_floor, fused=fused)
+            for way in _announce(ways)
         ]
     timings = [one.timing for one in found if one.timing]
     if not timings:
@@ -95,12 +98,22 @@ def _describe(way: Way) -> str:
 
 
 def _measure(
-    train: TrainConfig, way: Way, free: int | None, resident_floor: int | None, folder: Path
+    train: TrainConfig,
+    way: Way,
+    free: int | None,
+    folder: Path,
+    *,
+    resident_floor: int | None,
+    fused: bool,
 ) -> Measurement:
     resolved = train.override(**way._asdict(), optimizer_state="device")
     device: Device = "cuda" if train.device == "cuda" else "cpu"
     needs = estimate(
-        resolved, recompute=way.recompute, device=device, resident_floor=resident_floor
+        resolved,
+        recompute=way.recompute,
+        device=device,
+        resident_floor=resident_floor,
+        fused=fused,
     )
     predicted = needs.predicted_peak_bytes if device == "cuda" else needs.total_bytes
     if lack := _explain_lack(needs, train.budget, free):

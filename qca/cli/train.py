@@ -16,7 +16,9 @@ from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
+from qca.core.gpu_kernels import can_run_kernels
 from qca.memory.budget import estimate
+from qca.memory.nvml import read_compute_capability
 from qca.memory.resident_floor import read_resident_floor
 from qca.runs.run_folder import RunFolder
 from qca.train.distributed.launcher_env import (
@@ -169,7 +171,10 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
     if train.device == "auto" or train.recompute == "auto":
         return {}  # unreachable: both are resolved before a training run starts
     floor = read_resident_floor() if train.device == "cpu" else None
-    found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
+    fused = train.device == "cpu" or can_run_kernels(read_compute_capability())
+    found = estimate(
+        train, recompute=train.recompute, device=train.device, resident_floor=floor, fused=fused
+    )
     return {
         "predicted_peak_bytes": found.predicted_peak_bytes,
         "predicted_context_bytes": found.context_bytes,

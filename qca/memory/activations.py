@@ -178,15 +178,18 @@ def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
 
 
 def estimate_adjoint_memory(
-    train: TrainConfig, recompute: ResolvedRecompute, *, device: str
+    train: TrainConfig, recompute: ResolvedRecompute, *, device: str, fused: bool = False
 ) -> tuple[int, int]:
-    """Return the bytes of states and activations if one segment's graph is alive at a time."""
+    """Return the bytes of states and activations if one segment's graph is alive at a time.
+
+    `fused` kernels also differentiate single steps as segments.
+    """
     episode, length = EpisodeSizes.from_config(train), find_segment(train)
     retained = count_retained_states(train.steps, recompute, device=device, segment=length)
     state = count_state_bytes(episode.shape)
     # Captured graphs add to gradients that always exist.
     first = device == "cpu"
-    if length > 1:
+    if length > 1 or fused:
         peak = _compute_segments_peak(episode, retained, length, first=first)
     else:
         peak = _compute_steps_peak(episode, retained, first=first)

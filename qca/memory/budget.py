@@ -103,13 +103,15 @@ def estimate(
     device: Literal["cpu", "cuda"] = "cuda",
     together: bool = False,
     resident_floor: int | None = None,
+    fused: bool = True,
 ) -> Estimate:
     """Predict the peak memory per process of one episode with its optimizer step.
 
     A remaining `auto` in `train` means fp32, and the optimizer's state on the device.
     `together` means that several processes train one model; `resident_floor` is the measured
-    context of a CPU, see `estimate_context`.
+    context of a CPU, see `estimate_context`. `fused` means that a GPU can run `qca.model.kernels`.
     """
+    fused = fused and device == "cuda" and recompute != "none"
     shape = EpisodeSizes.from_config(train).shape
     tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
     count = sum(tensors)
@@ -118,12 +120,12 @@ def estimate(
     if recompute == "none":
         states, activations = train.steps * state, estimate_plain_activations(train)
     else:
-        states, activations = estimate_adjoint_memory(train, recompute, device=device)
+        states, activations = estimate_adjoint_memory(train, recompute, device=device, fused=fused)
     workspace = 0
     if device == "cuda":
         segment = 0 if recompute == "none" else find_segment(train)
         workspace = estimate_workspace(
-            train, shape, segment, tensors, states=states, moving=activations
+            train, shape, segment, tensors, states=states, moving=activations, fused=fused
         )
     breakdown = Breakdown(
         parameters=FLOAT * count + half,

@@ -72,6 +72,7 @@ def choose(
     together: bool = False,
     resident_floor: int | None = None,
     timings: Sequence[StepTiming] = (),
+    fused: bool = True,
 ) -> Choice:
     """Return a way to run `train`: as configured, with the fastest value that fits for each `auto`.
 
@@ -80,8 +81,9 @@ def choose(
     card's 16-bit format, if any. The batch and the model do not change. The bytes moved to the host
     must fit `host_budget` if that is known. Budgets and needs are per process, also if several
     train `together`. `resident_floor` is the measured context of a CPU, see `qca.memory.context`;
-    `timings` are the step times measured on this device with these sizes. If nothing fits, return
-    the candidate that needs the least, with `fits` False.
+    `timings` are the step times measured on this device with these sizes; `fused` means that the
+    GPU can run `qca.model.kernels`. If nothing fits, return the candidate that needs the least,
+    with `fits` False.
 
     Raises:
         InputError: the configured combination would not train well.
@@ -89,7 +91,13 @@ def choose(
     """
     _require_full_precision_sums(train)
     every_way = _list_candidates(
-        train, device, half, together=together, resident_floor=resident_floor, timings=timings
+        train,
+        device,
+        half,
+        together=together,
+        resident_floor=resident_floor,
+        timings=timings,
+        fused=fused,
     )
     candidates = list(every_way)
     if budget is None:
@@ -114,17 +122,19 @@ def choose(
     return _make_choice(train, least, budget, False, because)
 
 
-def find_next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
+def find_next_cheaper(
+    train: TrainConfig, *, device: Device, fused: bool = True
+) -> tuple[TrainConfig, Estimate] | None:
     """Return `train` with the next choice that needs less memory, or None.
 
     The order is that of `choose`. The precision does not change, because it would change the
     results.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
-    now = estimate(train, recompute=recompute, device=device).total_bytes
+    now = estimate(train, recompute=recompute, device=device, fused=fused).total_bytes
     # A shorter segment saves too little, so skip to the next strategy.
     unresolved = train.override(recompute="auto", segment=1, optimizer_state="auto")
-    for found in _list_candidates(unresolved, device, None):
+    for found in _list_candidates(unresolved, device, None, fused=fused):
         if found.estimate.total_bytes < now:
             return _resolve(train, found), found.estimate
     return None
@@ -147,6 +157,7 @@ def _list_candidates(
     together: bool = False,
     resident_floor: int | None = None,
     timings: Sequence[StepTiming] = (),
+    fused: bool = True,
 ) -> Iterator[_Candidate]:
     """Yield every way to run `train`, in order of preference."""
     precisions: tuple[ResolvedPrecision, ...] = ("fp32",)
@@ -171,6 +182,7 @@ def _list_candidates(
                     device=device,
                     together=together,
                     resident_floor=resident_floor,
+                    fused=fused,
                 )
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
                 yield _Candidate(recompute, segment, precision, optimizer_state, needs, host)

@@ -24,13 +24,13 @@ class _StepCost(NamedTuple):
     """Cost of recomputing the state after a step."""
 
 
-# Measured on an H200 with torch 2.11 and captured CUDA graphs. `fixed` and `shared` are from
-# segments of 1 step and of 8 (fp32) or 16 steps; single steps do not use `qca.model.kernels`.
+# H200, torch 2.11, captured CUDA graphs with `qca.model.kernels`; `fixed` and `shared` are from
+# segments of 1 step and of 8 in fp32, 16 otherwise. Segments of 2 and 4 are within 3 % of this.
 _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
-    "fp32": _StepCost(fixed=1.49, shared=5.57, forward=0.64),
-    "tf32": _StepCost(fixed=1.22, shared=1.58, forward=0.36),
-    "bf16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
-    "fp16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
+    "fp32": _StepCost(fixed=2.09, shared=0.88, forward=0.64),
+    "tf32": _StepCost(fixed=1.28, shared=0.70, forward=0.36),
+    "bf16": _StepCost(fixed=0.85, shared=0.68, forward=0.32),
+    "fp16": _StepCost(fixed=0.85, shared=0.68, forward=0.32),
 }
 # Plain autograd, with kernels launched from Python.
 _CUDA_PLAIN: dict[ResolvedPrecision, float] = {"fp32": 5.22, "tf32": 6.17}

@@ -5,7 +5,12 @@ from qca.memory.choose import Choice, Device, choose
 
 
 def explain_host_placement(
-    train: TrainConfig, choice: Choice, *, device: Device = "cuda", host_budget: int | None = None
+    train: TrainConfig,
+    choice: Choice,
+    *,
+    device: Device = "cuda",
+    host_budget: int | None = None,
+    fused: bool = True,
 ) -> str | None:
     """Return why `choice` moved the moments and which flag prevents that; None if it did not.
 
@@ -14,6 +19,7 @@ def explain_host_placement(
         choice: the result of `choose` or `solve` for it.
         device: the argument passed there.
         host_budget: the argument passed there.
+        fused: the argument passed there.
 
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
@@ -25,7 +31,9 @@ def explain_host_placement(
         precision=choice.precision,
         optimizer_state="device",
     )
-    refused = choose(on_device, choice.budget_bytes, device=device, host_budget=host_budget)
+    refused = choose(
+        on_device, choice.budget_bytes, device=device, host_budget=host_budget, fused=fused
+    )
     return (
         "AdamW's moments were moved to host memory: with them on the device, "
         f"{refused.because}. --optimizer-state device keeps them there."

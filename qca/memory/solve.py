@@ -35,6 +35,7 @@ def solve(
     device: Device = "cuda",
     host_budget: int | None = None,
     resident_floor: int | None = None,
+    fused: bool = True,
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
@@ -57,6 +58,7 @@ def solve(
             device=device,
             host_budget=host_budget,
             resident_floor=resident_floor,
+            fused=fused,
         )
 
     if not (smallest := choose_at(1)).fits:

@@ -5,6 +5,7 @@ fitted to the reserved bytes of real training runs (`tests/memory/test_reserved.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
 from qca.core.noise_schedule import has_noise
@@ -20,16 +21,40 @@ GRAPH_RESULTS = StateTensors(2, 1)
 GRAPH_INPUTS = StateTensors(2, 2)
 GRAPH_NOISE = StateTensors(1, 0)
 
-# Constant scratch memory, and a multiple of the largest layer's float32 weights: for tensor cores,
-# and for strict float32 by `qca.model.winograd` with cuBLAS's workspace.
-_TENSOR_CORES, _TENSOR_CORES_WEIGHTS = 40 * MIB, 1.3
-_STRICT, _STRICT_WEIGHTS = 80 * MIB, 2.9
-# The share of temporary tensors lost in holes of the wrong size.
-_PLAIN_HOLES, _STEP_HOLES, _SEGMENT_HOLES = 1 / 16, 1 / 4, 1 / 25
+
+class _Scratch(NamedTuple):
+    """Scratch memory and fragmentation, besides the buffers of captured graphs."""
+
+    fixed: int
+    weights: float
+    """Multiples of the largest layer's weights in float32."""
+    holes: float = 0.0
+    """The share of temporary tensors lost in holes of the wrong size."""
+
+    def count_bytes(self, largest: int, moving: int) -> int:
+        return self.fixed + round(self.weights * largest + self.holes * moving)
+
+
+_FUSED = _Scratch(34 * MIB, 0.6, 1 / 16)
+# In strict float32 with cuBLAS's workspace. Beside it is what a layer needs, at least so many times
+# the largest layer's weights.
+_FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
+# Without the kernels. In strict float32 the holes grow with the batch.
+_STEPS, _SEGMENTS = _Scratch(40 * MIB, 1.3, 1 / 4), _Scratch(40 * MIB, 1.3, 1 / 25)
+_STRICT_SEGMENTS, _MOST_HOLES = _Scratch(72 * MIB, 3.75, 1 / 25), 1 / 2
+# The graphs of plain autograd have equal sizes and leave few holes.
+_PLAIN_HOLES, _STEP_HOLES, _STEP_BATCH_HOLES = 1 / 16, 1 / 4, 1 / 2
 
 
 def estimate_workspace(
-    train: TrainConfig, shape: Shape, segment: int, tensors: list[int], *, states: int, moving: int
+    train: TrainConfig,
+    shape: Shape,
+    segment: int,
+    tensors: list[int],
+    *,
+    states: int,
+    moving: int,
+    fused: bool,
 ) -> int:
     """Return the bytes that training reserves on a GPU in addition to its tensors.
 
@@ -40,27 +65,33 @@ def estimate_workspace(
         tensors: the number of elements of each parameter.
         states: the bytes of the saved states.
         moving: the bytes of temporary tensors, the activations.
+        fused: whether `qca.model.kernels` are used.
 
     """
-    graphs = _count_graph_bytes(train, shape, segment)
-    largest = FLOAT * max(tensors)
-    if segment and train.precision in TENSOR_CORE_PRECISIONS:
-        scratch = _TENSOR_CORES + round(_TENSOR_CORES_WEIGHTS * largest)
-        return graphs + scratch + round((_SEGMENT_HOLES if segment > 1 else _STEP_HOLES) * moving)
+    graphs = _count_graph_bytes(train, shape, segment, fused=fused)
+    strict, largest = train.precision not in TENSOR_CORE_PRECISIONS, FLOAT * max(tensors)
     samples = replace(shape, batch_size=max(1, segment) * shape.batch_size)
-    cudnn = estimate_winograd_workspace(samples)
-    if segment > 1:
+    if fused and strict:
         kept, spread = _count_transformed_bytes(samples)
-        scratch = _STRICT + round(_STRICT_WEIGHTS * largest)
-        return graphs + kept + max(spread, cudnn) + scratch
-    # The graphs of plain autograd have equal sizes and leave few holes. With several samples,
-    # cuDNN's strict float32 needs more (H200, torch 2.11).
-    share = _PLAIN_HOLES if segment == 0 else _STEP_HOLES * (1 if train.batch_size == 1 else 2)
+        layer = max(spread, round(_FUSED_STRICT_LAYER * largest))
+        return graphs + kept + layer + _FUSED_STRICT.count_bytes(largest, moving)
+    if segment > 1 or (segment and not strict):
+        scratch = _choose_scratch(segment, train.batch_size, strict=strict, fused=fused)
+        return graphs + scratch.count_bytes(largest, moving)
+    share = _STEP_HOLES if train.batch_size == 1 else _STEP_BATCH_HOLES
+    holes = round((share if segment else _PLAIN_HOLES) * (moving + graphs))
     state = count_state_bytes(shape)
-    rounding = estimate_rounding(
-        tensors, states=states // state, state=state, holes=round(share * (moving + graphs))
-    )
-    return graphs + cudnn + rounding
+    rounding = estimate_rounding(tensors, states=states // state, state=state, holes=holes)
+    return graphs + estimate_winograd_workspace(samples) + rounding
+
+
+def _choose_scratch(segment: int, batch: int, *, strict: bool, fused: bool) -> _Scratch:
+    if fused:
+        return _FUSED
+    if strict:
+        holes = min(_MOST_HOLES, batch * _STRICT_SEGMENTS.holes)
+        return _STRICT_SEGMENTS._replace(holes=holes)
+    return _STEPS if segment == 1 else _SEGMENTS
 
 
 def estimate_winograd_workspace(shape: Shape) -> int:
@@ -78,11 +109,11 @@ def estimate_winograd_workspace(shape: Shape) -> int:
     )
 
 
-def _count_graph_bytes(train: TrainConfig, shape: Shape, segment: int) -> int:
+def _count_graph_bytes(train: TrainConfig, shape: Shape, segment: int, *, fused: bool) -> int:
     """Return the bytes that captured graphs keep as their inputs and results."""
     if segment == 0:
         return 0
-    noise = segment > 1 and has_noise(train.max_noise)
+    noise = (segment > 1 or fused) and has_noise(train.max_noise)
     inputs = GRAPH_INPUTS.count_bytes(shape) + noise * GRAPH_NOISE.count_bytes(shape)
     return GRAPH_RESULTS.count_bytes(shape) + segment * inputs
 

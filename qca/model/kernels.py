@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-_OLDEST_CAPABILITY = (8, 0)
+from qca.core.gpu_kernels import can_run_kernels
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 # The maximum number of a group's values in one program.
@@ -67,7 +68,7 @@ def round_up(count: int) -> int:
 
 @cache
 def _load(device: torch.device) -> tuple[Kernels | None, str | None]:
-    if torch.cuda.get_device_capability(device) < _OLDEST_CAPABILITY:
+    if not can_run_kernels(torch.cuda.get_device_capability(device)):
         return None, "Triton needs compute capability 8.0"
     try:
         modules = (f"qca.model.triton_{name}" for name in Kernels._fields)

@@ -42,7 +42,11 @@ def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] 
 
     The memory of `trainer` is freed, so it must not be used again.
     """
-    cheaper = find_next_cheaper(trainer.config, device=_device_kind(trainer.device))
+    cheaper = find_next_cheaper(
+        trainer.config,
+        device=_device_kind(trainer.device),
+        fused=trainer.unfused_because is None,
+    )
     if cheaper is None:
         return None
     config, needs = cheaper

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step
 from qca.train.conv_trials import try_algorithms
-from qca.train.segment import Cotangent, SegmentAdjoint
+from qca.train.segment import Cotangent, make_adjoint
 
 _WARM_UP = 3  # warm-up passes before a capture, as in torch's documentation of CUDA graphs
 
@@ -62,7 +62,7 @@ class EagerRunner:
     def __init__(self, evolution: Evolution, segment: int = 1) -> None:
         self.segment = segment
         self._evolution = evolution
-        self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
+        self._adjoint = make_adjoint(evolution, segment)
 
     def refresh(self) -> None:
         """Copy the weights."""
@@ -126,8 +126,8 @@ class GraphRunner:
     ) -> None:
         self.segment = segment
         self._evolution = evolution
-        self._buffers = _GraphBuffers(like, segment, noise=noise and segment > 1)
-        self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
+        self._adjoint = make_adjoint(evolution, segment)
+        self._buffers = _GraphBuffers(like, segment, noise=noise and self._adjoint is not None)
         self.refresh()
         pool = torch.cuda.graph_pool_handle()
         stream = torch.cuda.Stream()

@@ -69,7 +69,7 @@ class Trainer:
         self.eager_because: str | None = None
         """The reason why CUDA graphs are not used on a GPU."""
         self.unfused_because: str | None = None
-        """The reason why `qca.model.kernels` are not used on a GPU with segments."""
+        """The reason why `qca.model.kernels` are not used on a GPU."""
         self.trial_seconds: float | None = None
         """Seconds spent choosing cuDNN's algorithms; None without trials."""
         self._states: StateStore | None = None
@@ -206,8 +206,8 @@ class Trainer:
         segment = find_segment(self.config)
         if self.device.type != "cuda":
             return EagerRunner(self.evolution, segment)
-        self.unfused_because = find_obstacle(self.device) if segment > 1 else None
-        fused = segment > 1 and self.unfused_because is None
+        self.unfused_because = find_obstacle(self.device)
+        fused = self.unfused_because is None
         for parameter in self.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         try:

@@ -14,8 +14,10 @@ from qca.core.units import MIB
 from qca.memory.activations import find_segment
 from qca.memory.budget import estimate
 from qca.model.unet import UNetUnitary
+from qca.train import step_runner
 from qca.train.episode import adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
+from qca.train.segment import SegmentAdjoint
 from qca.train.state_store import (
     DeviceStore,
     HostStore,
@@ -98,8 +100,8 @@ def measure(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "
 
 
 def predict(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
-    """A GPU's workspace is not a tensor."""
-    found = estimate(train, recompute=recompute, device=device)
+    """A GPU's workspace is not a tensor, and fake tensors are on no GPU, which has the kernels."""
+    found = estimate(train, recompute=recompute, device=device, fused=False)
     return found.predicted_peak_bytes - found.breakdown.workspace
 
 
@@ -114,6 +116,20 @@ def test_the_closed_form_is_never_below_and_at_most_a_tenth_above(case: Case) ->
     train = TrainConfig(**case.values)
     over = predict(case.recompute, train, case.device) / measure(case.recompute, train, case.device)
     assert 1 <= over <= AT_MOST
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+def test_it_holds_for_single_steps_by_the_adjoint(
+    recompute: ResolvedRecompute, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU with the kernels runs them so."""
+    monkeypatch.setattr(step_runner, "make_adjoint", lambda evolution, _: SegmentAdjoint(evolution))
+    small = TrainConfig(grid=32, d_state=8, hidden_channels=16, steps=12)
+    train = small.override(batch_size=3, precision=precision)
+    found = estimate(train, recompute=recompute, fused=True)
+    predicted = found.predicted_peak_bytes - found.breakdown.workspace
+    assert 1 <= predicted / measure(recompute, train, "cuda") <= AT_MOST
 
 
 @pytest.mark.parametrize("recompute", STRATEGIES)

@@ -161,6 +161,16 @@ def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
     assert plan.trainer.fits.value is True
 
 
+def test_a_gpu_that_cannot_run_the_kernels_does_not_keep_their_weights():
+    def predict(compute_capability: tuple[int, int]) -> int:
+        card = driver(gpu(compute_capability=compute_capability), toolkit=None)
+        facts = bare_host(gpu=card, python=python(torch_cuda="13.0"))
+        train = TrainConfig(precision="fp32", segment=8)
+        return plan_stack(facts, Config(train=train)).trainer.predicted_peak_bytes.value
+
+    assert predict((7, 5)) < predict((8, 0)) - 171 * MIB
+
+
 def test_a_training_that_cannot_fit_is_planned_and_marked():
     facts = bare_host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
     config = Config(train=TrainConfig(grid=512, batch_size=64))

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from qca.core.config import TrainConfig
 from qca.core.noise_schedule import CURRICULUM_EPISODES
 from qca.memory.budget import estimate
+from qca.model import unet_adjoint
 from qca.model.losses import LOSSES
 from qca.runs.events import Event, Finished, PlanChanged
 from qca.train import trainer as trainer_module
@@ -94,13 +96,38 @@ def test_a_training_stays_within_its_predicted_peak(given):
     assert measure_reserved(config, "held") <= predicted
 
 
-def gradient(config: TrainConfig) -> torch.Tensor:
+def list_gradients(config: TrainConfig) -> dict[str, Tensor]:
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES  # with noise
     trainer.compute_gradients(lambda: None)
     assert trainer.eager_because is None
-    found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
-    return torch.cat(found)
+    return {name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None}
+
+
+def gradient(config: TrainConfig) -> Tensor:
+    return torch.cat([found.flatten() for found in list_gradients(config).values()])
+
+
+def measure_error(found: Tensor, expected: Tensor) -> float:
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+class AveragePool:
+    """Stands in for the pool of `unet_adjoint`."""
+
+    def __init__(self) -> None:
+        self._input = torch.empty(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._input = x
+        return torch.ops.aten.avg_pool2d(x, [2, 2], [2, 2])
+
+    def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
+        sizes = ([2, 2], [2, 2], [0, 0], False, True, None)
+        return torch.ops.aten.avg_pool2d_backward(cotangent, self._input[rows], *sizes)
+
+    def clear(self) -> None:
+        self._input = torch.empty(0)
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -119,7 +146,22 @@ def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(
     plain = gradient(config.override(recompute="none"))
     found = gradient(config.override(recompute=recompute, segment=segment))
     assert plain.norm() > 1e-4
-    assert ((found - plain).norm() / plain.norm()).item() <= 1e-5
+    assert measure_error(found, plain) <= 1e-5
+
+
+@pytest.mark.parametrize("segment", [1, 8])
+def test_without_ties_of_maxima_each_parameters_gradient_is_plain_autograds(segment, monkeypatch):
+    """With average pools: where two cells are almost equal, rounding decides which is the maximum.
+
+    With max-pools, even plain autograd's gradients before them are 1e-4 from float64's.
+    """
+    monkeypatch.setattr(unet_adjoint, "_Pool", AveragePool)
+    monkeypatch.setattr(nn, "MaxPool2d", nn.AvgPool2d)
+    config = TrainConfig(device="cuda", precision="fp32", steps=16)
+    plain = list_gradients(config.override(recompute="none"))
+    found = list_gradients(config.override(recompute="step", segment=segment))
+    errors = {name: measure_error(found[name], plain[name]) for name in plain}
+    assert {name: error for name, error in errors.items() if not error <= 1e-5} == {}
 
 
 def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):

@@ -11,8 +11,10 @@ from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise
+from qca.train import segment as segment_module
 from qca.train.episode import Episode, adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
+from qca.train.segment import SegmentAdjoint, make_adjoint
 from qca.train.state_store import make_state_store
 from qca.train.step_runner import EagerRunner
 from tests.support.models import lively_evolution, lively_model
@@ -51,6 +53,16 @@ def make_episode(evolution: Evolution, segment: int, recompute: str = "step") ->
 
 def measure_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found - expected).norm() / expected.norm()).item()
+
+
+def test_single_steps_use_the_adjoint_only_with_the_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    evolution = lively_evolution("unitary", 0.0)
+    assert make_adjoint(evolution, 1) is None
+    assert isinstance(make_adjoint(evolution, 2), SegmentAdjoint)
+    monkeypatch.setattr(segment_module, "find_kernels", lambda _: object())
+    assert isinstance(make_adjoint(evolution, 1), SegmentAdjoint)
 
 
 @pytest.mark.parametrize("segment", [2, 4, 11, 16])
