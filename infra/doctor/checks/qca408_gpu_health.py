@@ -129,7 +129,10 @@ def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
     card = describe_gpus(cards, driver.gpus) if cards else f"The card at {xid.pci_address}"
     meaning = _XIDS.get(xid.code, "see NVIDIA's list")
     times = "once" if xid.count == 1 else f"{xid.count} times"
-    message = f"{card}: the kernel's log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows the time and the process."
+    message = (
+        f"{card}: the kernel's log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` "
+        "shows the time and the process."
+    )
     evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
     return Verdict(Severity.INFO, message, evidence)
 
