@@ -3,20 +3,17 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import click
 
 from qca.cli.next_steps import describe_resume
 from qca.cli.progress import ProgressView
-from qca.runs.events import EpisodeRecord, Event, Finished, Started
+from qca.runs.events import EpisodeRecord, Event, Finished, Listener, Started, Warn
 from qca.runs.run_folder import RunFolder
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
 from qca.train.request import TrainRequest
-
-Listener = Callable[[Event], None]
-Warn = Callable[[str], None]
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 `qca.runs.metrics_log` stores the episodes, `qca.runs.journal` all other events.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
@@ -159,6 +160,12 @@ Event = (
     | CheckpointWritten
     | Finished
 )
+
+Listener = Callable[[Event], None]
+"""A function that receives the events of a training run in the thread that trains."""
+
+Warn = Callable[[str], None]
+"""A function that receives the warnings of a listener, such as a file that cannot be written."""
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from qca.core.json_object import parse_object
 from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import MIB
-from qca.runs.events import EpisodeRecord
+from qca.runs.events import EpisodeRecord, Warn
 
 # Enough for a run of years with an event for every episode.
 _LARGEST_FILE = 256 * MIB
@@ -27,9 +27,7 @@ _LARGEST_NUMBER = 2**63
 
 
 @contextmanager
-def open_journal(
-    path: Path, *, warn: Callable[[str], None]
-) -> Generator[Callable[[BaseModel], None]]:
+def open_journal(path: Path, *, warn: Warn) -> Generator[Callable[[BaseModel], None]]:
     """Yield a listener that appends every event except the episodes; the run folder must exist."""
     gave_up = False
 

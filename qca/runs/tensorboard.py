@@ -12,20 +12,18 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from qca.runs.events import EpisodeRecord, Event, Started
+from qca.runs.events import EpisodeRecord, Event, Listener, Started, Warn
 
 # In this version of the format, a restart invalidates the later steps of older files (tensorboard,
 # backend/event_processing/event_accumulator.py).
 _FILE_VERSION = "brain.Event:2"
-
-Warn = Callable[[str], None]
 
 
 def _ignore(message: str) -> None:
@@ -85,7 +83,7 @@ def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Wr
 
 
 @contextmanager
-def open_tensorboard(folder: Path, *, warn: Warn) -> Generator[Callable[[Event], None]]:
+def open_tensorboard(folder: Path, *, warn: Warn) -> Generator[Listener]:
     """Yield a listener to a run's events that writes the event file of one session."""
     writer = Writer(None, warn)
 

@@ -3,7 +3,7 @@
 The first rank has a `RunRecorder`; every other rank has a `Recorder`, which records nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from qca.core.config import TrainConfig
@@ -12,6 +12,7 @@ from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
     Event,
+    Listener,
     Noted,
     PlanChanged,
     Skipped,
@@ -25,8 +26,6 @@ from qca.train.checkpoint import find_best_episode, write_checkpoint
 from qca.train.memory import describe_excess, read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
-
-Listener = Callable[[Event], None]
 
 
 class Recorder:

@@ -5,14 +5,14 @@ configuration into a `TrainRequest`; this module passes it to a `Trainer`;
 `Trainer.compute_gradients` passes `steps` to the episode.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import torch
 
 from qca.core.config import TrainConfig
-from qca.runs.events import ConfigChanged, Event, Finish, Noted
+from qca.runs.events import ConfigChanged, Event, Finish, Listener, Noted, Warn
 from qca.runs.journal import open_journal
 from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_batch_change
@@ -28,13 +28,11 @@ from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.device import prepare_device
 from qca.train.distributed.ranks import Ranks, join_ranks
 from qca.train.loop import TrainingLoop
-from qca.train.recorder import Listener, Recorder, RunRecorder
+from qca.train.recorder import Recorder, RunRecorder
 from qca.train.request import StopFlag, TrainRequest
 from qca.train.sample_rollout import sample_when_complete
 from qca.train.trainer import Trainer
 from qca.train.weights import read_weights
-
-Warn = Callable[[str], None]
 
 
 def run_session(
