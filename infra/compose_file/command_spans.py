@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from infra.compose_file.model import Span
+from qca.core.frozen import frozen_dataclass
 
 # A word as a shell splits it, with its quotes; `${X:-a b}` is one word.
 _WORD = re.compile(
@@ -18,7 +18,7 @@ _PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*\s+)*")
 _BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class WrittenWord:
     """A word of a string, as written, with its position."""
 

@@ -1,15 +1,15 @@
 """Find the services on which a service depends, by `depends_on` or because they share something."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from infra.compose_file.yaml.tree import Origin, Table, to_items, to_table, to_text
+from qca.core.frozen import frozen_dataclass
 
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE = "service:"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Dependency:
     """A service that another service needs."""
 

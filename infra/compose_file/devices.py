@@ -1,6 +1,6 @@
 """The devices that a service requests from the engine's drivers, by `gpus` or reservations."""
 
-from dataclasses import dataclass
+from qca.core.frozen import frozen_dataclass
 
 # The engine's drivers (moby, daemon/devices_nvidia_linux.go and devices_amd_linux.go).
 _NVIDIA = frozenset(
@@ -9,7 +9,7 @@ _NVIDIA = frozenset(
 _AMD = frozenset({"amd", "gpu"})
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class DeviceRequest:
     """One device request."""
 
@@ -36,7 +36,7 @@ class DeviceRequest:
         return f'could not select device driver "{self.driver}" with capabilities: [{capabilities}]'
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class DeviceRequests:
     """The devices that one key of a service requests, and its line."""
 

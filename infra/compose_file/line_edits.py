@@ -3,11 +3,11 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import QcaError
+from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
 # The indentation and the first key of a line, which the diff shows with the changed words.
@@ -17,7 +17,7 @@ _MARKS = " \t\r\"',[]{}"
 _UNCHANGED = "..."
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Edit:
     """A line of a file, and the lines that replace it; an empty list deletes it."""
 

@@ -1,17 +1,18 @@
 """The model of a user's Compose file, with line numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.syntax.interpolation import MissingVariable
+from qca.core.frozen import frozen_dataclass
 
 # A key of `Service.unread_sources`: a merge tag has an uncertain effect.
 UNCERTAIN_TAGS = "!reset"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Span:
     """The columns of a word on its line, including its quotes."""
 
@@ -22,7 +23,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class LocatedValue:
     """A value with its variables filled in, and its line."""
 
@@ -34,7 +35,7 @@ class LocatedValue:
     """Its columns, if it is a word of a command; None if they are unclear."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class UnreadReference:
     """A reference in the file that was not followed."""
 
@@ -49,7 +50,7 @@ class UnreadReference:
     """
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class UnsetVariable:
     """A variable without a value, and the place where the file uses it."""
 
@@ -58,7 +59,7 @@ class UnsetVariable:
     file: str = ""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Refusal:
     """A reason why Compose refuses a file."""
 
@@ -67,7 +68,7 @@ class Refusal:
     file: str = ""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ExternalResource:
     """A network or volume that a service uses and Compose does not create."""
 
@@ -86,7 +87,7 @@ PathUse = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class NeededPath:
     """A file or folder on the host that a service is built from or mounts."""
 
@@ -102,7 +103,7 @@ class NeededPath:
     unknown_because: str = "it was not looked up"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class EngineClaim:
     """A name or subnet that must be unique on the engine."""
 
@@ -117,7 +118,7 @@ class EngineClaim:
     unknown_because: str = "no engine was asked"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Wait:
     """A service that another one waits for (`depends_on`)."""
 
@@ -127,7 +128,7 @@ class Wait:
     file: str = ""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class HealthCheck:
     """The health check that a file gives a service."""
 
@@ -136,7 +137,7 @@ class HealthCheck:
     is_disabled: bool = False
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class PublishedPorts:
     """A range of host ports that a service publishes."""
 
@@ -155,7 +156,7 @@ class PublishedPorts:
         return f"{self.address}:{ports}" if self.address else ports
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Service:
     """The settings of a service that the doctor checks."""
 
@@ -260,7 +261,7 @@ class Service:
         return self.entrypoint + self.arguments
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ComposeFile:
     """A Compose file as read, with the files that were merged into it."""
 

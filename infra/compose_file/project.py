@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
@@ -14,11 +13,12 @@ from infra.compose_file.service_environment import resolve_environments
 from infra.compose_file.syntax.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.tree_reader import find_name, read_tree
 from infra.compose_file.yaml.tree import Origin, Source, Table, to_items, to_table, to_text
+from qca.core.frozen import frozen_dataclass
 
 _ALL_PROFILES = "*"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Project:
     """The files of a project as one tree, with the problems that were found."""
 

@@ -1,17 +1,17 @@
 """A check: a description, and pure functions that return verdicts."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from infra.doctor.finding import Category, Finding, Location, Severity, Verdict
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import LIVE_FACTS, HostFacts
+from qca.core.frozen import frozen_dataclass
 
 Verdicts: TypeAlias = Verdict | Iterable[Verdict]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Check:
     """One thing that can stop the stack.
 

@@ -7,14 +7,16 @@ all, so the pages about the checks show the doctor's real output.
 # ruamel.yaml's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from qca.core.frozen import frozen_dataclass
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Example:
     """A situation that a check reports, or that passes."""
 

@@ -1,12 +1,13 @@
 """A check's verdict on a subject, and the finding that users and scripts see."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, Literal, Protocol, Self
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue
+from qca.core.frozen import frozen_dataclass
 
 Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file", "security"]
 
@@ -21,7 +22,7 @@ class Severity(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Remedy:
     """One way to fix a finding: commands that can be pasted into bash."""
 
@@ -49,7 +50,7 @@ class Remedy:
         return self if is_same else replace(self, **texts)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Location:
     """A line of a file."""
 
@@ -59,7 +60,7 @@ class Location:
     """The first column and the column after the last, counted from 1; None if unknown."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Verdict:
     """A check's result for one subject."""
 
@@ -120,7 +121,7 @@ def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | 
     return len(text) - len(text.lstrip()) + 1, len(text.rstrip()) + 1
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Finding:
     """A verdict with its check, as users and scripts see it."""
 

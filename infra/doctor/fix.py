@@ -2,19 +2,19 @@
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.doctor.finding import Finding, Remedy, Severity
 from qca.core.diagnostics import log_command
 from qca.core.errors import InputError, QcaError
+from qca.core.frozen import frozen_dataclass
 
 # Linking a file is instant; installing Compose V1 in a virtual environment downloads 2 MB.
 _COMMAND_SECONDS = 300
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Proposal:
     """A remedy that `--fix` may apply, and its finding."""
 
@@ -27,7 +27,7 @@ class Proposal:
         return self.finding.remedies[: self.finding.remedies.index(self.remedy)]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Outcome:
     """The outcome of applying a remedy."""
 

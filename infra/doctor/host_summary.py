@@ -1,11 +1,10 @@
 """Summarize a host for the top of a report."""
 
-from dataclasses import dataclass
-
 from infra.host.facts import Engine, GpuDriver, HostFacts, known_or_none
+from qca.core.frozen import frozen_dataclass
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class HostSummary:
     """The most important facts; unknown ones are None."""
 

@@ -1,15 +1,14 @@
 """The subjects of checks: this host with the planned stack, or a Compose project."""
 
-from dataclasses import dataclass
-
 from infra.compose_file.model import ComposeFile
 from infra.doctor.finding import Severity
 from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan
 from qca.core.config import Config
+from qca.core.frozen import frozen_dataclass
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class HostSubject:
     """The host and its plan."""
 
@@ -29,7 +28,7 @@ class HostSubject:
         return Severity.ERROR if self.needs_containers else otherwise
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class FileSubject:
     """A Compose project, and the facts of its host."""
 

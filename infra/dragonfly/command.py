@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from infra.compose_file.model import LocatedValue, Service
 from infra.dragonfly.flag_table import find_type, is_switch
+from qca.core.frozen import frozen_dataclass
 
 # Programs that run the rest of their command line unchanged: the image's own, and common wrappers.
 _WRAPPERS = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
@@ -13,7 +13,7 @@ _WRAPPERS = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
 _FLAG = re.compile(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Flag(LocatedValue):
     """A flag's value, and the words of the command that set it."""
 

@@ -1,7 +1,6 @@
 """Find the faults in the flags of a Dragonfly service: names, values, and Dragonfly's own rules."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from infra.dragonfly.command import Flag
@@ -16,6 +15,7 @@ from infra.dragonfly.flag_table import (
 from infra.dragonfly.flag_values import describe_legal_values
 from infra.dragonfly.given_flags import GivenFlags
 from infra.dragonfly.releases import Release, is_read
+from qca.core.frozen import frozen_dataclass
 
 # The new names of renamed flags, whose values did not change.
 _SUCCESSORS: Mapping[str, str] = {
@@ -48,7 +48,7 @@ class FaultKind(Enum):
     FILE = auto()
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class FlagFault:
     """A flag whose name or value Dragonfly does not accept."""
 

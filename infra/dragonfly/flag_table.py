@@ -1,13 +1,13 @@
 """List Dragonfly's flags by release: their types, and when each was added, retired and removed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 
 from infra.dragonfly.releases import NEWEST_READ, Release, is_read
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 _FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
@@ -38,7 +38,7 @@ class Standing(Enum):
     """It is unknown whether this release has the flag."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class FlagHistory:
     """The history of a flag."""
 

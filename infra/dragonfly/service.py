@@ -1,13 +1,14 @@
 """Recognize the services of a Compose file that run Dragonfly, and read their settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.dragonfly.command import Flag, find_program
 from infra.dragonfly.flag_faults import Effect, FlagFault, find_flag_faults
 from infra.dragonfly.given_flags import read_given_flags
 from infra.dragonfly.releases import Release, parse_release
+from qca.core.frozen import frozen_dataclass
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 
@@ -15,7 +16,7 @@ _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 _OTHER_SERVERS = frozenset({"keydb-server", "memcached", "redis-server", "valkey-server"})
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Dragonfly:
     """The settings with which a Compose file starts Dragonfly."""
 

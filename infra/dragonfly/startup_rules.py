@@ -7,10 +7,10 @@ MiB per thread.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from infra.dragonfly.releases import NEWEST_READ, Release
 from infra.dragonfly.sizes import format_human_readable
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
 # dfly_main.cc: the constant is the same in all these releases; equality passes.
@@ -39,7 +39,7 @@ V1_HIERARCHIES = frozenset({"cpu,cpuacct", "memory"})
 dfly_main.cc). If one of them is missing, it reads no limits at all."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Threads:
     """The number of threads that Dragonfly would start, and its source."""
 

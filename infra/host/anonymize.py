@@ -6,10 +6,10 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
 # Account names that identify nobody and occur in facts with another meaning.
@@ -44,7 +44,7 @@ _EXAMPLE_V4, _EXAMPLE_V6 = "192.0.2.1", "2001:db8::1"
 _EXAMPLE_MAC = "00:00:5e:00:53:00"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Identity:
     """The names to remove: those of this user and of this machine."""
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,13 +23,14 @@ from infra.host.probes import (
     system,
 )
 from qca.core.diagnostics import log_time
+from qca.core.frozen import frozen_dataclass
 
 # A probe that times out in a call of its own knows best what did not answer; it gets this long to
 # report that before it is abandoned.
 _GRACE_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Probe:
     """The function that determines one fact of `HostFacts`."""
 

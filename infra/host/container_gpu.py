@@ -8,13 +8,13 @@ https://github.com/moby/moby/pull/50228
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 from typing import Literal
 
 from infra.host.facts import ContainerToolkit, Engine, Gpu, GpuDriver
 from infra.host.snap import is_from_snap
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 CDI_FOR_NVIDIA = (29, 2)
@@ -39,7 +39,7 @@ class Obstacle(StrEnum):
     """The toolkit is configured for a rootless engine, but this one is not rootless."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class GpuAccess:
     """Whether an engine can use the GPUs of this host, and the evidence for it."""
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -17,9 +16,10 @@ from typing import IO, Self, cast
 from infra.host.errors import ProbeError, ProbeTimeoutError, describe_error
 from infra.host.files import MAX_BYTES
 from qca.core.diagnostics import log_command
+from qca.core.frozen import frozen_dataclass
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Output:
     """The output and the exit code of a program."""
 

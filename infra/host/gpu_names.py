@@ -8,10 +8,10 @@ src/cli/common.c). An engine that turns them into CDI devices knows the names in
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from infra.host.container_gpu import has_hook, list_cdi_devices, takes_cdi
 from infra.host.facts import Engine, GpuDriver
+from qca.core.frozen import frozen_dataclass
 
 _KIND = "nvidia.com/gpu="
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
@@ -21,7 +21,7 @@ _PCI_ADDRESS = re.compile(r"([\da-f]{1,8}):([\da-f]{2}):([\da-f]{2})\.0", re.I |
 _STAND_IN = re.compile(r"(?:GPU|MIG)-\d+", re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class UnresolvedGpu:
     """A requested name that matches no GPU, or for which a match cannot be determined."""
 

@@ -1,7 +1,7 @@
 """Other ways to run the planned training on its GPU, with the memory and time that each needs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import HostFacts
@@ -10,6 +10,7 @@ from infra.stack.trainer_device import find_gpus
 from infra.stack.trainer_memory import RunningRun, compute_host_budget
 from infra.stack.trainer_plan import select_timings
 from qca.core.config import Config, ResolvedPrecision, ResolvedRecompute, TrainConfig, apply_profile
+from qca.core.frozen import frozen_dataclass
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.memory.choose import Choice, choose
@@ -17,7 +18,7 @@ from qca.memory.cost import DRIFT, estimate_step_cost
 from qca.memory.ways import list_precisions
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Alternative:
     """Another way to train, compared with the planned one."""
 

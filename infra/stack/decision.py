@@ -1,14 +1,16 @@
 """Planned values with their reasons, and functions that separate the two."""
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast
+
+from qca.core.frozen import frozen_dataclass
 
 GIVEN = "given in the configuration"
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Decision(Generic[T_co]):
     """A value that the plan chose, with the reason."""
 

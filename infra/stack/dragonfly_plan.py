@@ -1,12 +1,12 @@
 """Plan the number of threads and the memory of Dragonfly on this host."""
 
 import math
-from dataclasses import dataclass
 
 from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.host.facts import Engine, HostFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB, format_count, format_exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes per second; four threads are ample.
@@ -16,7 +16,7 @@ DEFAULT_THREADS = 4
 HOST_SHARE = 4
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class DragonflyPlan:
     """The settings of the store."""
 

@@ -1,6 +1,5 @@
 """The pods of store and trainer, as the Pod Security Standard "restricted" requires them."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from infra.stack.compose_document import (
@@ -12,6 +11,7 @@ from infra.stack.compose_document import (
     build_trainer_command,
 )
 from infra.stack.plan import StackPlan
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
 # The user of Dockerfile.cuda. Dragonfly's image works with any user, so both can share one.
@@ -39,7 +39,7 @@ _SCRATCH = {"medium": "Memory", "sizeLimit": "64Mi"}
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Names:
     """The names of a project's objects."""
 

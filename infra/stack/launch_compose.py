@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from infra.stack.container_logs import log_tail
@@ -20,13 +20,14 @@ from infra.stack.secret import check_secret, ensure_secret
 from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
+from qca.core.frozen import frozen_dataclass
 
 # On a laptop, importing torch from a cold disk takes a minute; on two cores, the first step of the
 # real configuration takes seconds more.
 _HEALTHY_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Images:
     """The images of the containers."""
 

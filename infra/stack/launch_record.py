@@ -1,7 +1,6 @@
 """The record of a launch in the run's state folder, `.qca/RUN/launch.json`."""
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -9,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
+from qca.core.frozen import frozen_dataclass
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
 
@@ -20,7 +20,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The names that the configuration accepts; the file may come from anybody."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Launch:
     """The record of a launch."""
 

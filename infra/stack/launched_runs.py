@@ -1,19 +1,20 @@
 """The runs launched from this folder, each with its own state folder, `.qca/RUN`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from infra.stack.launch_record import Launch, read_launch
 from infra.stack.state import STATE_FOLDER, StateFolder, check_state_folder
 from infra.stack.state_lock import is_held
 from qca.core.errors import InputError, LaunchError
+from qca.core.frozen import frozen_dataclass
 
 
 class NothingLaunchedError(LaunchError):
     """No run was launched from this folder."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Launched:
     """A run that was launched, and its state folder."""
 
@@ -21,7 +22,7 @@ class Launched:
     state: StateFolder
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class LaunchedRuns:
     """The runs that were launched from this folder, and those with unreadable records."""
 

@@ -1,17 +1,17 @@
 """A run's state folder, `.qca/RUN`: the files that `qca up` creates and `qca down` removes."""
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from qca.core.atomic_files import remove_unfinished
 from qca.core.errors import LaunchError
+from qca.core.frozen import frozen_dataclass
 from qca.core.plain_files import check_own_folder, check_plain
 
 STATE_FOLDER = Path(".qca")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class StateFolder:
     """The files of the state folder."""
 

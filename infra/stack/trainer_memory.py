@@ -8,6 +8,7 @@ from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import Device
 from qca.core.config import TrainConfig
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
@@ -140,7 +141,7 @@ def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     return Decision(gpu.memory_free, because)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Taker:
     """The memory that another run uses, and the part of it that is not allocated yet."""
 

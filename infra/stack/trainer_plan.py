@@ -1,7 +1,7 @@
 """Plan training: its device, sizes and recompute strategy, and whether it fits."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import Gpu, HostFacts, known_or_none
@@ -31,6 +31,7 @@ from qca.core.config import (
     TrainConfig,
     apply_profile,
 )
+from qca.core.frozen import frozen_dataclass
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
@@ -38,7 +39,7 @@ from qca.memory.checkpoint_size import count_moment_bytes
 from qca.memory.choose import Choice, choose
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class TrainerPlan:
     """The training settings and the predicted memory."""
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,6 +22,7 @@ from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
 from qca.core.errors import InputError
+from qca.core.frozen import frozen_dataclass
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
@@ -30,7 +31,7 @@ from qca.core.versions import parse_version
 _DOTENV_LIMIT = 256 * KIB
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Examination:
     """The checks, configuration and files of one call of `qca doctor`."""
 

@@ -8,11 +8,12 @@ import ast
 import inspect
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform, get_args
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.losses import LossName
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
@@ -186,7 +187,7 @@ class TrainConfig(_Table):
     """Number of newest checkpoints to keep, in addition to the best one."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Config:
     """The whole configuration, both tables."""
 

@@ -5,48 +5,16 @@ from the user's configuration or a file.
 """
 
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
+
+from qca.core.frozen import share_frozen_methods
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
-
-
-class _Frozen:
-    """The methods of `dataclass(frozen=True)`, written once.
-
-    `dataclass` compiles its own for every class. For the classes of a host's facts alone, that was
-    a tenth of the time of `qca doctor`.
-    """
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __repr__(self) -> str:
-        values = (f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)
-        return f"{type(self).__qualname__}({', '.join(values)})"
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return _list_values(self) == _list_values(other)
-
-    def __hash__(self) -> int:
-        return hash(_list_values(self))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in vars(self) or name not in self.__dataclass_fields__:
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)  # in `__init__`
-
-    def __delattr__(self, name: str) -> None:
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-
-def _list_values(instance: Any) -> tuple[object, ...]:
-    return tuple(getattr(instance, name) for name in instance.__dataclass_fields__)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -56,8 +24,7 @@ def strict_dataclass(cls: type[T]) -> type[T]:
     pydantic reads its settings from the attribute `__pydantic_config__` of the class.
     """
     setattr(cls, "__pydantic_config__", {"extra": "forbid", "allow_inf_nan": False})  # noqa: B010
-    for name in ("__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__"):
-        setattr(cls, name, vars(_Frozen)[name])
+    share_frozen_methods(cls)
     return dataclass(kw_only=True, repr=False, eq=False)(cls)
 
 

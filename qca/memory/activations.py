@@ -15,10 +15,10 @@ state and, under `none`, one graph less.
 """
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
+from qca.core.frozen import frozen_dataclass
 from qca.core.losses import get_max_sample_steps
 from qca.core.noise_schedule import has_noise
 from qca.memory.layers import (
@@ -42,7 +42,7 @@ from qca.memory.state_tensors import (
 )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class EpisodeSizes:
     """The sizes in a training configuration that determine its peaks."""
 

@@ -17,7 +17,6 @@ The context comes on top: the memory of the process outside torch's tensors, see
 `qca.memory.context`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from qca.core.config import (
@@ -25,6 +24,7 @@ from qca.core.config import (
     ResolvedRecompute,
     TrainConfig,
 )
+from qca.core.frozen import frozen_dataclass
 from qca.memory.activations import (
     EpisodeSizes,
     estimate_adjoint_memory,
@@ -37,7 +37,7 @@ from qca.memory.state_tensors import count_state_bytes
 from qca.memory.workspace import estimate_workspace
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Breakdown:
     """Bytes of each term at the peak."""
 
@@ -61,7 +61,7 @@ class Breakdown:
         )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Estimate:
     """A predicted peak, and the memory that the process takes in addition."""
 

@@ -1,7 +1,7 @@
 """Choose how to recompute an episode within a budget."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from qca.core.config import (
@@ -13,6 +13,7 @@ from qca.core.config import (
     TrainConfig,
 )
 from qca.core.errors import InputError
+from qca.core.frozen import frozen_dataclass
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
@@ -26,7 +27,7 @@ STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Choice:
     """A recompute strategy that fits a budget, with the reason as a sentence."""
 

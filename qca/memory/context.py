@@ -6,9 +6,9 @@ takes twice as much as a CPU build), plus the memory that kernels hold in additi
 operands.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
 # NVIDIA's context with the loaded kernels and graphs: 621 MiB at the first tensor,
@@ -30,7 +30,7 @@ RESIDENT_FLOOR = 300 * MIB
 CPU_KERNELS = 24 * MIB
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Context:
     """Bytes outside torch's tensors."""
 

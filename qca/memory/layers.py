@@ -6,9 +6,9 @@ in bytes, in the network's number format unless stated otherwise.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.unet_shape import count_groups
 
 FLOAT = 4
@@ -16,7 +16,7 @@ HALF = 2
 INDEX = 8  # max_pool2d saves the index of each maximum as int64
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Node:
     """One differentiable operation of the pass; sizes in bytes."""
 
@@ -36,7 +36,7 @@ class Node:
     and the produced one are then replaced by their sum."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Shape:
     """The parameters that one pass of the network depends on."""
 

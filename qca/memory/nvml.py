@@ -5,8 +5,9 @@
 import itertools
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from qca.core.frozen import frozen_dataclass
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class NvmlInitError(NvmlError):
     """NVML cannot be opened: the library, the kernel module or the permission is missing."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class DeviceMemory:
     """Memory of a GPU or of a MIG device, in bytes, as reported by the driver (not validated)."""
 

@@ -6,10 +6,11 @@ added.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.unet_shape import count_groups
 from qca.memory.layers import FLOAT, INDEX, Shape
 from qca.memory.state_tensors import OpMemory, count_state_bytes
@@ -27,7 +28,7 @@ class Layer(NamedTuple):
     """Bytes of the weights' float32 gradient in `.grad`."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class SegmentSizes:
     """Computes the bytes of a segment's adjoint, without states, weights and gradients."""
 

@@ -1,6 +1,5 @@
 """Process `extends`: merge a service over another one from its own document or another file."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -9,12 +8,13 @@ from infra.compose_file.passes.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml.merge_tags import clear_keys
 from infra.compose_file.yaml.tree import Origin, Table, Value, to_table, to_text
+from qca.core.frozen import frozen_dataclass
 
 # Real files have much shorter chains, and Python's stack could not hold much longer ones.
 _LONGEST_CHAIN = 100
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ExtendedFile:
     """The services of a file that can be extended, and the keys that its merge tags clear."""
 
@@ -32,7 +32,7 @@ class ReadExtended(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Place:
     """A file in which services are looked up, its folder, and its cleared keys."""
 

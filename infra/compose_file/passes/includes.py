@@ -1,13 +1,13 @@
 """Process `include`: read files as separate projects, and add their resources to this project."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from infra.compose_file.passes.reading import LONGEST_TRAIL, Reading, resolve
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.syntax.dotenv import read_dotenv
 from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
+from qca.core.frozen import frozen_dataclass
 
 _KEYS = {"env_file", "path", "project_directory"}
 # Since this version, including a file twice is not a conflict: the first one is kept.
@@ -15,7 +15,7 @@ _REPEATED_INCLUDE = (5,)
 _RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Found:
     """Included files, and their settings."""
 
@@ -25,7 +25,7 @@ class Found:
     variables: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Include:
     """One entry of `include`: files to merge, and their settings."""
 

@@ -6,7 +6,6 @@ https://github.com/compose-spec/compose-go, loader/validate.go
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from infra.compose_file.dependencies import find_dependencies, find_dependency_circle
 from infra.compose_file.model import Refusal
@@ -22,6 +21,7 @@ from infra.compose_file.yaml.tree import (
     to_table,
     to_text,
 )
+from qca.core.frozen import frozen_dataclass
 
 _RESOURCE_KEYS = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
 _LIMITS: dict[str, tuple[str, str, Callable[[str], float]]] = {
@@ -33,7 +33,7 @@ _LIMITS: dict[str, tuple[str, str, Callable[[str], float]]] = {
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Scene:
     """The definitions that a service can refer to."""
 

@@ -5,13 +5,13 @@ Each rule was run with Engine 20.10 and Compose 2.40. The rules are in moby
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
 from infra.compose_file.model import Refusal
 from infra.compose_file.rules.engine_refusal import is_set, refuse
 from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_table, to_text
+from qca.core.frozen import frozen_dataclass
 
 _SHARED = ("service:", "container:")
 # What belongs to the container whose network is shared, with the engine's word for it.
@@ -76,7 +76,7 @@ def _check_mode(service: Table) -> Iterator[Refusal]:
         yield refuse("`hostname` contradicts `uts: host`", docker, service.origins["hostname"])
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Network:
     """A network of the file."""
 

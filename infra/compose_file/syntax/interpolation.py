@@ -7,7 +7,8 @@ https://docs.docker.com/reference/compose-file/interpolation/
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from qca.core.frozen import frozen_dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
@@ -16,7 +17,7 @@ _OPERATOR = re.compile(r":?[-?+]")
 _DEEPEST = 20
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class MissingVariable:
     """A variable that is not set."""
 

@@ -5,7 +5,7 @@ double quotes a backslash is always removed, and a `#` does not start a comment.
 https://github.com/mattn/go-shellwords
 """
 
-from dataclasses import dataclass
+from qca.core.frozen import frozen_dataclass
 
 _SPACES = " \t\r\n"
 _ENDS = ";&|<>"
@@ -13,7 +13,7 @@ _ENDS = ";&|<>"
 INVALID_COMMAND = "invalid command line string"
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class SplitCommand:
     """The words of a command, and the text after them that Compose drops."""
 

@@ -6,7 +6,8 @@ wording come from compose-go's `format/volume.go` and go-connections' `nat` pack
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+from qca.core.frozen import frozen_dataclass
 
 _LARGEST_PORT = 65535
 
@@ -23,7 +24,7 @@ class SpecError(ValueError):
     """A short form that Compose refuses, with Compose's message."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class PortSpec:
     """A range of container ports, and the host ports that publish it."""
 
@@ -35,7 +36,7 @@ class PortSpec:
     protocol: str
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class VolumeSpec:
     """A mount: its source and its target."""
 

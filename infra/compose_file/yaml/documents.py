@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.compose_file.yaml.merge_tags import apply_merge_tags
 from infra.compose_file.yaml.nodes import (
@@ -13,9 +12,10 @@ from infra.compose_file.yaml.nodes import (
 )
 from infra.compose_file.yaml.scalars import format_float, resolve_plain, resolve_tagged
 from infra.compose_file.yaml.tree import Items, Origin, Source, Table, Value
+from qca.core.frozen import frozen_dataclass
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Document:
     """A document, and the keys that its merge tags clear in the files under it."""
 

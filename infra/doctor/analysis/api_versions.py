@@ -4,15 +4,14 @@ A client that negotiates uses the newest version that both sides support. The en
 client whose newest version is older than the oldest that the engine accepts.
 """
 
-from dataclasses import dataclass
-
 from infra.host.facts import Engine
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 Api = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class NewestApi:
     """The range of the newest version that a release supports, judged by the release's number."""
 

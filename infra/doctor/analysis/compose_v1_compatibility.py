@@ -10,7 +10,7 @@ of precedence:
 3. urllib3 2 passes `chunked`, which docker-py's Unix connection accepts since 6.1.0.
 """
 
-from dataclasses import dataclass
+from qca.core.frozen import frozen_dataclass
 
 # Requirements that satisfy all three rules without an old urllib3.
 WORKING_PINS = ("docker>=6.1,<7", "requests<2.32")
@@ -18,12 +18,12 @@ WORKING_PINS = ("docker>=6.1,<7", "requests<2.32")
 _PREFIX = "Error while fetching server API version: "
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Works:
     """Compose V1 reaches the daemon."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Breaks:
     """Compose V1 fails with `error`."""
 
@@ -34,7 +34,7 @@ class Breaks:
     """The library at fault: docker, requests or urllib3."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class NotMeasured:
     """No rule covers these versions."""
 

@@ -7,14 +7,14 @@ and 12.9 https://dev-discuss.pytorch.org/t/3128.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 Capability = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _TorchBuild:
     """The GPUs supported by PyTorch's builds with one CUDA version."""
 
@@ -45,7 +45,7 @@ _FROM_TURING = _TorchBuild(((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)), (
 _FROM_VOLTA = _TorchBuild(_FROM_TURING.native, (12, 0), some_releases=((7, 0),))
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Cuda:
     """A release of CUDA."""
 

@@ -1,6 +1,6 @@
 """Predict the threads and the maxmemory of a Compose project's Dragonfly services."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import LocatedValue, Service
@@ -14,6 +14,7 @@ from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.sizes import read_size as read_maxmemory
 from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import format_count, format_size
 
 # Settings of a service that its cgroup enforces and Dragonfly reads.
@@ -25,7 +26,7 @@ _CGROUP_LIMITS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Maxmemory:
     """The memory that Dragonfly would use for data, and the reason."""
 
@@ -35,7 +36,7 @@ class Maxmemory:
     """Whether it depends on the machine's available memory at the start."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class DragonflyStart:
     """The threads and the maxmemory with which a service starts."""
 

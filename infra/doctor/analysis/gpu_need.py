@@ -1,15 +1,14 @@
 """Compute the GPU memory that the planned training run needs."""
 
-from dataclasses import dataclass
-
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import find_fullest_gpu, select_training_gpus
 from infra.host.facts import Gpu, NoGpuDriver, require
 from infra.stack.plan import TrainerPlan
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import format_size
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class GpuNeed:
     """The memory that the training run needs, and its parts."""
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.host.errors import ProbeError
 from infra.host.probes.engine_resources import read_image_variables
+from qca.core.frozen import frozen_dataclass
 
 Version = tuple[int, int]
 
@@ -18,7 +19,7 @@ _IS_KEPT = re.compile(r"CUDA_VERSION$|NVIDIA_(REQUIRE_|DISABLE_REQUIRE$)")
 _LEADING = re.compile(r"(\d{1,2})\.(\d{1,2})")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ImageCuda:
     """The CUDA version of an image, and its publisher."""
 

@@ -1,13 +1,13 @@
 """The images that the stack or a Compose file needs, with their sizes where they are known."""
 
 import re
-from dataclasses import dataclass
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.host.facts import Disk, Engine, EngineImage, HostFacts, known_or_none
 from infra.host.image_names import find_image, split_name
 from infra.stack.base_image import CPU_BASE_IMAGE, CUDA_BASE_IMAGE, TRAINER_REPOSITORY
 from infra.stack.plan import StackPlan
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB
 
 # What building the trainer image takes, by its base. Unpacked, python-slim with a CPU build of
@@ -21,7 +21,7 @@ _CUDA_RUNTIME_BYTES = 8 * GIB
 _LEAST_CUDA_BYTES = 4 * GIB
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class MissingImage:
     """An image that the engine does not have."""
 

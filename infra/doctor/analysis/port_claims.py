@@ -4,11 +4,11 @@ A range of any length is one claim.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from infra.compose_file.limits import read_count
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
+from qca.core.frozen import frozen_dataclass
 
 # The default ports of these images (from their pages on Docker Hub).
 _IMAGE_PORTS = {
@@ -29,7 +29,7 @@ _IMAGE_PORTS = {
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Claim:
     """Ports of this host, and the user of them."""
 

@@ -1,7 +1,6 @@
 """QCA205: does the engine still accept the API versions of Compose and the `docker` program?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.doctor.analysis.api_versions import (
     Api,
@@ -17,13 +16,14 @@ from infra.doctor.remedies.compose_plugin import REFRESH_SNAP, install_plugin
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposePlugin, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 # All clients in use today support this minimum: it is the API version of Docker 1.12 (2016).
 _ACCEPTS_ALL: Api = (1, 24)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Speaker:
     """A client of the engine."""
 

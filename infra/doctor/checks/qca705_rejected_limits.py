@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.compose_file.limits import read_count, read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
@@ -12,6 +11,7 @@ from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
 from infra.host.facts import Engine, HostFacts, known_or_none
 from qca.core.errors import InputError
+from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB, format_count, parse_size
 
 # The engine's own limits, unchanged since 20.10: moby, daemon/daemon_unix.go,
@@ -22,7 +22,7 @@ _LEAST_QUOTA = 1000
 _PERIODS = range(1000, 1_000_001)
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Fault:
     """A limit that Docker refuses, with the explanation."""
 

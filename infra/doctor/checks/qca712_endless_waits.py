@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.compose_file.model import LocatedValue, Service, Wait
 from infra.doctor.analysis.image_health import HEALTHY, is_without_health_check
@@ -10,6 +9,7 @@ from infra.doctor.analysis.unread_extends import is_part_hidden
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
+from qca.core.frozen import frozen_dataclass
 
 _COMPLETED = "service_completed_successfully"
 _ENDLESS = ("always", "unless-stopped")
@@ -85,7 +85,7 @@ def _skip(other: Service, unread: str) -> Verdict:
     )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Fault:
     """Why a health check does not do what it seems to."""
 

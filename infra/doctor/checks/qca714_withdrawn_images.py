@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
@@ -10,12 +9,13 @@ from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
 from infra.host.facts import known_or_none
 from infra.host.image_names import find_image, normalize_name
+from qca.core.frozen import frozen_dataclass
 
 _BITNAMI = re.compile(r"bitnami/([^:@]+):([^@]+)")
 _CUDA = re.compile(r"nvidia/cuda:(latest|[1-9]\.|10\.)?")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Withdrawal:
     """Why an image can no longer be pulled, and what can be used in its place."""
 

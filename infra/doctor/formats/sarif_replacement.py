@@ -1,12 +1,11 @@
 """Find the part of a line that an edit changes; the rest of the line may contain passwords."""
 
-from dataclasses import dataclass
-
 from infra.compose_file.line_edits import Edit
+from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Replacement:
     """A text, and the columns of a line that it replaces, counted from 1."""
 

@@ -8,18 +8,18 @@ cgroup_namespaces(7), proc_pid_mountinfo(5).
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
+from qca.core.frozen import frozen_dataclass
 
 # Without a limit, v1 shows the largest multiple of the page size that fits a signed 64-bit number.
 # No machine has half that much memory.
 _V1_UNLIMITED = 2**62
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Mount:
     """A mounted hierarchy, of which `root` is visible at `point`."""
 

@@ -7,13 +7,13 @@ folder.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
+from qca.core.frozen import frozen_dataclass
 
 # It normally takes a quarter of a second; the limit keeps a file from making it take long.
 _SECONDS = 10
@@ -23,14 +23,14 @@ _SECONDS = 10
 _WARNING = re.compile(r"(time=\S+ )?level=(warning|info|debug)|(WARN|INFO|DEBU)\[")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ResolvedConfig:
     """The JSON document that Compose prints for files that it accepts."""
 
     document: Any
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class RefusedConfig:
     """Compose's own message if it does not accept the files."""
 

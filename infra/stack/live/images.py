@@ -1,13 +1,12 @@
 """The images that the live probes run in: only those that the stack needs anyway."""
 
-from dataclasses import dataclass
-
 from infra.stack.compose_document import is_distroless
 from infra.stack.image import fetch_download_size, find_image_size, find_trainer_image
 from infra.stack.plan import StackPlan
+from qca.core.frozen import frozen_dataclass
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ImageSource:
     """An image, with its size or that of its download."""
 
@@ -27,7 +26,7 @@ class ImageSource:
         )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ProbeImages:
     """The images for the live probes."""
 

@@ -1,7 +1,6 @@
 """Plan the live probes of a stack: the containers, images and time limits of each."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from infra.stack.live.volumes import write_volumes
 from infra.stack.plan import StackPlan
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import ensure_secret
+from qca.core.frozen import frozen_dataclass
 
 # A container starts within a second or two; a slow disk or an emulated engine takes longer.
 _SHORT_SECONDS = 20.0
@@ -36,7 +36,7 @@ _STORE_SECONDS = 30.0
 _GPU_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class LiveProbe:
     """A probe that starts containers."""
 
@@ -52,7 +52,7 @@ class LiveProbe:
     """Called with the work folder, in which it leaves nothing behind."""
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Circumstances:
     """The inputs for planning the probes."""
 

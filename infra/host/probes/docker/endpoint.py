@@ -8,7 +8,6 @@ config.json it looks for them in the working folder.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from infra.host.errors import ProbeError
 from infra.host.facts import NoEngine
 from infra.host.files import read_text
+from qca.core.frozen import frozen_dataclass
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_CONTEXT = "default"
@@ -23,7 +23,7 @@ _PORTS = {False: 2375, True: 2376}  # IANA's for docker, without and with TLS
 _SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Tls:
     """The certificates of a context, in one folder as for `docker`: ca.pem, cert.pem, key.pem."""
 
@@ -31,7 +31,7 @@ class Tls:
     verify: bool
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Endpoint:
     """The address of an engine, with a valid syntax."""
 

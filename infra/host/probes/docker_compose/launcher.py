@@ -2,10 +2,10 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from infra.host.errors import ProbeError, describe_error
+from qca.core.frozen import frozen_dataclass
 
 # The magic number of the archive that PyInstaller appends to a program, such as the
 # `docker-compose` 1.x download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow
@@ -24,21 +24,21 @@ _PLUGIN_CALL = re.compile(r"^\s*(exec\s+)?(\S*/)?docker\s+compose\b", re.MULTILI
 _OTHER_CALL = re.compile(r"docker\s+(?!compose\b)[a-z-]+|docker-compose\s|curl|wget")
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class PythonScript:
     """A Python script, with the command line of its interpreter."""
 
     interpreter: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class ShellScript:
     """A shell script, which may call only `docker compose`."""
 
     calls_plugin: bool
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Binary:
     """Machine code, which PyInstaller may have made from Python."""
 

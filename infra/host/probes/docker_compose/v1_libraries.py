@@ -5,7 +5,6 @@ Our own interpreter cannot know that: it has a different path, user site and pac
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from infra.host.probes.answer_fields import (
     parse_text,
     parse_texts,
 )
+from qca.core.frozen import frozen_dataclass
 
 # An interpreter may print other text (from sitecustomize); this prefix marks our line.
 MARK = "qca-libraries: "
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class Answer:
     """The answer of an interpreter."""
 
