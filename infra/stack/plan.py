@@ -5,7 +5,7 @@ doctor's checks report it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 from typing import Literal
 
 from infra.host.facts import ComposePlugin, HostFacts, Known, NoEngine
@@ -15,16 +15,18 @@ from infra.stack.trainer_memory import RunningRun
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import PlanError
+from qca.core.frozen import frozen_dataclass
 
 __all__ = ["DragonflyPlan", "StackPlan", "TrainerPlan", "plan_stack", "require_fit"]
 
 Runtime = Literal["compose", "local"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen_dataclass
 class StackPlan:
     """All the settings of the Compose document or of a local launch."""
 
+    _: KW_ONLY
     schema_version: Literal[1] = 1
     project: str
     runtime: Decision[Runtime]

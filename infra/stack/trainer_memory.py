@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 
 from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
@@ -26,10 +26,11 @@ CUDA_RESIDENT = 1.6 * GIB
 LAUNCHER_RESIDENT = 0.55 * GIB
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen_dataclass
 class RunningRun:
     """A run that is training on this machine while another is planned."""
 
+    _: KW_ONLY
     run: str
     device: str
     planned_bytes: int

@@ -107,9 +107,12 @@ def test_a_base_install_is_enough(words, tmp_path, monkeypatch):
     assert not list_loaded_modules(*words) & TORCH
 
 
-def test_where_there_is_no_compose_file_no_yaml_parser_is_loaded(tmp_path, monkeypatch):
+def test_where_there_is_no_compose_file_the_doctor_loads_neither_parsers_nor_rich(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    assert "ruamel" not in list_loaded_modules("doctor")
+    slow = {"jsonschema", "pydantic", "rich", "ruamel", "yaml"}
+    assert not list_loaded_modules("doctor") & slow
 
 
 def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):
@@ -132,3 +135,22 @@ def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):
         check=False,
     )
     assert done.stderr.splitlines()[0] == "False"
+
+
+def test_the_frozen_dataclasses_that_the_doctor_loads_share_their_methods(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    probe = (
+        "import inspect, sys\n"
+        "from qca.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "for name, module in list(sys.modules.items()):\n"
+        "    if name.startswith(('infra.', 'qca.')):\n"
+        "        for kind in filter(inspect.isclass, list(vars(module).values())):\n"
+        "            if getattr(vars(kind).get('__dataclass_params__'), 'frozen', False):\n"
+        "                print(kind, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "doctor"], env=environment(), capture_output=True, text=True
+    )
+    assert done.stderr == ""
