@@ -65,7 +65,7 @@ def read_project(
     variables["COMPOSE_PROJECT_NAME"] = name
     top = read_tree(reading, paths, folder, variables)
     chosen = _choose_profiles(profiles, variables)
-    active = tuple(find_active_services(top, chosen))
+    active = tuple(_find_active_services(top, chosen))
     top = resolve_environments(reading, top, active, variables)
     reading.refusals += [*check_values(top), *find_conflicts(top, active, reading)]
     return Project(
@@ -88,25 +88,25 @@ def _choose_name(
 ) -> str:
     """Return the given name, the name in the files, or the name of the folder."""
     if given := variables.get("COMPOSE_PROJECT_NAME"):
-        if derive_project_name(given) != given:
+        if _derive_project_name(given) != given:
             origin = Origin(Source(str(paths[0]), (), variables), 1)
             reading.refuse(f'invalid project name "{given}"', origin)
         return given
     named = find_name(reading, paths, variables)
     if named is None:
-        return derive_project_name(resolve(folder).name)
-    name = derive_project_name(named[0])
+        return _derive_project_name(resolve(folder).name)
+    name = _derive_project_name(named[0])
     if not name:
         reading.refuse("project name must not be empty", named[1])
     return name
 
 
-def derive_project_name(text: str) -> str:
+def _derive_project_name(text: str) -> str:
     """Return the project name that Compose derives from a folder's name."""
     return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
-def find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
+def _find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
     """Return the services without a profile, or with one of these."""
     chosen = set(profiles)
     return [

@@ -61,7 +61,7 @@ def find_name(
     for path in paths:
         if not _MAY_HAVE_NAME.search(read_text(path, is_yaml=True)):
             continue
-        for document in parse_file(reading, path, variables):
+        for document in _parse_file(reading, path, variables):
             name = document.top.get("name")
             if isinstance(name, str) and name:
                 named = make_table({"name": name}, document.top.origins["name"])
@@ -91,7 +91,7 @@ class _FileReader:
 
     def lay_over(self, top: Table) -> Table:
         """Return the tree with this file's documents merged over it."""
-        for document in parse_file(self._reading, self._path, self._variables):
+        for document in _parse_file(self._reading, self._path, self._variables):
             top = self._lay_document(document, top)
         return top
 
@@ -138,7 +138,7 @@ class _FileReader:
         top = Table()
         reset_keys: list[str] = []
         try:
-            for document in parse_file(self._reading, path, self._variables):
+            for document in _parse_file(self._reading, path, self._variables):
                 own = self._interpolate(document)
                 top = clear_keys(top, document.reset_keys)
                 top, refusals = merge_trees(top, own)
@@ -178,7 +178,7 @@ class _FileReader:
         return Origin(Source(str(self._path), (), self._variables), 1)
 
 
-def parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> list[Document]:
+def _parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> list[Document]:
     """Return the documents of a file.
 
     Raises:

@@ -46,7 +46,7 @@ _ALL_DEVICES = "-1"
 _PORTS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
-def locate_value(value: Value, origin: Origin) -> LocatedValue:
+def _locate_value(value: Value, origin: Origin) -> LocatedValue:
     """Return a single value with its line."""
     return LocatedValue(to_text(value), origin.line, origin.raw, origin.source.path)
 
@@ -73,15 +73,15 @@ def _read_keys(
     for key in keys:
         value = table.get(key)
         if value is not None and not isinstance(value, Table | Items):
-            yield f"{prefix}{key}", locate_value(value, table.origins[key])
+            yield f"{prefix}{key}", _locate_value(value, table.origins[key])
 
 
 def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, LocatedValue]]:
     """Yield the hard limit and the soft limit."""
     if not isinstance(value, Table):
         if value is not None and not isinstance(value, Items):
-            yield key, locate_value(value, origin)
-            yield f"{key}.soft", locate_value(value, origin)
+            yield key, _locate_value(value, origin)
+            yield f"{key}.soft", _locate_value(value, origin)
         return
     limits = dict(_read_keys(value, "", ("hard", "soft")))
     for name, other, path in (("hard", "soft", key), ("soft", "hard", f"{key}.soft")):
@@ -115,14 +115,14 @@ def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
 def read_capabilities(service: Table, key: str) -> Iterator[LocatedValue]:
     """Yield the Linux capabilities in `cap_add` or `cap_drop`."""
     for item, origin in to_items(service.get(key)).entries():
-        yield locate_value(item, origin)
+        yield _locate_value(item, origin)
 
 
 def read_host_devices(service: Table) -> Iterator[LocatedValue]:
     """Yield the device files and CDI devices in `devices`."""
     for item, origin in to_items(service.get("devices")).entries():
         if source := to_text(to_table(item).get("source")):
-            yield locate_value(source, origin)
+            yield _locate_value(source, origin)
 
 
 def read_host_paths(service: Table) -> Iterator[LocatedValue]:
@@ -130,7 +130,7 @@ def read_host_paths(service: Table) -> Iterator[LocatedValue]:
     for item, origin in to_items(service.get("volumes")).entries():
         entry = to_table(item)
         if entry.get("type") == "bind":
-            yield locate_value(entry.get("source"), origin)
+            yield _locate_value(entry.get("source"), origin)
 
 
 def _read_device(entry: Table, capability: str) -> DeviceRequest:
@@ -179,9 +179,9 @@ def read_health_check(service: Table) -> HealthCheck:
     """Return the health check; a test written as one string is for a shell."""
     table = descend(service, "healthcheck")
     test = table.get("test")
-    words = tuple(locate_value(word, origin) for word, origin in to_items(test).entries())
+    words = tuple(_locate_value(word, origin) for word, origin in to_items(test).entries())
     if isinstance(test, str) and test:
-        at = locate_value(test, table.origins["test"])
+        at = _locate_value(test, table.origins["test"])
         words = (replace(at, value="CMD-SHELL"), at)
     is_disabled = table.get("disable") is True or (bool(words) and words[0].value == "NONE")
     return HealthCheck(words, is_disabled)

@@ -57,7 +57,7 @@ def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
     )
 
 
-def render_index() -> str:
+def _render_index() -> str:
     """Return docs/checks.md: the list of all checks, each with a link to its page."""
     rows = "".join(
         f"| [{check.id}](checks/{check.id}.md) | {check.category} | {check.title} |\n"
@@ -106,7 +106,7 @@ def write_pages(docs: Path) -> None:
     pages.mkdir(exist_ok=True)
     for path in pages.glob("*.md"):
         path.unlink()
-    (docs / "checks.md").write_text(render_index(), encoding="utf-8")
+    (docs / "checks.md").write_text(_render_index(), encoding="utf-8")
     for check in CHECKS:
         (pages / f"{check.id}.md").write_text(render_page(check), encoding="utf-8")
 

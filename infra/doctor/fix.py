@@ -65,7 +65,7 @@ def apply_remedy(
         _run(proposal.remedy.undo)
         raise
     undo_error = _run(proposal.remedy.undo)
-    return Outcome(proposal, False, f"{error or _NO_HELP}; {undo_error or _UNDONE}")
+    return Outcome(proposal, helped=False, detail=f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
 _HELPED, _NO_HELP = "the finding is gone", "the finding is still reported, or cannot be determined"
@@ -81,7 +81,7 @@ def _edit_files(
     try:
         texts_before = apply_edits(proposal.remedy.edits)
     except QcaError as error:
-        return Outcome(proposal, False, f"{error.message}; nothing was changed")
+        return Outcome(proposal, helped=False, detail=f"{error.message}; nothing was changed")
     try:
         reason = _find_objection(proposal.finding, findings_before, examine_again())
     except InputError as error:
@@ -92,7 +92,7 @@ def _edit_files(
     if not reason:
         return Outcome(proposal, helped=True, detail=_HELPED)
     restore_files(texts_before)
-    return Outcome(proposal, False, f"{reason}; {_UNDONE}")
+    return Outcome(proposal, helped=False, detail=f"{reason}; {_UNDONE}")
 
 
 def _find_objection(

@@ -21,7 +21,7 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
 
     sources, missing = dict(file.sources), set(file.missing)
     for service in file.services:
-        names = list_flag_files(skip_wrappers(service.command))
+        names = _list_flag_files(skip_wrappers(service.command))
         while names:
             path = find_host_path(service, file.files, names.pop(0))
             if path is None or path in sources or path in missing:
@@ -31,11 +31,11 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
             except NotFollowedError as error:
                 missing |= {path} if error.missing else set()
                 continue
-            names += list_flag_files(parse_flag_file(path, sources[path]))
+            names += _list_flag_files(parse_flag_file(path, sources[path]))
     return replace(file, sources=sources, missing=frozenset(missing))
 
 
-def list_flag_files(words: Sequence[LocatedValue]) -> list[str]:
+def _list_flag_files(words: Sequence[LocatedValue]) -> list[str]:
     """Return the container paths of the flag files in these words."""
     values = (flag.value for name, flag in parse_flags(words) if name == "flagfile")
     return [path for value in values for path in split_list(value)]

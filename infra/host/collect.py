@@ -90,7 +90,7 @@ def start_collecting(
     results: dict[str, Future[object]] = {}
 
     def wait_for_docker() -> DockerFacts:
-        docker_result = wait_for_result(
+        docker_result = _wait_for_result(
             probes["docker"], results["docker"], deadline, deadline.seconds_left()
         )
         return cast(DockerFacts, docker_result)
@@ -118,7 +118,7 @@ def wait_for_facts(
     return {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
 
 
-def wait_for_result(
+def _wait_for_result(
     probe: Probe, result: Future[object], deadline: Deadline, seconds: float
 ) -> object:
     """Return the result of a probe; every failure becomes `ProbeError`."""
@@ -136,7 +136,7 @@ def _wait_for_fact(
 ) -> Known[Any] | Unknown:
     try:
         seconds = deadline.seconds_left() + _GRACE_SECONDS
-        return Known(value=wait_for_result(probe, result, deadline, seconds))
+        return Known(value=_wait_for_result(probe, result, deadline, seconds))
     except ProbeError as error:
         return Unknown(reason=str(error))
 

@@ -41,7 +41,7 @@ def split_name(name: str) -> tuple[str, str]:
 def find_image(images: Iterable[EngineImage], name: str) -> EngineImage | None:
     """Return the image that a Compose file or the plan calls `name`, or None."""
     listed = normalize_name(name)
-    wanted = {listed, hide_name(listed)}
+    wanted = {listed, _hide_name(listed)}
     return next((image for image in images if wanted.intersection(image.names)), None)
 
 
@@ -50,10 +50,10 @@ def hide_names(images: Iterable[EngineImage]) -> tuple[EngineImage, ...]:
 
     `find_image` still finds them, so that the record can be judged with the user's Compose file.
     """
-    return tuple(replace(image, names=tuple(map(hide_name, image.names))) for image in images)
+    return tuple(replace(image, names=tuple(map(_hide_name, image.names))) for image in images)
 
 
-def hide_name(name: str) -> str:
+def _hide_name(name: str) -> str:
     """Return a hash of a listed name, or the name itself if it is one of the stack's images."""
     if split_name(name)[0] in _SHOWN or name.startswith("hidden:"):
         return name

@@ -53,7 +53,7 @@ def compute_container_limit(maxmemory: int) -> int:
     return math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
 
 
-def count_usable_cpus(facts: HostFacts) -> int | None:
+def _count_usable_cpus(facts: HostFacts) -> int | None:
     """Return the CPUs that a container may use on the engine's machine and on this host."""
     cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
     counts = [cpu.usable] if cpu else []
@@ -74,7 +74,7 @@ def find_usable_memory(facts: HostFacts) -> int | None:
 def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -> Decision[int]:
     if config.proactor_threads is not None:
         return Decision(config.proactor_threads, GIVEN)
-    cpus = count_usable_cpus(facts)
+    cpus = _count_usable_cpus(facts)
     if cpus is None:
         return Decision(1, "the smallest number that works, because the number of CPUs is unknown")
     room = config.maxmemory or (memory or 0) // HOST_SHARE

@@ -34,7 +34,7 @@ def decide_device(
     if gpu is None:
         return Decision("cpu", _explain_no_gpu(facts))
     if runtime == "compose":
-        if can_containers_use_gpu(facts):
+        if _can_containers_use_gpu(facts):
             return Decision("cuda", f"{gpu.name}, which the engine can pass to a container")
         why = f"{gpu.name} was found, but containers cannot use it: qca explain QCA401"
         return Decision("cpu", why)
@@ -45,7 +45,7 @@ def decide_device(
     return Decision("cpu", why)
 
 
-def can_containers_use_gpu(facts: HostFacts) -> bool:
+def _can_containers_use_gpu(facts: HostFacts) -> bool:
     """Return whether to expect that the engine can pass an NVIDIA GPU to a container.
 
     If that cannot be determined from here, a registered nvidia runtime is enough to try it.

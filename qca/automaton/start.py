@@ -34,17 +34,17 @@ class InitialState:
     draw: Draw
 
 
-def draw_random(seed: int, d_state: int, grid: int) -> ComplexArray:
+def _draw_random(seed: int, d_state: int, grid: int) -> ComplexArray:
     """Return normalized complex normal cells, as at the start of a training run."""
     return draw_initial_state(seed, range(1), d_state=d_state, grid=grid)[0].numpy()
 
 
-def draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
+def _draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
     """Return cells in component 0, except for a random one in the middle."""
     psi = np.zeros((d_state, grid, grid), np.complex64)
     psi[_GROUND] = 1
     middle = grid // 2
-    psi[:, middle, middle] = draw_random(seed, d_state, GRID_MULTIPLE)[:, 0, 0]
+    psi[:, middle, middle] = _draw_random(seed, d_state, GRID_MULTIPLE)[:, 0, 0]
     return psi
 
 
@@ -54,7 +54,7 @@ _UNREADABLE = (
     *(BadZipFile, TokenError, zlib.error),
 )
 
-BUILT_IN: dict[str, Draw] = {"random": draw_random, "seed-cell": draw_seed_cell}
+BUILT_IN: dict[str, Draw] = {"random": _draw_random, "seed-cell": _draw_seed_cell}
 
 
 def list_initial_states() -> list[str]:
@@ -83,7 +83,7 @@ def make_start(
 ) -> ComplexArray:
     """Return the cells to start from, complex64 (d_state, H, W).
 
-    `start` is an array of cells, a file for `read_start`, or the name of an initial state. Only a
+    `start` is an array of cells, a file for `_read_start`, or the name of an initial state. Only a
     name needs `grid`; the others have their own.
 
     Raises:
@@ -111,7 +111,7 @@ def has_own_grid(start: str | Path | ComplexArray) -> bool:
 def _find_start(start: str | Path, seed: int, d_state: int, grid: int | None) -> ComplexArray:
     name = str(start)
     if has_own_grid(start):
-        return read_start(Path(start))
+        return _read_start(Path(start))
     assert grid is not None
     check_grid(grid)
     if name in BUILT_IN:
@@ -120,7 +120,7 @@ def _find_start(start: str | Path, seed: int, d_state: int, grid: int | None) ->
     return plugin.draw(seed, d_state, grid)
 
 
-def read_start(path: Path) -> ComplexArray:
+def _read_start(path: Path) -> ComplexArray:
     """Read cells, complex (d_state, H, W), from a trajectory (its last state) or a .npy file.
 
     Raises:

@@ -90,7 +90,7 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
 
 def _write_pt2(automaton: Automaton, path: Path) -> None:
     """Write one step as a program of torch.export."""
-    program = trace_step(automaton)
+    program = _trace_step(automaton)
     buffer = io.BytesIO()  # torch checks the suffix, which an unfinished file does not have
     torch.export.save(program, buffer, extra_files=describe(automaton))
     path.write_bytes(buffer.getvalue())
@@ -98,10 +98,10 @@ def _write_pt2(automaton: Automaton, path: Path) -> None:
 
 def _write_onnx(automaton: Automaton, path: Path) -> None:
     """Write one step as an ONNX model."""
-    write_model(path, trace_step(automaton), describe(automaton))
+    write_model(path, _trace_step(automaton), describe(automaton))
 
 
-def trace_step(automaton: Automaton) -> torch.export.ExportedProgram:
+def _trace_step(automaton: Automaton) -> torch.export.ExportedProgram:
     """Return one step of the automaton as a program for any batch and grid."""
     rows, columns, batch = (
         torch.export.Dim(name, min=1, max=_LARGEST) for name in ("rows", "columns", "batch")

@@ -43,7 +43,7 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
             f"cannot compare {len(runs)} runs; the limit is {MAX_RUNS}",
             hint="Compare fewer runs at a time.",
         )
-    runs = list(number_namesakes(runs))
+    runs = list(_number_namesakes(runs))
     template = build_environment(str).get_template("comparison.html.j2")
     return template.render(
         runs=runs,
@@ -57,7 +57,7 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
     )
 
 
-def number_namesakes(runs: Sequence[Run]) -> Iterator[Run]:
+def _number_namesakes(runs: Sequence[Run]) -> Iterator[Run]:
     """Yield the runs with unique names: `first`, `first (2)`."""
     seen: Counter[str] = Counter()
     for run in runs:

@@ -22,7 +22,7 @@ _GAP = 8  # pixels between pictures
 _LABEL = 16  # pixels above each row of a contact sheet
 
 
-def choose_scale(cells: int, width: int = _PICTURE_WIDTH) -> int:
+def _choose_scale(cells: int, width: int = _PICTURE_WIDTH) -> int:
     """Return the pixels per cell that make `cells` cells about `width` pixels wide."""
     return max(1, width // cells)
 
@@ -40,7 +40,7 @@ def paint_frame(fields: list[DrawnField], frame: int, scale: int) -> NDArray[np.
 
 def paint_frames(fields: list[DrawnField]) -> Iterator[NDArray[np.uint8]]:
     """Yield every frame, all of the same size with even sides, as video requires."""
-    scale = choose_scale(max(fields[0].frames.shape[1:]))
+    scale = _choose_scale(max(fields[0].frames.shape[1:]))
     for frame in range(len(fields[0].frames)):
         yield paint_frame(fields, frame, scale)
 
@@ -60,7 +60,7 @@ def write_contact_sheet(path: Path, fields: list[DrawnField], steps: list[int]) 
     from PIL import ImageDraw
 
     frames = choose_frames(len(steps))
-    scale = choose_scale(max(fields[0].frames.shape[1:]), _SHEET_WIDTH)
+    scale = _choose_scale(max(fields[0].frames.shape[1:]), _SHEET_WIDTH)
     rows, columns = (side * scale for side in fields[0].frames.shape[1:])
     size = (len(frames) * (columns + _GAP) + _GAP, len(fields) * (rows + _LABEL + _GAP) + _GAP)
     sheet = image.new("RGB", size, "white")

@@ -40,7 +40,7 @@ def render_player(player: Player, recording: Recording) -> str:
         "steps": recording.steps,
         "grid": list(drawn[0].frames.shape[1:]),
         "fps": player.fps,
-        "fields": [describe_field(field) for field in drawn],
+        "fields": [_describe_field(field) for field in drawn],
         "shown": choose_shown(drawn),
         "measures": _describe_measures(recording.measures),
         "frames": base64.b64encode(zlib.compress(frames, 9)).decode(),
@@ -64,7 +64,7 @@ def render_player(player: Player, recording: Recording) -> str:
     )
 
 
-def describe_field(drawn: DrawnField) -> dict[str, object]:
+def _describe_field(drawn: DrawnField) -> dict[str, object]:
     """Return the values that the script needs to draw and label a field."""
     return {
         "name": drawn.name,

@@ -76,7 +76,7 @@ def draw_fields(recording: Recording) -> list[DrawnField]:
 
 def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
     """Map a field's values, (frames, H, W), to palette indices, with one scale for all frames."""
-    lowest, highest = find_range(chosen, values)
+    lowest, highest = _find_range(chosen, values)
     scale = chosen.field.scale
     categories = int(highest) + 1 if scale == "categorical" else 1
     return DrawnField(
@@ -90,7 +90,7 @@ def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
     )
 
 
-def find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
+def _find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
     """Return the ends of a field's scale: the fixed ends, or the extremes of the finite values."""
     finite = values[np.isfinite(values)]
     lowest, highest = chosen.field.lowest, chosen.field.highest

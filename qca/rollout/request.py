@@ -62,12 +62,12 @@ class RolloutRequest:
     @property
     def stride(self) -> int:
         """Show every `stride`-th cell along each axis; more than 1 on a page of a large grid."""
-        return choose_stride(self.format, self.grid)
+        return _choose_stride(self.format, self.grid)
 
     @property
     def shown_cells(self) -> int:
         """Number of cells that a frame shows."""
-        return count_shown_cells(self.grid, self.stride)
+        return _count_shown_cells(self.grid, self.stride)
 
     @property
     def size_text(self) -> str:
@@ -91,8 +91,8 @@ def make_request(
     """Return the request; by default it has every frame, or as many as fit in a page."""
     format_ = parse_format(output)
     if every is None:
-        shown = count_shown_cells(grid, choose_stride(format_, grid))
-        every = choose_every(format_, steps, shown, len(fields))
+        shown = _count_shown_cells(grid, _choose_stride(format_, grid))
+        every = _choose_every(format_, steps, shown, len(fields))
     return RolloutRequest(output, steps, grid, every, fields, fps)
 
 
@@ -111,17 +111,17 @@ def parse_format(path: Path) -> Format:
     return choose_by_name(path, get_args(Format))
 
 
-def choose_stride(format_: Format, grid: tuple[int, int]) -> int:
+def _choose_stride(format_: Format, grid: tuple[int, int]) -> int:
     """Return the stride between shown cells along each axis; more than 1 only on a page."""
     return -(-max(grid) // _PAGE_CELLS) if format_ == "html" else 1
 
 
-def count_shown_cells(grid: tuple[int, int], stride: int) -> int:
+def _count_shown_cells(grid: tuple[int, int], stride: int) -> int:
     """Return the number of cells shown if each axis shows every `stride`-th."""
     return -(-grid[0] // stride) * -(-grid[1] // stride)
 
 
-def choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
+def _choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
     """Return the number of steps between two frames: 1, or more if a page would be too large."""
     if format_ != "html":
         return 1
@@ -182,7 +182,7 @@ def _require_place(output: Path) -> None:
 def _require_small_page(request: RolloutRequest) -> None:
     size = request.frames * request.shown_cells * len(request.fields)
     if size > LARGEST_FRAMES:
-        every = choose_every("html", request.steps, request.shown_cells, len(request.fields))
+        every = _choose_every("html", request.steps, request.shown_cells, len(request.fields))
         largest = format_size(LARGEST_FRAMES * 4 // 3)
         raise InputError(
             f"{request.size_text} make a page of up to {format_size(size * 4 // 3)}; "

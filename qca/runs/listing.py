@@ -44,7 +44,7 @@ def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
     return [_summarize(folder, now) for folder in folders if _is_run(folder)]
 
 
-def measure_size(folder: Path) -> int:
+def _measure_size(folder: Path) -> int:
     """Return the bytes of the files in `folder`, without files that vanish or cannot be read."""
     size = 0
     for path in folder.rglob("*"):
@@ -63,7 +63,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _summarize(folder: Path, now: datetime) -> RunSummary:
-    size, where = measure_size(folder), str(folder)
+    size, where = _measure_size(folder), str(folder)
     try:
         run = read_run(folder, with_states=False)
     except InputError:

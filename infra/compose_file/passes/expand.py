@@ -201,14 +201,14 @@ def _write_port(spec: PortSpec) -> dict[str, Value]:
     if spec.address:
         entry["host_ip"] = spec.address
     is_range = spec.target[0] != spec.target[1]
-    entry["target"] = format_ports(spec.target) if is_range else spec.target[0]
+    entry["target"] = _format_ports(spec.target) if is_range else spec.target[0]
     if spec.published:
-        entry["published"] = format_ports(spec.published)
+        entry["published"] = _format_ports(spec.published)
     entry["protocol"] = spec.protocol
     return entry
 
 
-def format_ports(ports: tuple[int, int]) -> str:
+def _format_ports(ports: tuple[int, int]) -> str:
     """Return a port twice, or the first and the last port of a range."""
     return f"{ports[0]}-{ports[1]}" if ports[0] != ports[1] else str(ports[0])
 

@@ -109,10 +109,10 @@ def _list_pairs(table: Table) -> Iterator[Located]:
     """Yield `KEY=value` for each key in order, and for each value of a list."""
     for key, value, origin in sorted(table.entries(), key=lambda one: one[0]):
         for one in value if isinstance(value, Items) else [value]:
-            yield format_pair(key, one), origin
+            yield _format_pair(key, one), origin
 
 
-def format_pair(key: str, value: Value) -> str:
+def _format_pair(key: str, value: Value) -> str:
     """Return a key and its value as an item of a list."""
     return key if value is None else f"{key}={to_text(value)}"
 

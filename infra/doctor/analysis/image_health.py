@@ -29,7 +29,7 @@ def look_up_health_checks(
     }
 
     def look_up(service: Service) -> Service:
-        if service.name not in waited_for or service.image is None or is_decided(service):
+        if service.name not in waited_for or service.image is None or _is_decided(service):
             return service
         try:
             found = has_health_check(docker_client, service.image.value, environment)
@@ -40,7 +40,7 @@ def look_up_health_checks(
     return replace(file, services=tuple(look_up(service) for service in file.services))
 
 
-def is_decided(service: Service) -> bool:
+def _is_decided(service: Service) -> bool:
     """Whether the file decides about the health check, or builds the image first."""
     given = service.health_check
     return given.is_disabled or bool(given.test) or service.is_built

@@ -31,7 +31,7 @@ _DESKTOP = frozenset(
 _WORTH_NAMING = 64 * MIB
 
 
-def is_desktop(process: GpuProcess) -> bool:
+def _is_desktop(process: GpuProcess) -> bool:
     """Return whether stopping the process would end the user's desktop session."""
     return _get_program(process).lower() in _DESKTOP
 
@@ -47,7 +47,7 @@ def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, 
     If the known sizes are too small, include the processes of unknown size; if there are none,
     return no remedies.
     """
-    candidates = [one for one in _sort_by_memory(processes) if not is_desktop(one)]
+    candidates = [one for one in _sort_by_memory(processes) if not _is_desktop(one)]
     chosen: list[GpuProcess] = []
     for one in candidates:
         if one.used is not None and sum(two.used or 0 for two in chosen) < missing:
@@ -75,7 +75,7 @@ def _end_process(process: GpuProcess) -> Remedy:
 
 def _describe(process: GpuProcess) -> str:
     size = f", {format_size(process.used)}" if process.used is not None else ""
-    desktop = ", the desktop's" if is_desktop(process) else ""
+    desktop = ", the desktop's" if _is_desktop(process) else ""
     return f"{_get_program(process) or 'a process'} (pid {process.pid}{size}{desktop})"
 
 

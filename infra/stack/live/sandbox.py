@@ -80,7 +80,7 @@ class Sandbox:
         self._token = secrets.token_hex(8)
 
     def __enter__(self) -> "Sandbox":
-        remove_expired(self.engine)
+        _remove_expired(self.engine)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -231,7 +231,7 @@ def _describe_unstarted(image: str, mount: Mapping[str, Any]) -> ContainerReques
     return ContainerRequest(image=image, command=["-"], limits={"mounts": [dict(mount)]})
 
 
-def remove_expired(engine: "APIClient") -> None:
+def _remove_expired(engine: "APIClient") -> None:
     """Remove everything that a killed examination left behind."""
     last_expiry: dict[str, int] = {}
     for labels in _list_labels(engine):
