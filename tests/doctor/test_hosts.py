@@ -46,6 +46,7 @@ EVERYTHING = {
     "gpu-version-mismatch": ("S105 W401 S602", "S105 W401 S602"),
     "gpu-workstation": ("S105 S406 S408 S409 S602", "S105 S406 S408 S409 S602"),
     "h100-no-docker": ("S408 E501", "E101 E201 S401 S408 S602"),
+    "h200-no-docker": ("W501", "E101 E201 S401 S602"),
     "no-compose": ("W201", "E201 S602"),
     "no-permission": ("W101 E501", "E101 S105 S602"),
     "podman": ("S105 S602", "S105 S602"),
