@@ -23,7 +23,7 @@ def describe_accuracy(check_id: str) -> str:
     measured = _read_counts()["checks"].get(check_id, {})
     lines = [_describe_corpus(corpora[name], counts) for name, counts in measured.items()]
     if not lines:
-        lines = ["How often it is wrong is not known: it is held against its own tests alone."]
+        lines = ["How often it is wrong is unknown: only its own tests cover it."]
     last = _read_disagreements().get(check_id)
     lines.append(f"Last disagreement: {last}" if last else "No disagreement is recorded.")
     return "\n".join(lines)

@@ -52,7 +52,7 @@ def test_a_wrong_verdict_is_counted_and_an_open_one_is_not_a_verdict():
 
 
 def test_a_check_without_a_corpus_says_so():
-    assert "is not known" in describe_accuracy("QCA805")
+    assert "is unknown" in describe_accuracy("QCA805")
     assert "No disagreement is recorded" in describe_accuracy("QCA805")
 
 

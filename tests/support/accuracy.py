@@ -33,7 +33,8 @@ from infra.host.recording import load
 from qca.core.errors import InputError
 from tests.doctor.test_hosts import EVERYTHING, HOSTS
 from tests.support.dragonfly_outcomes import TABLE, read_runs
-from tests.support.hosts import config, engine, host
+from tests.support.engine_refusals import ACCEPTED, REFUSED, write_project
+from tests.support.hosts import compose_file, config, engine, host
 
 Outcome = tuple[str, bool | None]
 """A check, and whether its verdict was right; None if it was undecided."""
@@ -54,6 +55,7 @@ def main(runs: Path | None, flags: Path | None, compose: Path | None) -> None:
         "hosts": count_hosts(),
         "compose-v1": count_libraries(),
         "dragonfly-runs": count_runs(TABLE, "in this repository"),
+        "engine-settings": count_settings(),
     }
     if runs:
         corpora["dragonfly-runs-2"] = count_runs(runs, "outside of it")
@@ -113,6 +115,22 @@ def _judge_host(name: str, expected: tuple[Any, Any]) -> Iterator[Outcome]:
 def _mark(finding: Finding) -> str:
     mark = _MARKS.get(finding.severity)
     return f"{mark}{finding.id[3:]}" if mark else ""
+
+
+def count_settings() -> tuple[str, Iterator[Outcome]]:
+    """Check the settings that a real engine refused or accepted."""
+    rows = [(settings, True) for settings, _ in REFUSED]
+    rows += [(settings, False) for settings in ACCEPTED]
+    what = f"{len(rows)} settings, each tried with Compose 2.40 on Engine 20.10"
+    return what, (_judge_setting(*row) for row in rows)
+
+
+def _judge_setting(settings: str, is_refused: bool) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        file = compose_file(Path(folder), write_project("alpine:3.20", settings), HOME="/root")
+    findings = examine(host(), config(), files=[file])
+    is_reported = any(one.id == "QCA711" and one.severity is Severity.ERROR for one in findings)
+    return "QCA711", is_reported == is_refused
 
 
 def count_libraries() -> tuple[str, Iterator[Outcome]]:
