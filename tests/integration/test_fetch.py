@@ -1,5 +1,6 @@
 """A run in a named volume, where 0.1.0 kept it: refused by `up`, copied here, and continued."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -51,3 +52,22 @@ def test_what_is_in_no_volume_is_here_or_unknown(stack):
     shutil.copytree(RUNS / "finished", stack.folder / "runs" / "first")
     assert "is already here" in stack.qca("fetch", "first").stderr
     assert "no run 'second'" in stack.qca("fetch", "second", check=2).stderr
+
+
+def test_a_run_that_was_taken_down_is_listed_until_its_volume_is_removed(stack):
+    volume = f"{stack.project}_runs"
+    labels = [f"com.docker.compose.project={stack.project}", "com.docker.compose.volume=runs"]
+    stack.engine.run("volume", "create", *(f"--label={one}" for one in labels), volume)
+    record = {"runtime": "compose", "project": stack.project, "run": "first", "runs": "runs"}
+    (stack.folder / ".qca").mkdir()
+    kept = [{**record, "volume": volume}, {**record, "run": "far", "volume": "qca-test-none_runs"}]
+    (stack.folder / ".qca" / "kept-runs.json").write_text(json.dumps(kept))
+
+    assert list_states(stack) == {"first": "in a volume", "far": "not on this engine"}
+    stack.qca("down", "--volumes")
+    assert list_states(stack) == {"far": "not on this engine"}
+
+
+def list_states(stack: Stack) -> dict[str, str]:
+    listed = json.loads(stack.qca("runs", "--format", "json").stdout)["runs"]
+    return {one["name"]: one["state"] for one in listed}
