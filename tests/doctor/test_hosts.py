@@ -24,72 +24,75 @@ EVERYTHING = {
     "bad-docker-host": ("W101", "E101 S105 S602"),
     # 1 GiB for store and trainer is a borderline case, which depends on the memory model.
     "cgroup-limits": (None, None),  # below
-    "cpu-compose-2.26": ("S105 S602", "S105 S602"),
-    "cpu-engine": ("S105 S602", "S105 S602"),
+    "cpu-compose-2.26": ("S105 S106 S602", "S105 S106 S602"),
+    "cpu-engine": ("S105 S106 S602", "S105 S106 S602"),
     "cpu-no-docker": ("", "E101 E201 S602"),
     "daemon-dead": ("W101", "E101 S105 S602"),
     "daemon-hung": ("W101", "E101 S105 S602"),
-    "docker-desktop-mac": ("S105 S601 S602", "S105 S601 S602"),  # the disk is in a VM
-    "docker-desktop-wsl2": ("S105 S602", "S105 S602"),
-    "gpu-mig": ("S105 S406 S408 S409 S602", "S105 S406 S408 S409 S602"),  # planned for a slice
-    "gpu-no-driver": ("S105 W401 S602", "S105 W401 S602"),
-    "gpu-no-permission": ("S105 W401 S602", "S105 W401 S602"),
-    "gpu-no-toolkit": ("S105 W401 S408 S602", "S105 W401 S408 S602"),
-    "gpu-not-loaded": ("S105 W401 S602", "S105 W401 S602"),
-    "gpu-old-driver": ("S105 E403 S406 S408 S409 S602", "S105 E403 S406 S408 S409 S602"),
-    "engine-26": ("S105 S602", "S105 S602"),
+    "docker-desktop-mac": ("S105 S106 S601 S602", "S105 S106 S601 S602"),  # the disk is in a VM
+    "docker-desktop-wsl2": ("S105 S106 S602", "S105 S106 S602"),
+    "gpu-mig": (
+        "S105 S106 S406 S408 S409 S602",
+        "S105 S106 S406 S408 S409 S602",
+    ),  # planned for a slice
+    "gpu-no-driver": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
+    "gpu-no-permission": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
+    "gpu-no-toolkit": ("S105 S106 W401 S408 S602", "S105 S106 W401 S408 S602"),
+    "gpu-not-loaded": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
+    "gpu-old-driver": ("S105 S106 E403 S406 S408 S409 S602", "S105 S106 E403 S406 S408 S409 S602"),
+    "engine-26": ("S105 S106 S602", "S105 S106 S602"),
     # V1 can start containers there but not recreate them; without V2, qca plans a local run.
-    "engine-26-v1": ("W201 W202 W204", "E201 W202 W204 S602"),
-    "engine-29-old-compose": ("S105 E205 S602", "S105 E205 S602"),
+    "engine-26-v1": ("S106 W201 W202 W204", "S106 E201 W202 W204 S602"),
+    "engine-29-old-compose": ("S105 S106 E205 S602", "S105 S106 E205 S602"),
     # The plan may or may not use the GPU; in either case QCA401 is not ok.
     "gpu-toolkit-not-registered": (None, None),  # below
-    "gpu-version-mismatch": ("S105 W401 S602", "S105 W401 S602"),
-    "gpu-workstation": ("S105 S406 S408 S409 S602", "S105 S406 S408 S409 S602"),
+    "gpu-version-mismatch": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
+    "gpu-workstation": ("S105 S106 S406 S408 S409 S602", "S105 S106 S406 S408 S409 S602"),
     "h100-no-docker": ("S408 E501", "E101 E201 S401 S408 S602"),
     "h200-no-docker": ("W501", "E101 E201 S401 S602"),
-    "no-compose": ("W201", "E201 S602"),
+    "no-compose": ("S106 W201", "S106 E201 S602"),
     "no-permission": ("W101 E501", "E101 S105 S602"),
-    "podman": ("S105 S602", "S105 S602"),
-    "remote-engine": ("S105 S602", "S105 S602"),
-    "rootless": ("W102 S105 S602", "W102 S105 S602"),
+    "podman": ("S105 S106 S602", "S105 S106 S602"),
+    "remote-engine": ("S105 S106 S602", "S105 S106 S602"),
+    "rootless": ("W102 S105 S106 S602", "W102 S105 S106 S602"),
     "seed-laptop": ("W201 W202 W203 W204 E402 S408", "E201 W202 E203 W204 W401 S408 S602"),
     "seed-laptop-idle": ("W201 W202 W203 W204 S408", "E201 W202 E203 W204 W401 S408 S602"),
-    "server-128-threads": ("S105 S602", "S105 S602"),
-    "server-8-gpus": ("S105 S406 S408 S409 S602", "S105 S406 S408 S409 S602"),
+    "server-128-threads": ("S105 S106 S602", "S105 S106 S602"),
+    "server-8-gpus": ("S105 S106 S406 S408 S409 S602", "S105 S106 S406 S408 S409 S602"),
     "small-host": (
-        "S105 S602 E603",
-        "S105 S602 E603",
+        "S105 S106 S602 E603",
+        "S105 S106 S602 E603",
     ),  # 1 GiB is too small for torch and the store
     # AppArmor keeps the stack's containers, which use no-new-privileges, from starting.
-    "snap-docker": ("E104 S105 S602", "E104 S105 S602"),
-    "v1-broken-requests": ("W201 W202 W203", "E201 W202 E203 S602"),
-    "v1-bundle": ("W201 W202 W204 E501", "E201 W202 W204 S602"),
-    "v1-works": ("W201 W202", "E201 W202 S602"),
+    "snap-docker": ("E104 S105 S106 S602", "E104 S105 S106 S602"),
+    "v1-broken-requests": ("S106 W201 W202 W203", "S106 E201 W202 E203 S602"),
+    "v1-bundle": ("S106 W201 W202 W204 E501", "S106 E201 W202 W204 S602"),
+    "v1-works": ("S106 W201 W202", "S106 E201 W202 S602"),
     # Hosts on which containers can or cannot use a GPU, one per state.
     "gpu-ready": ("", ""),
-    "gpu-not-restarted": ("W401", "W401"),
-    "gpu-stale-cdi": ("W401", "W401"),
-    "gpu-cdi-missing-device": ("W401", "W401"),
-    "gpu-cdi-without-hook": ("W401 W409", "W401 W409"),
-    "gpu-lost-on-reload": ("W406", "W406"),
-    "gpu-rootless": ("W401", "W401"),
-    "gpu-rootless-no-cgroups": ("", ""),
-    "gpu-no-cgroups": ("W401", "W401"),
-    "gpu-wsl2-native": ("", ""),
-    "gpu-wsl2-cdi": ("E401", "E401"),
-    "gpu-wsl2-no-driver": ("W401", "W401"),
-    "gpu-desktop-on-linux": ("W401", "W401"),
-    "gpu-nouveau": ("W401", "W401"),
-    "gpu-unsigned-module": ("W401", "W401"),
-    "gpu-secure-boot-unknown": ("W401", "W401"),
-    "gpu-no-module": ("W401", "W401"),
-    "gpu-sick": ("S408", "S408"),
-    "amd-cdi": ("", ""),
+    "gpu-not-restarted": ("S106 W401", "S106 W401"),
+    "gpu-stale-cdi": ("S106 W401", "S106 W401"),
+    "gpu-cdi-missing-device": ("S106 W401", "S106 W401"),
+    "gpu-cdi-without-hook": ("S106 W401 W409", "S106 W401 W409"),
+    "gpu-lost-on-reload": ("S106 W406", "S106 W406"),
+    "gpu-rootless": ("S106 W401", "S106 W401"),
+    "gpu-rootless-no-cgroups": ("S106", "S106"),
+    "gpu-no-cgroups": ("S106 W401", "S106 W401"),
+    "gpu-wsl2-native": ("S106", "S106"),
+    "gpu-wsl2-cdi": ("S106 E401", "S106 E401"),
+    "gpu-wsl2-no-driver": ("S106 W401", "S106 W401"),
+    "gpu-desktop-on-linux": ("S106 W401", "S106 W401"),
+    "gpu-nouveau": ("S106 W401", "S106 W401"),
+    "gpu-unsigned-module": ("S106 W401", "S106 W401"),
+    "gpu-secure-boot-unknown": ("S106 W401", "S106 W401"),
+    "gpu-no-module": ("S106 W401", "S106 W401"),
+    "gpu-sick": ("S106 S408", "S106 S408"),
+    "amd-cdi": ("S106", "S106"),
     # Engines and Compose at both ends of the supported API versions.
-    "engine-29-compose-2.40": ("", ""),
-    "engine-29-compose-5.6": ("", ""),
-    "engine-29.3-old-compose": ("", ""),
-    "engine-29-old-client": ("E205", "E205"),
+    "engine-29-compose-2.40": ("S106", "S106"),
+    "engine-29-compose-5.6": ("S106", "S106"),
+    "engine-29.3-old-compose": ("S106", "S106"),
+    "engine-29-old-client": ("S106 E205", "S106 E205"),
 }
 NAMES = sorted(path.stem for path in HOSTS.glob("*.json"))
 
@@ -138,7 +141,10 @@ def test_a_narrow_host_is_judged_by_what_its_containers_add_up_to():
 def test_a_toolkit_without_its_hook_is_not_called_fine():
     findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
 
-    assert _verdicts(findings) in ("S105 E401 S408 S409 S602", "S105 W401 S408 S409 S602")
+    assert _verdicts(findings) in (
+        "S105 S106 E401 S408 S409 S602",
+        "S105 S106 W401 S408 S409 S602",
+    )
 
 
 def test_every_recorded_host_is_in_the_table():

@@ -32,6 +32,7 @@ INFO: dict[str, Any] = {
     "SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"],
     "Driver": "overlay2",
     "MemoryLimit": True,
+    "Warnings": ["WARNING: No swap limit support"],
     "CpuCfsQuota": False,
     "ServerVersion": "28.5.2",
 }

@@ -55,6 +55,7 @@ ENGINE = Engine(
     driver="overlay2",
     limits_memory=True,
     limits_cpu=True,
+    warnings=(),
 )
 
 

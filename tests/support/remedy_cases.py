@@ -141,6 +141,8 @@ def _docker() -> Iterator[Trouble]:
         for address in OTHER_ENGINES:
             yield Trouble(host(docker=replace(no_engine(state), host=address)), COMPOSE)
     yield Trouble(host(docker=no_engine("not-running"), system=MAC), COMPOSE)
+    offline = engine(warnings=("WARNING: IPv4 forwarding is disabled",))
+    yield Trouble(host(docker=offline), COMPOSE)
     yield Trouble(_snap(), COMPOSE)
     yield Trouble(_snap("/srv/qca"), COMPOSE)
     yield Trouble(_snap(compose=NO_PLUGIN), COMPOSE)

@@ -48,6 +48,8 @@ class Engine:
     most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
     """The highest limit on locked memory that a container may request, in bytes; -1 means any, and
     None unknown."""
+    warnings: tuple[str, ...] | None = None
+    """Its warnings about its host and configuration; None if they were not recorded."""
     components: dict[str, str] = field(default_factory=dict[str, str])
     """Names and versions of its components; Podman reports `Podman Engine`."""
 

@@ -40,6 +40,10 @@ def rootless_engine(cgroup_version: str = "2", cgroup_driver: str | None = "syst
     )
 
 
+def _warn(*warnings: str) -> HostFacts:
+    return host(docker=engine(warnings=warnings))
+
+
 CASES = [
     HostCase("QCA105", _helpers(()), OK, "are installed", COMPOSE),
     HostCase("QCA105", _helpers(("docker-credential-desktop",)), WARNING, "-desktop", COMPOSE),
@@ -74,6 +78,20 @@ CASES = [
     HostCase("QCA102", host(docker=rootless_engine(cgroup_driver="none")), WARNING, "is none"),
     HostCase("QCA102", host(docker=engine(limits_cpu=None)), SKIPPED, "does not say"),
     HostCase("QCA102", host(docker="hung"), SKIPPED, "hung"),
+    HostCase("QCA106", host(), OK, "does not warn"),
+    HostCase("QCA106", _warn("WARNING: No swap limit support"), OK, "does not warn"),
+    # moby/moby 47966
+    HostCase("QCA106", _warn("WARNING: IPv4 forwarding is disabled"), WARNING, "no connection"),
+    HostCase(
+        "QCA106",
+        _warn("[DEPRECATION NOTICE]: API is accessible on http://0.0.0.0:2375 without encryption."),
+        WARNING,
+        "can become root",
+    ),
+    HostCase("QCA106", _warn("WARNING: bridge-nf-call-iptables is disabled"), INFO, "of one"),
+    HostCase("QCA106", _warn("WARNING: something new\n  happened"), INFO, "something new happened"),
+    HostCase("QCA106", host(docker=engine(warnings=None)), SKIPPED, "was not recorded"),
+    HostCase("QCA106", host(docker="hung"), SKIPPED, "hung"),
     HostCase("QCA103", host(), OK),
     HostCase("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
     HostCase("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),

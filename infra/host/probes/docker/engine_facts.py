@@ -57,10 +57,18 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", ARRAY)),
         limits_memory=get_optional(info, "MemoryLimit", bool),
         limits_cpu=get_optional(info, "CpuCfsQuota", bool),
+        warnings=_read_warnings(info),
         components={
             parse_text(part["Name"]): parse_text(part.get("Version") or "") for part in components
         },
     )
+
+
+def _read_warnings(info: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the engine's warnings; null means none. Engines before 18.09 have no such field."""
+    if "Warnings" not in info:
+        return None
+    return parse_texts(get_optional(info, "Warnings", ARRAY))
 
 
 def _is_too_old(api: str) -> bool:

@@ -73,6 +73,7 @@ def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -
         cdi_dirs=("/etc/cdi", "/var/run/cdi"),
         limits_memory=True,
         limits_cpu=False,
+        warnings=("WARNING: No swap limit support",),
         components={"Engine": "28.5.2", "runc": "1.3.3"},
     )
 
@@ -83,6 +84,12 @@ def test_an_older_engine_leaves_fields_out(monkeypatch: pytest.MonkeyPatch, fold
     with engine_at(folder / "d.sock", {"/version": version, "/info": info}):
         engine = probe(monkeypatch, folder / "d.sock")
     assert (engine.version, engine.cdi_devices, engine.runtimes) == ("20.10.24", (), ())
+    assert engine.warnings is None
+
+
+def test_null_means_no_warnings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    with engine_at(folder / "d.sock", {"/version": VERSION, "/info": {**INFO, "Warnings": None}}):
+        assert probe(monkeypatch, folder / "d.sock").warnings == ()
 
 
 BROKEN = {
