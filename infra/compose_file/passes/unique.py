@@ -54,19 +54,21 @@ def _identify_pair(value: Value, _path: str) -> str:
 
 def _identify_volume(value: Value, path: str) -> str:
     if isinstance(value, Table):
-        if not isinstance(value.get("target"), str):
-            raise SpecError(f"service volume {path} is missing a mount target")
-        return to_text(value["target"])
+        return _find_target(value, f"service volume {path}")
     return parse_volume(to_text(value)).target
 
 
 def _identify_device(value: Value, path: str) -> str:
     if isinstance(value, Table):
-        if not isinstance(value.get("target"), str):
-            raise SpecError(f"service device {path} is missing a mount target")
-        return to_text(value["target"])
+        return _find_target(value, f"service device {path}")
     source, _, rest = to_text(value).partition(":")
     return rest.partition(":")[0] or source
+
+
+def _find_target(value: Table, entry: str) -> str:
+    if not isinstance(value.get("target"), str):
+        raise SpecError(f"{entry} is missing a mount target")
+    return to_text(value["target"])
 
 
 def _identify_port(value: Value, path: str) -> str:
