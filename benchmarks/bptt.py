@@ -67,6 +67,11 @@ _RECOMPUTE = ["step", "two-level", "host"]
     type=click.IntRange(min=1),
     help="Emulate a smaller GPU: give both sides so many of this one's (CUDA, a green context).",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    help="Stop after so many seconds for each side, and print where it was.",
+)
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 def main(
     compare: str,
@@ -75,6 +80,7 @@ def main(
     deterministic: bool,
     limit: str | None,
     multiprocessors: int | None,
+    timeout: float | None,
     output: str,
     **settings: Any,
 ) -> None:
@@ -94,6 +100,7 @@ def main(
         "deterministic": deterministic,
         "limit_bytes": _predict_peak(config) if limit_bytes is None else limit_bytes,
         "multiprocessors": multiprocessors,
+        "timeout": timeout,
     }
     with tempfile.TemporaryDirectory(prefix="qca-bptt-") as folder:
         result = measure_all(config, request, compare == "naive", Path(folder))

@@ -3,6 +3,7 @@
 It runs episodes as a training run does, including AdamW's step, and prints one JSON object.
 """
 
+import faulthandler
 import gc
 import json
 import math
@@ -35,6 +36,8 @@ from qca.train.trainer import Trainer
 def main() -> None:
     """Measure the side that the JSON object on stdin describes."""
     request = json.load(sys.stdin)
+    if request["timeout"]:
+        faulthandler.dump_traceback_later(request["timeout"], exit=True)
     if request["threads"]:
         torch.set_num_threads(request["threads"])
     if request["deterministic"]:

@@ -1,11 +1,10 @@
 """Run an episode and compute its gradient: many steps from a state, a loss, and the backward.
 
 `plain_episode` leaves the gradient to autograd, which saves tensors for every step.
-`adjoint_episode`
-saves only states, as many as its recompute strategy requires (see `state_store`); in the backward
-it recomputes one step at a time, or a segment of several (see `segment`), with gradients, and
-passes the state's gradient to the step before. Only one segment's graph is alive at any time. Both
-add the same numbers; with segments of one step, even in the same order.
+`adjoint_episode` saves only states, as many as its recompute strategy requires (see `state_store`);
+in the backward it recomputes one step at a time, or a segment of several (see `segment`), with
+gradients, and passes the state's gradient to the step before. Only one segment's graph is alive at
+any time. Both add the same numbers; on a CPU with segments of one step, even in the same order.
 """
 
 # torch's annotations are incomplete.

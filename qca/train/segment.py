@@ -90,8 +90,8 @@ class SegmentAdjoint:
 def make_adjoint(evolution: Evolution, segment: int) -> SegmentAdjoint | None:
     """Return the adjoint of segments, or None if autograd differentiates single steps.
 
-    Autograd's gradients equal those of a plain episode to the last bit. Only the fused kernels make
-    the adjoint of a single step faster.
+    On a CPU, autograd's gradients equal those of a plain episode to the last bit. Only the fused
+    kernels make the adjoint of a single step faster.
     """
     kernels = find_kernels(next(evolution.parameters()))
     return SegmentAdjoint(evolution) if segment > 1 or kernels is not None else None
