@@ -70,7 +70,7 @@ EVERYTHING = {
     "v1-works": ("S106 W201 W202", "S106 E201 W202 S602"),
     # Hosts on which containers can or cannot use a GPU, one per state.
     "gpu-ready": ("", ""),
-    "gpu-not-restarted": ("S106 W401", "S106 W401"),
+    "gpu-not-restarted": ("W401", "W401"),
     "gpu-stale-cdi": ("S106 W401", "S106 W401"),
     "gpu-cdi-missing-device": ("S106 W401", "S106 W401"),
     "gpu-cdi-without-hook": ("S106 W401 W409", "S106 W401 W409"),
