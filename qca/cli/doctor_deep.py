@@ -12,10 +12,10 @@ import click
 from infra.doctor.check import Check
 from infra.host.facts import HostFacts, NoEngine, Unknown
 from infra.stack.image import ensure_pulled
+from infra.stack.live.cleanup import LABEL
 from infra.stack.live.images import ImageSource
 from infra.stack.live.probes import LiveProbe, plan_probes
 from infra.stack.live.run import run_probes, survey
-from infra.stack.live.sandbox import LABEL
 from infra.stack.plan import plan_stack
 from qca.cli.messages import note, say
 from qca.cli.signals import Terminated, ignore_signals, unwind_on_sigterm

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra.stack.live.sandbox import EXPIRES_LABEL, LABEL
+from infra.stack.live.cleanup import EXPIRES_LABEL, LABEL
 from tests.support.built_images import build_images
 from tests.support.forks import Forked
 from tests.support.image_registry import registry

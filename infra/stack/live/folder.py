@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import FolderMount
-from infra.stack.live.sandbox import EXPIRY_SECONDS, ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.cleanup import EXPIRY_SECONDS
+from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
 from infra.stack.live.shell import run_script
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import find_secret_owner

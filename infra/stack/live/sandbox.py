@@ -12,18 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.host.errors import ProbeError, ProbeTimeoutError
+from infra.stack.live.cleanup import make_labels, remove_all, remove_expired
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-LABEL = "qca.deep"
-"""The label of everything that belongs to one examination; its value identifies it."""
-EXPIRES_LABEL = "qca.deep.expires"
-"""The label with the expiry time (in seconds since 1970); after that, its qca must have been
-killed."""
-
-EXPIRY_SECONDS = 3600
-"""The time for which an examination's resources count as in use."""
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 20
@@ -80,17 +72,16 @@ class Sandbox:
         self._token = secrets.token_hex(8)
 
     def __enter__(self) -> "Sandbox":
-        _remove_expired(self.engine)
+        remove_expired(self.engine)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _remove_all(self.engine, f"{LABEL}={self._token}")
+        remove_all(self.engine, self._token)
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels of everything that is created here."""
-        expires = int(time.time()) + EXPIRY_SECONDS
-        return {LABEL: self._token, EXPIRES_LABEL: str(expires)}
+        return make_labels(self._token)
 
     def run(self, request: ContainerRequest, seconds: float) -> Outcome:
         """Run a container until it exits.
@@ -229,39 +220,3 @@ class Sandbox:
 
 def _describe_unstarted(image: str, mount: Mapping[str, Any]) -> ContainerRequest:
     return ContainerRequest(image=image, command=["-"], limits={"mounts": [dict(mount)]})
-
-
-def _remove_expired(engine: "APIClient") -> None:
-    """Remove everything that a killed examination left behind."""
-    last_expiry: dict[str, int] = {}
-    for labels in _list_labels(engine):
-        token, expires = labels.get(LABEL), labels[EXPIRES_LABEL]
-        if token and expires.isdecimal():
-            last_expiry[token] = max(last_expiry.get(token, 0), int(expires))
-    for token, expires in last_expiry.items():
-        if expires < time.time():
-            _remove_all(engine, f"{LABEL}={token}")
-
-
-def _list_labels(engine: "APIClient") -> Iterator[Mapping[str, str]]:
-    """Yield the labels of everything that examinations have created."""
-    chosen = {"label": EXPIRES_LABEL}
-    made = [*engine.containers(all=True, filters=chosen), *engine.networks(filters=chosen)]
-    made += engine.volumes(filters=chosen)["Volumes"] or ()
-    yield from (one["Labels"] for one in made)
-
-
-def _remove_all(engine: "APIClient", label: str) -> None:
-    """Remove containers, then the networks and volumes that they used."""
-    from docker.errors import NotFound
-
-    chosen = {"label": label}
-    for container in engine.containers(all=True, filters=chosen):
-        with contextlib.suppress(NotFound):
-            engine.remove_container(container["Id"], v=True, force=True)
-    for network in engine.networks(filters=chosen):
-        with contextlib.suppress(NotFound):
-            engine.remove_network(network["Id"])
-    for volume in engine.volumes(filters=chosen)["Volumes"] or ():
-        with contextlib.suppress(NotFound):
-            engine.remove_volume(volume["Name"])
