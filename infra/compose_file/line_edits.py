@@ -78,7 +78,8 @@ def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
     """
     before: dict[Path, str] = {}
     after: dict[Path, str] = {}
-    for edit in edits:
+    # From the last line to the first, because an edit may change the number of lines.
+    for edit in sorted(edits, key=lambda edit: edit.line, reverse=True):
         path = Path(edit.file)
         text = after.get(path) or _read_text(path)
         before.setdefault(path, text)

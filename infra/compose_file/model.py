@@ -150,6 +150,10 @@ class PublishedPorts:
     """Whether Compose chooses one of the ports."""
     line: int = 1
     file: str = ""
+    written: str = ""
+    """The short form as written, such as `${PORT}:6379`; empty for the long form."""
+    written_address: LocatedValue | None = None
+    """The long form's `host_ip`."""
 
     def __str__(self) -> str:
         ports = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"

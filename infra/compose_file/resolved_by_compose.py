@@ -146,7 +146,7 @@ def _find_ports(ports: PublishedPorts, own: Service) -> PublishedPorts:
         is_within = one.first <= ports.first and ports.last <= one.last
         if is_within and (one.protocol, one.address) == (ports.protocol, ports.address):
             return one
-    return replace(ports, line=own.line, file=own.file)
+    return replace(ports, line=own.line, file=own.file, written="", written_address=None)
 
 
 def _locate_values(

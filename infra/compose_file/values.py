@@ -154,6 +154,7 @@ def read_ports(service: Table) -> Iterator[PublishedPorts]:
         if published is None:
             continue
         is_choice = "-" not in to_text(entry.get("target")) and published[0] != published[1]
+        address = None if origin.raw else entry.get("host_ip")
         yield PublishedPorts(
             to_text(entry.get("host_ip")),
             *published,
@@ -161,6 +162,8 @@ def read_ports(service: Table) -> Iterator[PublishedPorts]:
             is_choice,
             origin.line,
             origin.source.path,
+            origin.raw,
+            None if address is None else _locate_value(address, entry.origins["host_ip"]),
         )
 
 

@@ -1,14 +1,13 @@
 """QCA801: can anyone on the network use a store without a password?"""
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
 from infra.doctor.analysis.dragonfly_services import explain_hidden_flags
 from infra.doctor.check import Check
-from infra.doctor.finding import HasLine, Remedy, Severity, Verdict, locate, skip
-from infra.doctor.remedies.line_edit import edit_lines, replace_by_pattern
+from infra.doctor.finding import HasLine, Severity, Verdict, locate, skip
+from infra.doctor.remedies.publish_locally import publish_locally
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly.service import is_dragonfly, read_dragonfly
 
@@ -122,7 +121,7 @@ def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
         cure = (
             "ports that Docker publishes bypass ufw's rules. Publish the port only on this machine"
         )
-        edit = _bind_to_this_machine(file, _list_open_ports(service))
+        edit = publish_locally(file, _list_open_ports(service))
     else:
         opening = "listens on all addresses of the host's network"
         cure = f"`ports` has no effect there. Set `--bind {_THIS_MACHINE}`"
@@ -134,18 +133,6 @@ def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
     )
     remedies = (edit,) if edit else ()
     return Verdict(Severity.WARNING, message, {"service": service.name}, remedies)
-
-
-def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
-    """Return the remedy for ports in short form (`6379:6379`); None if one has another form."""
-    replacements: list[tuple[LocatedValue, str, str]] = []
-    for one in ports:
-        numbers = f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}"
-        pattern = rf"(?<![\w.:\-])(?:0\.0\.0\.0:)?{re.escape(numbers)}:(?=\d)"
-        at = LocatedValue(str(one), one.line, "", one.file)
-        replacements.append((at, pattern, f"{_THIS_MACHINE}:{numbers}:"))
-    edits = replace_by_pattern(file, replacements)
-    return edit_lines("Publish it only on this machine", edits, automatic=False) if edits else None
 
 
 CHECK = Check(

@@ -161,9 +161,10 @@ def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines,
 @pytest.mark.parametrize(
     "ports",
     [
-        "'${PORT:-6379}:6379'",
-        "{target: 6379, published: 6379}",
-        "6379:6379, 16379:6379, 6379:6380",  # the entry to change is ambiguous
+        "'${PORTS:-6379:6379}'",  # the variable may have an address too
+        "'${AT:-0.0.0.0}:6379:6379'",
+        "6379:6379/tcp, 6379:6379",  # one is a part of the other
+        "{target: 6379, published: 6379}",  # the service has braces as well
         "6379:6379, {target: 6380, published: 6380}",
     ],
 )
@@ -196,6 +197,34 @@ def test_nothing_of_it_is_more_than_a_warning_or_keeps_the_stack_from_starting(t
             "QCA801",
             "    ports: ['6379:6379', '7000:7000']\n",
             "    ports: ['127.0.0.1:6379:6379', '127.0.0.1:7000:7000']\n",
+        ),
+        (
+            "QCA801",
+            "    ports: ['6379:6379', '16379:6379', '6379:6380']\n",
+            "    ports: ['127.0.0.1:6379:6379', '127.0.0.1:16379:6379', '127.0.0.1:6379:6380']\n",
+        ),
+        (
+            "QCA801",
+            '    ports:\n      - ${PORT:-6379}:6379\n      - "0.0.0.0:${OTHER:-6380}:6379/tcp"\n',
+            "    ports:\n      - 127.0.0.1:${PORT:-6379}:6379\n"
+            '      - "127.0.0.1:${OTHER:-6380}:6379/tcp"\n',
+        ),
+        (
+            "QCA801",
+            "    ports:\n      - target: 6379  # the store\n        published: ${PORT:-6379}\n"
+            "      -   published: '6380'\n          target: 6379\n",
+            "    ports:\n      - target: 6379  # the store\n        host_ip: 127.0.0.1\n"
+            "        published: ${PORT:-6379}\n"
+            "      -   published: '6380'\n          host_ip: 127.0.0.1\n          target: 6379\n",
+        ),
+        (
+            "QCA801",
+            "    ports:\n      - {target: 6379, published: '${PORT:-6379}'}\n"
+            "      - {target: 6379, host_ip: '0.0.0.0', published: 6380}\n"
+            "      - target: 6379\n        published: 6381\n        host_ip: '::'\n",
+            "    ports:\n      - {host_ip: 127.0.0.1, target: 6379, published: '${PORT:-6379}'}\n"
+            "      - {target: 6379, host_ip: 127.0.0.1, published: 6380}\n"
+            "      - target: 6379\n        published: 6381\n        host_ip: 127.0.0.1\n",
         ),
         (
             "QCA801",
