@@ -1,4 +1,4 @@
-"""How the tests run side by side: `pytest -n auto`, a worker for each processor."""
+"""Configure parallel test runs: `pytest -n auto` starts a worker for each processor."""
 
 import gc
 import os
@@ -11,32 +11,31 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-# Nothing here asserts a time: on a busy machine one example may take long.
+# No test asserts a time: on a busy machine one example may take long.
 settings.register_profile("qca", deadline=None)
 settings.load_profile("qca")
 
-# A trainer of these tests computes tensors so small that a second thread only waits for the
-# first, the more so beside other tests. In containers it has the threads that it always has.
+# The trainers in these tests compute tensors so small that a second thread only waits for the
+# first, especially while other tests run. In containers the number of threads is not changed.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Each worker takes some hundred MB for torch, and as much for each trainer that it starts.
 MOST_WORKERS = 4
 
-# There is one engine, and tests look at all that is on it: they run on one worker, in their
-# order.
+# There is one engine, and tests check everything on it, so they run on one worker, in order.
 ON_THE_ENGINE = {"engine", "older_engine", "any_engine"}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """So many does `-n auto` start."""
+    """Return the number of workers that `-n auto` starts."""
     allowed = getattr(os, "sched_getaffinity", None)
     processors = len(allowed(0)) if allowed else os.cpu_count() or 1
     return min(processors, MOST_WORKERS)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names
+@pytest.hookimpl(tryfirst=True)  # before xdist adds the groups to the names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something that is there once, or that takes long to make."""
+    """Group tests that share a unique resource, or one that is slow to create."""
     for item in items:
         if group := _group(item):
             item.add_marker(pytest.mark.xdist_group(group))
@@ -64,7 +63,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
-    """A Chromium, started when the first test needs it."""
+    """A Chromium, which is started when the first test needs it."""
     from tests.support.browser import open_browser
 
     with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
@@ -73,9 +72,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
 
 @pytest.fixture(autouse=True)
 def leave_no_safe_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take back what a trainer in this process tells every Python that it starts.
+    """Undo the settings of a trainer in this process for the Pythons that it starts.
 
-    `qca train` sets PYTHONSAFEPATH; an interpreter that a later test asks would not see the folder
-    of its script.
+    `qca train` sets PYTHONSAFEPATH, with which an interpreter in a later test would not see the
+    folder of its script.
     """
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)

@@ -1,4 +1,4 @@
-"""The files for contributors: what they name exists, and CI runs what a contributor runs."""
+"""The files for contributors name existing files, and CI runs the contributors' commands."""
 
 import re
 import tomllib
@@ -65,7 +65,7 @@ def test_the_hooks_use_the_versions_of_the_development_extra():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_a_page_names_exists(page):
+def test_everything_that_a_page_names_exists(page):
     text = page.read_text()
     for name in re.findall(r"\b((?:docs/)?[\w-]+\.md)\b", text):
         assert (ROOT / name).exists(), name

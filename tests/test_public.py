@@ -1,4 +1,4 @@
-"""`import qca`: what is public, and that it costs nothing until it is used."""
+"""`import qca`: the public names, which load nothing until they are used."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import qca
 from tests.support.automata import write_trained_run
 
 
-def test_every_public_name_is_there_and_documented():
+def test_every_public_name_exists_and_is_documented():
     assert sorted(qca.__all__) == qca.__all__
     assert qca._MODULES.keys() == set(qca.__all__)
     assert set(qca.__all__) <= set(dir(qca))
@@ -17,7 +17,7 @@ def test_every_public_name_is_there_and_documented():
         assert (getattr(qca, name).__doc__ or "").strip(), name
 
 
-def test_what_is_not_public_is_not_there():
+def test_other_names_do_not_exist():
     with pytest.raises(AttributeError, match="module 'qca' has no attribute 'trainer'"):
         _ = qca.trainer  # type: ignore[attr-defined]
 
@@ -47,7 +47,7 @@ def test_an_automaton_is_loaded_run_and_measured(tmp_path):
     assert qca.measure_series(states)["step"] == [0, 1, 2, 3]
 
 
-def test_what_can_be_chosen_can_be_listed():
+def test_every_choice_can_be_listed():
     assert list(qca.list_fields())[:2] == ["density", "phase"]
     assert qca.list_losses()[0] == "evolutionary"
     assert qca.list_initial_states() == ["random", "seed-cell"]

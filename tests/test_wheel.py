@@ -1,4 +1,4 @@
-"""The wheel, installed where there is nothing else: no torch, no checkout."""
+"""The wheel works in an environment with nothing else: no torch, no checkout."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def python(clean: Path, folder: Path, program: str) -> str:
     return done.stdout
 
 
-def test_it_holds_the_two_packages_and_what_they_read(wheel):
+def test_it_contains_the_two_packages_and_their_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == TOP_LEVEL
@@ -104,7 +104,7 @@ def test_doctor_examines_a_host_from_any_folder(clean, tmp_path):
         ("explain QCA301", "256 MiB"),
     ],
 )
-def test_what_needs_no_torch_works(clean, tmp_path, words, says):
+def test_commands_without_torch_work(clean, tmp_path, words, says):
     done = run(clean, tmp_path, "qca", *words.split())
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
@@ -113,13 +113,13 @@ def test_what_needs_no_torch_works(clean, tmp_path, words, says):
 @pytest.mark.parametrize(
     ("words", "remedy"), [("up --runtime local", "QCA501"), ("train", "'torch~=2.13.0'")]
 )
-def test_what_needs_torch_says_how_to_get_it(clean, tmp_path, words, remedy):
+def test_commands_that_need_torch_say_how_to_install_it(clean, tmp_path, words, remedy):
     done = run(clean, tmp_path, "qca", *words.split(), "--episodes", "1", "--profile", "cpu")
     assert done.returncode == 1, done.stderr
     assert remedy in done.stderr
 
 
-def test_the_report_says_what_it_needs(clean, tmp_path):
+def test_the_report_names_its_requirements(clean, tmp_path):
     done = run(clean, tmp_path, "qca", "report", "first")
     assert done.returncode == 1
     python = clean / "python"
@@ -129,7 +129,7 @@ def test_the_report_says_what_it_needs(clean, tmp_path):
 
 @pytest.mark.slow
 def test_the_readmes_first_command_trains_in_an_empty_environment(wheel, tmp_path):
-    """From the wheel in the place of a clone, with a training run of seconds."""
+    """The tutorial works from the wheel instead of a clone, with a run that takes seconds."""
     readme = (REPOSITORY / "README.md").read_text()
     [command] = re.findall(r"<!-- first-command -->\n```sh\n(.*?)```", readme, re.S)
     assert "'.[train,report]'" in command
@@ -149,7 +149,7 @@ def test_the_readmes_first_command_trains_in_an_empty_environment(wheel, tmp_pat
 
 
 def test_the_image_can_be_built_from_it(clean, tmp_path):
-    """As good a build context as the checkout's: the same files, the same image name."""
+    """The build context equals that of the checkout: the same files, the same image name."""
     program = (
         "from pathlib import Path\n"
         "from infra.stack.image import compute_image_name, list_context, make_context\n"

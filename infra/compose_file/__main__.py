@@ -25,7 +25,8 @@ _REFUSED = 2
     "files",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A Compose file; the later are merged over the earlier. Default: as Compose finds them.",
+    help="A Compose file (repeatable; later files override earlier ones). Default: the files that "
+    "Compose finds.",
 )
 @click.option("--profile", "profiles", multiple=True, help="A profile to activate; * for all.")
 @click.option("--format", "_format", type=click.Choice(["json"]), default="json")

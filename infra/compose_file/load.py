@@ -27,6 +27,7 @@ def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile
 
     Raises:
         InputError: the file cannot be read, or is not YAML; the message names the line.
+
     """
     return read_compose_files([path], environment)
 

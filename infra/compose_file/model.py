@@ -209,7 +209,7 @@ class Service:
     unread_sources: tuple[str, ...] = ()
     """The keys that refer to files that were not read."""
     engine_refusals: tuple[Refusal, ...] = ()
-    """The reasons for which Docker Engine would not start it, by our own reading."""
+    """The reasons why Docker Engine would not start it, by our own reading."""
 
     @property
     def image(self) -> LocatedValue | None:

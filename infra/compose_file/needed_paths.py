@@ -1,4 +1,4 @@
-"""The files and folders on the host that a project's services are built from or mount."""
+"""List the host's files and folders that a project builds its services from or mounts."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from infra.compose_file.passes.reading import resolve
 from infra.compose_file.references import Policy
 from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_table, to_text
 
-# The suffixes of files that services usually mount; a folder can have any other (`conf.d`).
+# The suffixes of files that services usually mount; folders may have other suffixes (`conf.d`).
 _FILE_SUFFIXES = """
     .cfg .cnf .conf .crt .csv .env .html .ini .js .json .key .lua .pem .php .properties .py .rules
     .sh .sql .toml .txt .xml .yaml .yml
@@ -22,7 +22,7 @@ _SECCOMP = re.compile(r"seccomp[=:](.+)")
 
 
 def find_needed_paths(top: Table, active: Collection[str], folder: Path) -> Iterator[NeededPath]:
-    """Yield the paths that the active services need, absolute; each once for each use."""
+    """Yield the absolute paths that the active services need, once for each use."""
     services = to_table(top.get("services"))
     found = set[tuple[str, str]]()
     for name in active:
@@ -46,7 +46,7 @@ def look_up_path(one: NeededPath, folder: Path, policy: Policy) -> NeededPath:
     one = replace(one, path=shorten(one.path, folder))
     is_within = resolve(path).is_relative_to(resolve(folder))
     if policy is Policy.WITHIN_FOLDER and not is_within:
-        return replace(one, unknown_because="it lies outside the folder")
+        return replace(one, unknown_because="it is outside the folder")
     try:
         if not path.exists():
             return replace(one, state="missing")

@@ -30,7 +30,7 @@ class Project:
     profiles: tuple[str, ...]
     folder: Path
     refusals: tuple[Refusal, ...]
-    """The reasons for which Compose would refuse it, in order."""
+    """The reasons why Compose would refuse it, in order."""
     unset: tuple[UnsetVariable, ...]
     unread: tuple[UnreadReference, ...]
     keys: Mapping[str, int]

@@ -7,7 +7,7 @@ class Policy(Enum):
     """The policy for following references; the network is never used."""
 
     WITHIN_FOLDER = "within the first file's folder"
-    LOCAL = "wherever they lie on this machine"
+    LOCAL = "anywhere on this machine"
 
 
 class NotFollowedError(Exception):

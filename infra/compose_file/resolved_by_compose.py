@@ -38,7 +38,7 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
     try:
         services = _read_services(document, file.path)
     except (ValueError, RecursionError) as error:
-        return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
+        return replace(file, not_confirmed_because=f"its output cannot be parsed: {error}")
     return _replace_values(file, services, confirmed_by)
 
 

@@ -29,7 +29,7 @@ from qca.core.errors import InputError
 # A key at the start of a line, or anywhere in a flow mapping; most files have none.
 _MAY_HAVE_NAME = re.compile(r"""^["']?name["']?\s*:|^\{""", re.M)
 
-NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
+NOT_JUDGED = "The file was not checked, and it was not changed."
 
 
 def read_tree(

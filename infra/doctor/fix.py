@@ -68,7 +68,7 @@ def apply_remedy(
     return Outcome(proposal, helped=False, detail=f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
-_HELPED, _NO_HELP = "the finding is gone", "the finding is still reported, or cannot be determined"
+_HELPED, _NO_HELP = "the problem is fixed", "the finding is still reported, or cannot be determined"
 _UNDONE = "undone"
 
 
@@ -101,7 +101,7 @@ def _find_objection(
     """Return the reason to undo an edit, or an empty string."""
     new = _find_new_error(before, now) if before is not None else None
     if new:
-        return f"it brings {new.id}: {' '.join(new.message.split())}"
+        return f"it causes {new.id}: {' '.join(new.message.split())}"
     return "" if is_cleared(finding, now) else _NO_HELP
 
 

@@ -54,12 +54,14 @@ def confirm(
     If Compose does not answer, qca's own reading is kept.
     """
     if any(reference.outside for reference in file.unread):
-        return replace(file, not_confirmed_because="it would follow the file out of its folder")
+        return replace(
+            file, not_confirmed_because="it would follow references out of the file's folder"
+        )
     try:
         folder = Path(file.folder)
         answer = ask_compose_config(paths, folder, plugin, environment, file.profiles)
     except ProbeError as error:
-        return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
+        return replace(file, not_confirmed_because=f"its output cannot be parsed: {error}")
     if isinstance(answer, RefusedConfig):
         return apply_refusal(file, answer.message)
     return apply_answer(file, answer.document, f"Compose {plugin.version}")

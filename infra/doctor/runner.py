@@ -38,7 +38,7 @@ def _run(
     """Judge one subject; verdicts on a file without a line are placed at its first line."""
     unknown = _explain_unknown(check, subject.facts)
     if unknown:
-        return [check.report(replace(skip(f"Could not look. {unknown}"), location=top))]
+        return [check.report(replace(skip(f"Cannot check. {unknown}"), location=top))]
     try:
         verdicts = _list_verdicts(judge(subject))
     except Exception as error:

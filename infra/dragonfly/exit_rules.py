@@ -50,7 +50,7 @@ def _check_file_name(values: Values, release: Release) -> str:
     is_df = parse_boolean(values.get("df_snapshot_format", "true")) is not False
     if extension and is_df:
         return (
-            f"dbfilename {name!r} has an extension, which the DF snapshot format does not take; "
+            f"dbfilename {name!r} has an extension, which the DF snapshot format does not allow; "
             f"write {name.removesuffix(extension)}, or add --nodf_snapshot_format for an .rdb"
         )
     if extension and extension.lower() != ".rdb":
@@ -79,7 +79,7 @@ def _check_tls(values: Values, release: Release) -> str:
 
 def _check_port(values: Values, _: Release) -> str:
     is_closed = parse_integer(values["port"]) == 0 and not values.get("unixsocket")
-    return "port 0 requires a unixsocket to listen on" if is_closed else ""
+    return "port 0 requires a unixsocket" if is_closed else ""
 
 
 def _check_socket_mode(values: Values, _: Release) -> str:
@@ -107,7 +107,7 @@ def _require_one_of(flag: str, words: tuple[str, ...]) -> Callable[[Values, Rele
 
     def check(values: Values, _: Release) -> str:
         value = values[flag]
-        return "" if value in words else f"{flag} takes {choice}, not {value!r}"
+        return "" if value in words else f"{flag} accepts {choice}, not {value!r}"
 
     return check
 
@@ -117,7 +117,7 @@ def _reject_printing(flag: str) -> Callable[[Values, Release], str]:
 
     def check(values: Values, _: Release) -> str:
         is_on = parse_boolean(values[flag]) is not False
-        return f"with --{flag} it only prints, and exits" if is_on else ""
+        return f"with --{flag} it only prints something and exits" if is_on else ""
 
     return check
 

@@ -1,6 +1,6 @@
 """Parse and format memory sizes as Dragonfly does.
 
-The rules were read from romange/helio `strings/human_readable.cc` and compared with v1.40.0.
+The rules are those of romange/helio `strings/human_readable.cc`, compared with v1.40.0.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Dragonfly's decisions at startup: its threads, its memory, and whether it refuses to start.
+"""Predict Dragonfly's decisions at startup: its threads, its memory, and whether it starts.
 
-The rules were read from dragonflydb/dragonfly `src/server/dfly_main.cc` and romange/helio
+The rules are those of dragonflydb/dragonfly `src/server/dfly_main.cc` and romange/helio
 `util/fibers/proactor_pool.cc`, tags v0.1.0 to v1.40. A test with v2 showed that it still needs 256
 MiB per thread.
 """
@@ -13,7 +13,7 @@ from infra.dragonfly.sizes import format_human_readable
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
-# dfly_main.cc: the constant is the same in all these releases; equality passes.
+# dfly_main.cc: the constant is the same in all these releases, and exactly this much is enough.
 BYTES_PER_THREAD = 256 * MIB
 
 # dfly_main.cc: the default of maxmemory, as a share of the available memory.
@@ -23,11 +23,11 @@ DEFAULT_SHARE = 0.8
 # https://github.com/dragonflydb/dragonfly/issues/3658
 SNAPSHOT_HEADROOM = 1.35
 
-# kMaxThreadSize (main_service.cc): this many threads or more abort it, whatever the memory.
+# kMaxThreadSize (main_service.cc): with this many threads or more it aborts, for any memory size.
 TOO_MANY_THREADS = 1024
 
 THREADS_NAMED = (0, 11, 0)
-"""The first release whose error message has the threads and the memory."""
+"""The first release whose error message names the threads and the memory."""
 CGROUPS_READ = (1, 2, 0)
 """The first release that reads the cgroup's memory and CPU limits."""
 FLAG_BEATS_QUOTA = (1, 38, 0)
@@ -57,9 +57,9 @@ def count_threads(
 ) -> Threads | None:
     """Return the number of threads that Dragonfly starts on a machine with `cpus` CPUs.
 
-    Returns None if that depends on the number of CPUs, and it is unknown. `quota` is the
-    container's CPU limit, `flag` the value of --proactor_threads or DFLY_proactor_threads; 0 leaves
-    the decision to Dragonfly, as in its own flag.
+    Returns None if that depends on the number of CPUs and it is unknown. `quota` is the container's
+    CPU limit, `flag` the value of --proactor_threads or DFLY_proactor_threads; 0 leaves the
+    decision to Dragonfly, as in its own flag.
     """
     by_quota = _count_threads_by_quota(quota, cgroup_version) if release >= CGROUPS_READ else 0
     if flag and (release >= FLAG_BEATS_QUOTA or not by_quota):
@@ -74,7 +74,7 @@ def count_threads(
 
 
 def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:
-    """Return the threads for a CPU quota, or 0 for no limit (on cgroup v1, for half a CPU)."""
+    """Return the threads for a CPU quota; 0 means no limit (on cgroup v1, half a CPU gives 0)."""
     if quota is None:
         return 0
     return int(quota) if cgroup_version == "1" else math.ceil(quota)
@@ -95,12 +95,12 @@ def compute_default_maxmemory(
 
 
 def compute_required_memory(thread_count: int) -> int:
-    """Return the minimum maxmemory for that many threads."""
+    """Return the minimum maxmemory for a number of threads."""
     return thread_count * BYTES_PER_THREAD
 
 
 def compute_max_threads(maxmemory: int) -> int:
-    """Return the number of threads that `maxmemory` is enough for; Dragonfly needs one."""
+    """Return the number of threads for which `maxmemory` is enough; Dragonfly needs one."""
     return maxmemory // BYTES_PER_THREAD
 
 

@@ -1,4 +1,4 @@
 """The facts about a host, and the probes that collect them.
 
-May import: of qca, only `core` and `memory.nvml`; nothing else of infra.
+It imports only `qca.core` and `qca.memory.nvml`, and nothing else of infra.
 """

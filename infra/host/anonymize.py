@@ -12,7 +12,7 @@ from typing import Self
 from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
-# Account names that identify nobody and occur in facts with another meaning.
+# Account names that identify no user and occur in facts with another meaning.
 _GENERIC_ACCOUNTS = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
     *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
@@ -26,7 +26,7 @@ _HOMES = re.compile(
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _ADDRESS = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
-# How ssh, Docker and the C library write a machine's name in their errors.
+# The notations for a machine's name in the errors of ssh, Docker and the C library.
 _NAMED_HOST = re.compile(
     r"(?:\blookup (?=\S+(?: on |:))|\b(?:hostname|dial tcp) (?=[^\s:]+:)"
     r"|\bconnect to host (?=\S+ port)|\b[\w.-]+@(?!sha\d))([A-Za-z][\w.-]*[A-Za-z0-9])"
@@ -105,7 +105,7 @@ def _find_remote_hosts(text: str) -> Iterator[str]:
 
 
 def _select_identifying(names: Iterable[str]) -> list[str]:
-    """Return the identifying names, longest first, since a name can contain another."""
+    """Return the identifying names, longest first, since one name can contain another."""
     return sorted(filter(_is_identifying, set(names)), key=lambda name: (-len(name), name))
 
 

@@ -1,4 +1,4 @@
-"""Collect the facts of this host: all probes run at once, and none can block another."""
+"""Collect the facts of this host. All probes run at once, and none can block another."""
 
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -25,14 +25,14 @@ from infra.host.probes import (
 from qca.core.diagnostics import log_time
 from qca.core.frozen import frozen_dataclass
 
-# A probe that times out in a call of its own knows best what did not answer; it gets this long to
-# report that before it is abandoned.
+# A probe whose own call times out knows what did not answer. It gets this many seconds to report
+# that before it is abandoned.
 _GRACE_SECONDS = 0.25
 
 
 @frozen_dataclass
 class Probe:
-    """The function that determines one fact of `HostFacts`."""
+    """A function that determines one fact of `HostFacts`."""
 
     activity: str
     """The subject of the sentence "... failed" or "... did not answer within 5 s"."""
@@ -84,8 +84,8 @@ def start_collecting(
 ) -> Generator[Callable[[], HostFacts]]:
     """Start every probe, and yield a function that waits for the facts, as `collect` does.
 
-    The probes mostly wait for other programs, so the caller can do something else meanwhile. Asking
-    buildx for its version takes longer than most probes, and only files with `build:` need it.
+    The probes mostly wait for other programs, so the caller can do something else meanwhile. The
+    buildx probe takes longer than most, and only files with `build:` need it.
     """
     results: dict[str, Future[object]] = {}
 
@@ -105,7 +105,7 @@ def start_collecting(
 def start_probes(probes: Mapping[str, Probe], results: Mapping[str, Future[object]]) -> None:
     """Run every probe in its own thread, which sets its result."""
     for name, probe in probes.items():
-        # In a daemon thread, a hanging probe does not keep qca from exiting.
+        # A hanging probe in a daemon thread does not prevent qca from exiting.
         threading.Thread(
             target=_run_probe, args=(name, probe, results[name]), name=f"probe-{name}", daemon=True
         ).start()

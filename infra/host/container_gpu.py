@@ -26,15 +26,16 @@ _HOOK = "nvidia-container-runtime-hook"
 
 
 class Obstacle(StrEnum):
-    """The reason for which a container cannot use the GPU of this host."""
+    """The reason why a container cannot use the GPU of this host."""
 
     NO_TOOLKIT = "no-toolkit"
     NOT_RESTARTED = "not-restarted"
-    """The toolkit was installed after the daemon started, which looks for it only at its start."""
+    """The toolkit was installed after the daemon started, and the daemon looks for it only at
+    startup."""
     STALE_CDI = "stale-cdi"
     """The CDI file describes another driver, or devices that do not exist."""
     NEEDS_NO_CGROUPS = "needs-no-cgroups"
-    """A rootless engine may not set device rules, but the toolkit tries to."""
+    """The toolkit tries to set device rules, which a rootless engine must not do."""
     NO_CGROUPS = "no-cgroups"
     """The toolkit is configured for a rootless engine, but this one is not rootless."""
 
@@ -60,7 +61,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     if is_elsewhere(engine):
         if has_runtime:
             return GpuAccess(True, f"the engine at {engine.host} has the nvidia runtime")
-        where = f"the engine at {engine.host} runs on another machine, if a virtual one"
+        where = f"the engine at {engine.host} runs on another machine or in a virtual machine"
         return GpuAccess(None, where)
     if gpu.toolkit and _is_hook(gpu.toolkit):
         return _assess_hook(engine, gpu, gpu.toolkit)
@@ -74,7 +75,8 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
 
 
 def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
-    """Return whether dockerd turns a request for an NVIDIA GPU into CDI devices that it has found.
+    """Return whether dockerd satisfies a request for an NVIDIA GPU with CDI devices that it has
+    found.
 
     It does so only with `nvidia-cdi-hook` on its PATH (moby, daemon/devices_nvidia_linux.go).
     """
@@ -99,7 +101,7 @@ def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     if not stale:
         return GpuAccess(True, "the engine has found CDI devices")
     if gpu.toolkit and _is_hook(gpu.toolkit):
-        # Engines differ in the order in which they try the two.
+        # Engines try the two in different orders.
         return GpuAccess(None, f"{stale}; the engine may use the toolkit's hook instead")
     return GpuAccess(False, stale, Obstacle.STALE_CDI)
 
@@ -113,10 +115,11 @@ def _explain_stale_cdi(toolkit: ContainerToolkit, gpu: GpuDriver) -> str:
     for spec in written_anew or toolkit.cdi_specs:
         if spec.driver_version not in (None, gpu.driver_version):
             return (
-                f"{spec.path} describes driver {spec.driver_version}, and {gpu.driver_version} runs"
+                f"{spec.path} describes driver {spec.driver_version}, but {gpu.driver_version} is "
+                f"running"
             )
         if spec.missing:
-            return f"{spec.path} names {spec.missing[0]}, which is not there"
+            return f"{spec.path} names {spec.missing[0]}, which does not exist"
     return ""
 
 
@@ -124,17 +127,21 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
     toolkit = gpu.container_toolkit
     if toolkit is None:
         return GpuAccess(True, f"dockerd finds {hook}")
-    # A registered runtime proves that the toolkit was installed earlier and upgraded since.
+    # A registered runtime proves that the toolkit was already installed and has been upgraded
+    # since.
     is_newer = (toolkit.hook_changed or 0) > (engine.started or math.inf)
     if is_newer and "nvidia" not in engine.runtimes:
-        why = f"{hook} came after the daemon had started, which looks for it only then"
+        why = (
+            f"{hook} was installed after the daemon started, and the daemon looks for it only at "
+            "startup"
+        )
         return GpuAccess(False, why, Obstacle.NOT_RESTARTED)
     is_rootless = any("rootless" in option for option in engine.security_options)
     if is_rootless and not toolkit.no_cgroups:
         why = "the engine is rootless, and the toolkit's `no-cgroups` is not set"
         return GpuAccess(False, why, Obstacle.NEEDS_NO_CGROUPS)
     if toolkit.no_cgroups and not is_rootless:
-        why = "the toolkit's `no-cgroups` is set, as only a rootless engine needs it"
+        why = "the toolkit's `no-cgroups` is set, although this engine is not rootless"
         return GpuAccess(False, why, Obstacle.NO_CGROUPS)
     return GpuAccess(True, f"dockerd finds {hook}")
 
@@ -148,7 +155,7 @@ def _assess_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
         return GpuAccess(False, "the Docker snap has not set up its NVIDIA toolkit")
     if gpu.toolkit and parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return GpuAccess(False, f"the Docker snap's toolkit clashes with this host's {gpu.toolkit}")
-    return GpuAccess(None, "the Docker snap has a toolkit of its own, which cannot be seen here")
+    return GpuAccess(None, "the Docker snap has its own toolkit, which is not visible from here")
 
 
 def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
@@ -159,9 +166,10 @@ def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
     )
     if list_cdi_devices(engine):
         if parse_version(engine.version) >= CDI_FOR_NVIDIA:
-            why = "without nvidia-cdi-hook the engine does not use CDI devices for it"
+            why = "without nvidia-cdi-hook the engine does not use CDI devices for the request"
             return f"{missing}, and {why}{_explain_old_toolkit(gpu)}"
-        return f"{missing}, and Engine {engine.version} (before 29.2) uses no CDI devices for it"
+        why = f"Engine {engine.version} (before 29.2) uses no CDI devices for the request"
+        return f"{missing}, and {why}"
     if parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return f"{missing}, and the engine has found no CDI device"
     return missing
@@ -185,11 +193,11 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
     if not has_devices and "amd" not in engine.runtimes:
         return None
     if has_devices and (list_cdi_devices(engine) or "nvidia" in engine.runtimes):
-        return GpuAccess(None, "the engine knows GPUs of NVIDIA and of AMD")
+        return GpuAccess(None, "the engine knows NVIDIA and AMD GPUs")
     if has_devices and parse_version(engine.version) >= CDI_FOR_AMD:
         return GpuAccess(True, "the engine has found AMD's CDI devices")
     if "amd" in engine.runtimes:
-        return GpuAccess(None, "that depends on AMD's runtime, which the service has to ask for")
+        return GpuAccess(None, "that depends on AMD's runtime, which the service must request")
     why = f"Engine {engine.version} (before 29.3) does not turn the request into CDI devices"
     return GpuAccess(False, why)
 
@@ -197,8 +205,8 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
 def select_training_gpus(driver: GpuDriver, runtime: str, count: int | Literal["all"]) -> list[Gpu]:
     """Return the GPUs for a training run that requests `count`, or fewer if the host has fewer.
 
-    A container with `count: N` gets the first N (moby, daemon/nvidia_linux.go). A process gets
-    those in CUDA_VISIBLE_DEVICES: all of them if it is not set, none if it is empty.
+    A container with `count: N` gets the first N (moby, daemon/nvidia_linux.go). A process gets the
+    GPUs in CUDA_VISIBLE_DEVICES: all if it is not set, none if it is empty.
     https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables
     """
     if runtime == "local" and driver.visible_devices is not None:

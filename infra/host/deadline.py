@@ -1,4 +1,4 @@
-"""The shared deadline of the probes, and the programs that they run within it."""
+"""Limit the probes and the programs that they run by one shared deadline."""
 
 import os
 import selectors
@@ -29,7 +29,7 @@ class Output:
 
     @property
     def error_line(self) -> str:
-        """The output line with the error: the first one, or the last of a Python traceback."""
+        """The output line with the error: the first line, or the last of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
         telling = [line for line in lines if line and not line.startswith("WARNING: ")]
         if self.stderr.startswith("Traceback "):
@@ -38,7 +38,7 @@ class Output:
 
 
 class Deadline:
-    """The shared deadline of the probes of a run, and the programs that they started.
+    """The shared deadline of all probes, and the programs that they started.
 
     Use it as a context manager: on exit it kills the programs that are still running.
     """
@@ -96,7 +96,7 @@ class Deadline:
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
     def timeout_error(self, what: str) -> ProbeTimeoutError:
-        """Return the error that `what` did not answer in time."""
+        """Return the error for `what`, which did not answer in time."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
     def _start(
@@ -106,8 +106,8 @@ class Deadline:
             if self._over:
                 raise self.timeout_error(_format_command(argv))
             try:
-                # In a new session it has no terminal to ask for a password on, and one process
-                # group to kill. Ctrl-C does not reach it; leaving the context kills it.
+                # In a new session, the program has no terminal for a password prompt, and one
+                # process group to kill. Ctrl-C does not reach it, but leaving the context kills it.
                 process = subprocess.Popen(
                     [str(word) for word in argv],
                     stdin=subprocess.DEVNULL,
@@ -143,7 +143,7 @@ class Deadline:
                     if not _read_chunk(key):
                         selector.unregister(key.fileobj)
                     elif len(key.data) > MAX_BYTES:
-                        raise ProbeError(f"{_format_command(process.args)} wrote too much")
+                        raise ProbeError(f"{_format_command(process.args)} wrote too much output")
         return bytes(texts[process.stdout]), bytes(texts[process.stderr])
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
@@ -164,7 +164,7 @@ def _read_chunk(key: selectors.SelectorKey) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program that was not waited for yet (so its ID is still valid) and its children."""
+    """Kill a program and its children; it was not waited for yet, so its ID is still valid."""
     import psutil
 
     with suppress(psutil.Error):
@@ -174,7 +174,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(1)  # SIGKILL acts at once; a process stuck in the kernel is left
+        process.wait(1)  # SIGKILL acts at once; a process that is stuck in the kernel stays
 
 
 def _format_command(argv: object) -> str:

@@ -14,7 +14,7 @@ class ProbeTimeoutError(ProbeError):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's message on one line; system errors without their class."""
+    """Return an error's message on one line; omit the class of system errors."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     name, text = type(error).__name__, " ".join(str(error).split())

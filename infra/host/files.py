@@ -7,8 +7,8 @@ from infra.host.errors import FileMissingError, ProbeError, describe_error
 from qca.core.diagnostics import log_read
 
 MAX_BYTES = 2**20
-"""The most that a probe reads. It reads versions, settings and lists of mounts; a longer output or
-file is not what the probe expects."""
+"""The maximum number of bytes that a probe reads. Probes read versions, settings and lists of
+mounts; anything longer is not the expected file or output."""
 
 # A search of all processes would log hundreds of lines.
 _OF_PROCESS = re.compile(r"/proc/\d+/")
@@ -18,8 +18,7 @@ def read_text(path: Path) -> str:
     """Return up to `MAX_BYTES` of a text file; undecodable bytes are replaced.
 
     Raises:
-        FileMissingError: if there is no such file.
-        ProbeError: if it cannot be read.
+        FileMissingError: the file does not exist. ProbeError: it cannot be read.
 
     """
     try:

@@ -1,7 +1,7 @@
-"""Match the GPUs that a request names (by number, UUID or CDI name) with those of the host.
+"""Match the GPUs in a request (by number, UUID or CDI name) with those of the host.
 
 The toolkit's hook knows numbers from 0, whole UUIDs, PCI addresses and `all` (libnvidia-container,
-src/cli/common.c). An engine that turns them into CDI devices knows the names in the CDI files
+src/cli/common.c). An engine that uses CDI devices knows the names in the CDI files
 (moby, daemon/devices_nvidia_linux.go): toolkits before 1.15 write no UUIDs, and WSL2 has only
 `all`.
 """
@@ -23,18 +23,19 @@ _STAND_IN = re.compile(r"(?:GPU|MIG)-\d+", re.ASCII)
 
 @frozen_dataclass
 class UnresolvedGpu:
-    """A requested name that matches no GPU, or for which a match cannot be determined."""
+    """A requested name that matches no GPU, or whose match cannot be determined."""
 
     name: str
     is_missing: bool
     by_cdi_only: bool
-    """Whether the engine knows only CDI devices, because dockerd finds no hook of the toolkit."""
+    """Whether the engine knows only CDI devices, because dockerd does not find the toolkit's hook.
+    """
 
 
 def find_unresolved(
     engine: Engine, driver: GpuDriver, names: Iterable[str]
 ) -> UnresolvedGpu | None:
-    """Return the first name without a GPU, or else the first uncertain one; None if all match."""
+    """Return the first name without a GPU, else the first uncertain name; None if all match."""
     by_cdi, by_hook = takes_cdi(engine, driver), has_hook(engine, driver)
     doubt = None
     for name in names:

@@ -1,4 +1,4 @@
-"""The names of images: their spellings, and what a record shows of them."""
+"""Normalize the names of images, and hide them in records."""
 
 import hashlib
 from collections.abc import Iterable
@@ -46,9 +46,9 @@ def find_image(images: Iterable[EngineImage], name: str) -> EngineImage | None:
 
 
 def hide_names(images: Iterable[EngineImage]) -> tuple[EngineImage, ...]:
-    """Return the images as a record shows them: the names of the user's own are hashed.
+    """Return the images as in a record, with the names of the user's own images hashed.
 
-    `find_image` still finds them, so that the record can be judged with the user's Compose file.
+    `find_image` still finds them, so that the record can be checked with the user's Compose file.
     """
     return tuple(replace(image, names=tuple(map(_hide_name, image.names))) for image in images)
 

@@ -1,7 +1,6 @@
-"""Write a host's facts to a file that can be checked elsewhere, and read them back.
+"""Write a host's facts to a file for checks on another machine, and read them back.
 
-The names of users and machines are removed, since a recorded host is meant to be pasted into a bug
-report.
+The names of users and machines are removed, since a recorded host may become part of a bug report.
 """
 
 import json
@@ -45,7 +44,7 @@ def load(path: Path) -> HostFacts:
     """Return facts from a file that `record` wrote, or that was written by hand.
 
     Raises:
-        InputError: the file is invalid; with the file, and the line or key.
+        InputError: the file is invalid; the message names the file, and the line or key.
 
     """
     document = _read_document(path)
@@ -94,11 +93,13 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         text = read_plain(path, limit=MAX_BYTES).decode()
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
+        raise InputError(
+            f"{path}: not UTF-8 text", hint="A recorded host is a JSON file."
+        ) from None
     except (
         OSError,
         ValueError,
-    ) as error:  # ValueError: not a path, such as with a null byte
+    ) as error:  # ValueError: not a path, for example because of a null byte
         raise InputError(
             f"{path}: {describe_error(error)}", hint="Check the path given to --facts."
         ) from None
@@ -106,10 +107,13 @@ def _read_document(path: Path) -> dict[str, Any]:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}, line {error.lineno}: {error.msg}", hint="The file is not valid JSON there."
+            f"{path}, line {error.lineno}: {error.msg}",
+            hint="The file is not valid JSON at that line.",
         ) from None
     except (ValueError, RecursionError) as error:  # a huge number or endless nesting
-        raise InputError(f"{path}: {describe_error(error)}", hint="Facts are JSON.") from None
+        raise InputError(
+            f"{path}: {describe_error(error)}", hint="A recorded host is a JSON file."
+        ) from None
     if not is_object(document):
         raise InputError(f"{path}: not a JSON object", hint="See `qca doctor --record FILE`.")
     return document
@@ -120,7 +124,7 @@ def _describe_first_error(error: "ValidationError", document: dict[str, Any]) ->
     errors = [one for one in error.errors() if _is_about_chosen(one["loc"], document)]
     first = (errors or error.errors())[0]
     key = ".".join(_resolve_keys(first["loc"], document, missing=first["type"] == "missing"))
-    if not key:  # invalid JSON to pydantic, such as a lone surrogate in a string
+    if not key:  # JSON that pydantic rejects, such as a lone surrogate in a string
         return f"{first['msg']}"
     if first["type"] == "missing":
         return f"key {key} is missing"
@@ -130,7 +134,7 @@ def _describe_first_error(error: "ValidationError", document: dict[str, Any]) ->
 
 
 def _is_about_chosen(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
-    """Return whether an error is about the alternative, known or unknown, that the file chose."""
+    """Return whether an error is about the alternative, known or unknown, that the file uses."""
     if not loc:
         return True
     fact = document.get(str(loc[0]))
@@ -139,7 +143,7 @@ def _is_about_chosen(loc: tuple[int | str, ...], document: dict[str, Any]) -> bo
 
 
 def _resolve_keys(loc: tuple[int | str, ...], value: Any, *, missing: bool) -> Iterator[str]:
-    """Yield the keys of a location, without the names of the alternatives that pydantic tried."""
+    """Yield the keys of a location, without pydantic's names for alternatives."""
     for step, part in enumerate(loc):
         last_missing = missing and step == len(loc) - 1
         if is_object(value) and (part in value or last_missing):

@@ -2,7 +2,7 @@
 
 The figure is the peak resident set of a training run with negligible tensors: the interpreter,
 torch with its libraries, and everything else that `qca train` loads. It differs by a factor of two
-between wheels of one torch version, so no constant can be right for all.
+between wheels of one torch version, so no constant fits all of them.
 """
 
 import os
@@ -31,7 +31,7 @@ _SMALLEST = {
 
 
 def measure_resident_floor() -> int:
-    """Run the smallest training run, save the peak memory of its process in bytes, and return it.
+    """Do the smallest training run, cache the peak memory of its process in bytes, and return it.
 
     Raises:
         ProbeError: training cannot be run, for example because torch is not installed.
@@ -39,7 +39,7 @@ def measure_resident_floor() -> int:
     """
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
-        # The user's configuration is meant for other training runs.
+        # The user's configuration must not apply to this run.
         variables = {name: one for name, one in os.environ.items() if not name.startswith("QCA_")}
         output = deadline.run(
             [
@@ -67,7 +67,7 @@ def _read_memory(line: str) -> int:
     """Return an episode's peak in bytes; 0 for any other line."""
     try:
         event = parse_object(line)
-    except ValueError:  # a line that a library printed
+    except ValueError:  # a library printed the line
         return 0
     memory = event.get("memory_bytes")
     return memory if event.get("event") == "episode" and isinstance(memory, int) else 0

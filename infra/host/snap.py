@@ -1,4 +1,4 @@
-"""Recognize Docker from a snap, whose daemon and client are confined to certain folders.
+"""Recognize Docker from a snap, which confines daemon and client to certain folders.
 
 https://github.com/canonical/docker-snap (README) and https://snapcraft.io/docs/home-interface
 """

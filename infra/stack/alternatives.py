@@ -1,4 +1,4 @@
-"""Other ways to run the planned training on its GPU, with the memory and time that each needs."""
+"""List other ways to run the planned training on its GPU, with the memory and time of each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,12 +29,11 @@ class Alternative:
     """The predicted peak and the context."""
     fits: bool | None
     time_ratio: float
-    """Its time, relative to that of the planned way."""
+    """The time, relative to that of the planned way."""
     drift: float
     """The error of the gradient, relative to fp32."""
     is_measured: bool
-    """Whether the time and the drift are based on measurements of this precision on this
-    machine."""
+    """Whether the time and the drift come from measurements of this precision on this machine."""
     is_planned: bool = False
 
 
@@ -43,8 +42,8 @@ def list_alternatives(
 ) -> list[Alternative]:
     """Return the planned way and the best one in each other precision, fastest first.
 
-    The list also has the planned precision with one step's graph, which needs less memory. It is
-    empty without a GPU. `running` are the runs that the plan reserves memory for.
+    The list also has the planned precision with the graph of one step, which needs less memory.
+    Without a GPU it is empty. `running` are the runs that the plan reserves memory for.
     """
     gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
     if gpu is None or plan.trainer.device.value != "cuda":

@@ -5,9 +5,9 @@ from infra.stack.decision import GIVEN, Decision
 # The name of the trainer image, without its tag.
 TRAINER_REPOSITORY = "qca-trainer"
 
-# Python, to which pip adds torch for the CPU; a tenth of the size of a CUDA image.
+# A Python image, to which pip adds torch for the CPU; it is a tenth of the size of a CUDA image.
 CPU_BASE_IMAGE = "python:3.13-slim"
-# Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of gigabytes.
+# Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of several GB.
 CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # The tag that PyTorch publishes for the torch release in pyproject.toml.
 CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
     """Return `content` as YAML, with each comment above the key or item at its path."""
     yaml = YAML()
-    yaml.width = 4096  # a folded string cannot be found by a text search
+    yaml.width = 4096  # a text search would not find a folded string
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump(_add_comments(content, comments, ()), out)

@@ -1,4 +1,4 @@
-"""The comments on the commands of the store and the trainer, for Compose and Kubernetes."""
+"""Write the comments on the commands of the store and the trainer, for Compose and Kubernetes."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The Compose document of a plan: a pure function from StackPlan to a dict.
+"""Build the Compose document of a plan, by a pure function from StackPlan to a dict.
 
 The document works with every Compose V2: it has no `version` (obsolete since V2.25) and no `gpus`
 (V2.30 and newer), but requests the GPU by `deploy.resources.reservations.devices`. The containers
@@ -24,15 +24,15 @@ TRAINER_IMAGE = "${QCA_TRAINER_IMAGE:?see the head of this file}"
 STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
 RUN_FOLDER = "${QCA_RUN_FOLDER:?see the head of this file}"
 
-# A finished or stopped trainer writes a checkpoint: 335 MiB with AdamW's moments, which takes well
-# under a minute on a slow disk.
+# A finished or stopped trainer writes a checkpoint of 335 MiB, including AdamW's moments, which
+# takes well under a minute on a slow disk.
 TRAINER_STOP_SECONDS = 60
 STORE_STOP_SECONDS = 10
 
 # Scratch folders are in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
-# Triton compiles kernels into the home folder and loads them from there. Docker mounts a tmpfs with
-# `noexec` by default, and from such a folder no library can be loaded.
+# Triton compiles kernels into the home folder and loads them from there. By default Docker mounts a
+# tmpfs with `noexec`, which prevents loading libraries.
 _EXECUTABLE = ",exec"
 
 # Python, torch's worker threads and the health check need far fewer; a fork bomb needs more.
@@ -46,7 +46,7 @@ SHARED_MEMORY = "1g"
 def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     """Return the Compose document that runs `plan` and keeps the run in `storage`."""
     services = {"store": _build_store(plan, storage), "trainer": _build_trainer(plan, storage)}
-    if storage.is_remapped:  # otherwise no user in the container could open the user's files
+    if storage.is_remapped:  # otherwise the container could not open the user's files
         services = {name: {**one, "userns_mode": "host"} for name, one in services.items()}
     return {
         "services": services,
@@ -86,7 +86,7 @@ def _build_store(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
 
 
 def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
-    """Return the command of the store's container; the password is in `flags_file`."""
+    """Return the command of the store's container, which reads the password from `flags_file`."""
     dragonfly = plan.dragonfly
     return [
         # The entrypoint of the distroless image is the program itself; that of the other image runs
@@ -104,7 +104,7 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 
 def is_distroless(image: str) -> bool:
-    """Return whether it is Dragonfly's image without a shell (since v1.38, by its tag)."""
+    """Return whether the image is Dragonfly's without a shell (since v1.38, by its tag)."""
     _, _, name = image.partition("@")[0].rpartition("/")
     return "distroless" in name.partition(":")[2]
 
@@ -117,7 +117,7 @@ def _build_store_healthcheck(image: str) -> dict[str, Any]:
         f"redis-cli -p {STORE_PORT} ping | grep -qx PONG"
     )
     test = ["CMD-SHELL", ask]
-    if is_distroless(image):  # this program is in the image, a shell is not
+    if is_distroless(image):  # the image contains this program, but no shell
         test = ["CMD", "/usr/local/bin/httpcheck", f"http://localhost:{STORE_PORT}/healthz"]
     return {
         "test": test,
@@ -190,7 +190,7 @@ def _build_store_url(plan: StackPlan) -> str:
 
 
 def _find_published_port(plan: StackPlan) -> int | None:
-    """Return the store's port on 127.0.0.1, which a trainer in the host's network needs."""
+    """Return the store's port on 127.0.0.1, which a trainer in the host's network uses."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 
 

@@ -14,7 +14,7 @@ from qca.core.errors import LaunchError
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
-# The length of a sentence or two; a health check's output can have 4096 bytes.
+# About two sentences; a health check's output can have 4096 bytes.
 _CHECK_CHARACTERS = 300
 
 
@@ -47,14 +47,14 @@ def read_logs(
 
 
 def read_recent_trainer_lines(stack: "DockerClient") -> list[str]:
-    """Return the last lines that the trainer wrote."""
+    """Return the trainer's last lines."""
     return _read_end(stack, "trainer", lines=20).splitlines()
 
 
 def _read_end(stack: "DockerClient", service: str, *, lines: int) -> str:
     with translate_errors(), log_command(["docker", "compose", "logs", service]) as run:
         text = stack.compose.logs(services=[service], tail=str(lines), no_log_prefix=True)
-        run.exit_code = 0  # any other error is raised
+        run.exit_code = 0  # other errors are raised
     return str(text)
 
 
@@ -107,7 +107,7 @@ def _read_lines_since_start(stack: "DockerClient", trainer: Container) -> Iterat
 
 
 def _has_restarted(stack: "DockerClient", started: datetime) -> bool:
-    """Wait until the trainer has exited; return whether its restart policy restarted it."""
+    """Wait until the trainer exits; return whether its restart policy restarted it."""
     while (trainer := _find_trainer(stack)).status not in ("exited", "dead"):
         if trainer.status == "running" and trainer.started_at != started:
             return True

@@ -17,10 +17,10 @@ PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 VOLUME_LABEL = "com.docker.compose.volume"
 RUNS_ROLE, SECRET_ROLE = "runs", "secret"
-# The label of volumes that qca itself created: Compose's labels could also be another
-# application's.
+# The label of volumes that qca itself created, since another application could have Compose's
+# labels.
 MADE_LABEL = "qca.volume"
-"""The value of that label for a volume with a store's password; for one with runs it is `runs`."""
+"""The label's value for a volume with a store's password; for a volume with runs it is `runs`."""
 _STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 
 Health = Literal["healthy", "waiting", "done", "failed"]
@@ -70,7 +70,7 @@ def describe_services(project: str) -> list[dict[str, Any]]:
         {
             "name": name,
             "state": container.status,
-            # The engine keeps the last health of a container that no longer runs.
+            # The engine keeps the last health of a container that is no longer running.
             "health": container.health if container.status == "running" else None,
             "exit_code": container.exit_code if container.status == "exited" else None,
         }

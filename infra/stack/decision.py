@@ -1,4 +1,4 @@
-"""Planned values with their reasons, and functions that separate the two."""
+"""Planned values with their reasons, and functions that separate values from reasons."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast

@@ -31,7 +31,7 @@ _SSH_HINT = "`docker version` uses the same connection: ssh, and `docker` on tha
 
 # An engine on a busy laptop answers within a second.
 _ENGINE_SECONDS = 30
-# A registry may take this long to answer about sizes before a download of gigabytes.
+# A registry may take this long to report the size of a large download.
 _COMMAND_SECONDS = 15.0
 
 
@@ -49,9 +49,9 @@ def make_stack_client(state: StateFolder, project: str) -> "DockerClient":
 def make_project_client(project: str) -> "DockerClient":
     """Return a client that knows only a stack's project name, to inspect its containers.
 
-    It reads no Compose file, since one in a state folder from a clone could include files of
-    another machine. Compose reads `.env` from the project directory, hence the root as the
-    directory.
+    It reads no Compose file, since the state folder may come from a clone, with a file that
+    includes files of another machine. Compose reads `.env` from the project directory, so that is
+    set to the root.
     """
     from python_on_whales import DockerClient
 
@@ -62,7 +62,8 @@ def make_project_client(project: str) -> "DockerClient":
 def connect_engine() -> Generator["APIClient"]:
     """Connect the SDK to the engine that the `docker` program would use.
 
-    The SDK's own `from_env` knows DOCKER_HOST but no contexts, hence `infra.host`'s endpoint.
+    The SDK's own `from_env` knows DOCKER_HOST but no contexts, so this uses the endpoint of
+    `infra.host`.
 
     Raises:
         LaunchError: there is no engine, it does not answer, or it refuses a request.
@@ -145,7 +146,7 @@ def _build_tls_config(tls: Tls) -> "TLSConfig":
 
 
 def _describe_sdk_error(error: BaseException) -> str:
-    """Return the engine's message, or the system's if the engine was not reached."""
+    """Return the engine's message, or the system's if the engine could not be reached."""
     from docker.errors import APIError
 
     if isinstance(error, APIError) and error.explanation:
@@ -191,8 +192,8 @@ def translate_errors(hint: str = _HINT) -> Generator[None]:
 def error_text(error: "DockerException") -> str:
     """Return what docker wrote to stderr, or the error itself.
 
-    Without the Compose plugin, docker takes `compose` for an unknown argument and complains about
-    the first flag after it, which does not reveal the cause.
+    Without the Compose plugin, docker complains about the first flag after `compose`, which does
+    not reveal the cause.
     """
     text = (error.stderr or str(error)).strip()
     if "compose" in error.docker_command and "Run 'docker --help'" in text:

@@ -12,7 +12,7 @@ from qca.core.units import MIB, format_count, format_exact_size, format_size
 # The metrics of one trainer are a few kilobytes per second; four threads are ample.
 DEFAULT_THREADS = 4
 
-# A store next to a training run uses at most a quarter of the host's memory.
+# The store uses at most a quarter of the host's memory; the trainer needs the rest.
 HOST_SHARE = 4
 
 
@@ -27,7 +27,7 @@ class DragonflyPlan:
 
 
 def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
-    """Size Dragonfly: configured numbers are kept, and the others are derived from the host.
+    """Choose Dragonfly's sizes: keep the configured numbers, and derive the others from the host.
 
     A small host gets fewer threads and is never refused. The doctor checks the configured numbers
     (QCA301, QCA302).
@@ -63,7 +63,7 @@ def _count_usable_cpus(facts: HostFacts) -> int | None:
 
 
 def find_usable_memory(facts: HostFacts) -> int | None:
-    """Return the bytes that containers can share; Docker Desktop's virtual machine has fewer."""
+    """Return the bytes that containers can share; in Docker Desktop's VM they are fewer."""
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     sizes = [memory.usable] if memory else []
     if isinstance(docker, Engine) and docker.memory:  # 0 if the engine does not report it
@@ -83,7 +83,7 @@ def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -
     because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "the configured maxmemory" if config.maxmemory else "a quarter of the host's memory"
-        because += f", lowered to what {what} ({format_size(room)}) holds at 256 MiB per thread"
+        because += f", lowered to what {what} ({format_size(room)}) allows at 256 MiB per thread"
     because += "; by default Dragonfly starts one thread for every CPU that it finds"
     return Decision(threads, because)
 

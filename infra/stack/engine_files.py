@@ -1,6 +1,6 @@
 """Inspect the files that the engine can access: folders of this machine, and named volumes.
 
-This uses containers that are created but never started.
+It uses containers that are created but never started.
 """
 
 # docker-py has no annotations.
@@ -33,10 +33,11 @@ _TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
-    """Return whether the engine can access `folder` of this machine, tested with a randomly named
+    """Return whether the engine can access `folder` of this machine, by a randomly named test
     folder.
 
-    Its address does not determine that: a socket may lead to another machine, and TCP to this one.
+    The engine's address does not decide that: a socket may lead to another machine, and TCP to this
+    one.
 
     Raises:
         LaunchError: the engine does not answer, or does not have the image.
@@ -69,7 +70,7 @@ def has_volume(volume: str) -> bool:
 
 
 def ensure_volume(volume: str, project: str, role: str) -> None:
-    """Create a project's volume with Compose's labels, unless it exists; `role` is its key."""
+    """Create a project's volume with Compose's labels unless it exists; `role` is its key."""
     labels = {PROJECT_LABEL: project, VOLUME_LABEL: role, MADE_LABEL: role}
     with connect_engine() as engine:
         engine.create_volume(volume, labels=labels)
@@ -103,7 +104,7 @@ def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
 
 
 def measure_run(project: str, run: str) -> int | None:
-    """Return the bytes of a run, asked in its trainer's container; None where that does not run.
+    """Return the bytes of a run, read in its trainer's container; None if that is not running.
 
     Raises:
         LaunchError: the engine does not answer.

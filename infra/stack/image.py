@@ -23,10 +23,10 @@ from infra.stack.process import run_streaming
 from qca.core.errors import LaunchError
 from qca.core.units import format_size
 
-# The files that Dockerfile.cuda copies, besides the two packages.
+# The files that Dockerfile.cuda copies in addition to the two packages.
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
-# The label with the image's project, whose next image replaces it.
+# The label with the image's project; the project's next image replaces this one.
 PROJECT_LABEL = "qca.project"
 
 # The names that registries use for Python's machine types.
@@ -100,7 +100,7 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
     """Pull `image` unless the engine has it.
 
     Raises:
-        LaunchError: the image cannot be pulled; with docker's message.
+        LaunchError: the image cannot be pulled; the message is docker's.
 
     """
     if has_image(image):
@@ -197,7 +197,7 @@ def _build(
 
 
 def remove_older_images(name: str, project: str) -> None:
-    """Remove the previous images of this project; each change creates a new one.
+    """Remove the previous images of this project, as each change creates a new one.
 
     Removal is not forced, so the engine refuses to remove an image that a container still uses.
     """
@@ -213,7 +213,8 @@ def remove_older_images(name: str, project: str) -> None:
 
 
 def fetch_download_size(image: str) -> int | None:
-    """Return the total size of an image's layers in its registry; None if it does not report it."""
+    """Return the total size of an image's layers in its registry; None if the registry does not
+    report it."""
     text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The runs that `qca down` has left in a volume, recorded in `.qca/kept-runs.json`."""
+"""Record the runs that `qca down` leaves in a volume, in `.qca/kept-runs.json`."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The objects of a plan on a Kubernetes cluster: a pure function from StackPlan to dicts.
+"""Build the Kubernetes objects of a plan, by a pure function from StackPlan to dicts.
 
 ::
 
@@ -8,7 +8,7 @@
 
 It uses only standard objects, of the releases that Kubernetes supports (1.35 to 1.37). The file
 refers to the Secret with the store's password but does not contain it, because the file may be
-copied and committed.
+shared or committed.
 """
 
 import re
@@ -32,7 +32,7 @@ _HEALTHZ: Release = (1, 38, 0)
 # The number of restarts under Compose (`restart: on-failure:3`).
 RESTARTS = 3
 # The default of Kubernetes' backoffLimit: draining a node also ends the pods on the other nodes,
-# and those count.
+# which count as failures.
 RESTARTS_TOGETHER = 6
 
 # A pod's host name, PROJECT-trainer-999, is one label of a DNS name: 63 characters (RFC 1035).
@@ -75,8 +75,8 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
 def compute_runs_bytes(plan: StackPlan) -> int:
     """Return the bytes to which the run folder can grow, rounded up to whole GiB.
 
-    This is the sum of the newest checkpoints, the best one and one that is being written, each with
-    weights and two moments in float32, plus 1 GiB for metrics, events and pictures.
+    This is the size of the newest checkpoints, the best one and one that is being written, each
+    with weights and two moments in float32, plus 1 GiB for metrics, events and pictures.
     """
     train = plan.train
     checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
@@ -85,7 +85,7 @@ def compute_runs_bytes(plan: StackPlan) -> int:
 
 
 def _require_healthz(image: str) -> None:
-    """Raise InputError for a Dragonfly without `/healthz`, which the probes need."""
+    """Raise InputError for a Dragonfly release without `/healthz`, which the probes need."""
     release = parse_release(image)
     if is_dragonfly_image(image) and release < _HEALTHZ:
         raise InputError(

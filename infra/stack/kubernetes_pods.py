@@ -1,4 +1,4 @@
-"""The pods of store and trainer, as the Pod Security Standard "restricted" requires them."""
+"""Build the pods of store and trainer, following the Pod Security Standard "restricted"."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ _FLAGS_FILE = f"{SECRET_FOLDER}/{SECRET_KEY}"
 # torch.distributed.elastic.rendezvous.c10d_rendezvous_backend: DEFAULT_PORT.
 RENDEZVOUS_PORT = 29400
 
-# Nodes that a cluster adds for the Job must start and pull an image of gigabytes.
+# New nodes of a cluster must start and pull an image of several GB.
 JOIN_SECONDS = 1800
 
 # Time to import torch from a cold disk and compute a first step; the same as in `qca up`.
 _START_SECONDS = 300
 _PROBE_EVERY = 15
-# More than the minute after which `qca.runs.health` considers a training run dead.
+# More than the minute after which `qca.runs.health` considers a trainer dead.
 _DEAD_SECONDS = 120
 
 # Like Compose's tmpfs, it is in memory and counts towards the container's limit.

@@ -43,7 +43,7 @@ def prepare(
     say: Callable[[str], None],
     tick: Callable[[str], None],
 ) -> Images:
-    """Check that the stack can start, and get its images; a running stack is not touched.
+    """Check that the stack can start, and get its images; leave a running stack alone.
 
     Raises:
         InputError: the password file in the state folder is unusable, or other users can read it.
@@ -61,7 +61,7 @@ def prepare(
 def settle_storage(
     planned: RunStorage, state: StateFolder, images: Images, project: str
 ) -> RunStorage:
-    """Return the run's storage: a folder here, if the engine can access this machine's files."""
+    """Return the run's storage, which is a folder if the engine can access this machine's files."""
     is_here = has_files_of(state.root, images.store, project)
     return replace(planned, volume=None) if is_here else planned
 
@@ -70,7 +70,7 @@ def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
     """Refuse to start a new run if an earlier version kept one of this name in a volume.
 
     Raises:
-        LaunchError: there is such a run; says how to resume it.
+        LaunchError: there is such a run; the hint says how to resume it.
 
     """
     with open_run(volume, run, project) as archive:
@@ -112,7 +112,8 @@ def start(
 def write_files(
     plan: StackPlan, state: StateFolder, images: Images, storage: RunStorage, folder: Path
 ) -> None:
-    """Write the Compose file and the files that it needs; `docker compose` alone can run it."""
+    """Write the Compose file and the files that it needs, so that `docker compose` alone can run
+    it."""
     uid, gid = storage.find_container_user()
     ensure_secret(state.store_flags)
     pinned_plan = replace(plan, dragonfly=replace(plan.dragonfly, image=images.store))
@@ -146,7 +147,7 @@ def _wait_until_healthy(state: StateFolder, project: str) -> None:
 
 
 def _run_compose_up(project: str, state: StateFolder) -> None:
-    # It has its own process group, which is killed as a whole on an interruption: Compose must not
+    # Compose gets its own process group, which is killed as a whole on an interruption: it must not
     # keep starting containers while the stack is taken down.
     place = [f"--project-name={project}", f"--project-directory={state.root}"]
     command = ["docker", "compose", f"--file={state.compose_file}", *place, "up", "--detach"]

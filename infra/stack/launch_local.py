@@ -29,7 +29,7 @@ _PYTHON = (sys.executable, "-P")
 def run_embedded_store(state: StateFolder) -> Generator[str]:
     """Run a private Valkey server, yield its URL, and stop it at the end.
 
-    The server exits when its stdin is closed, so even a killed `qca up` leaves none behind.
+    The server exits when its stdin is closed, so even a killed `qca up` leaves no server behind.
 
     Raises:
         LaunchError: the server did not start; the message has the end of its log.
@@ -59,8 +59,8 @@ def run_trainer(
 ) -> Generator[str, None, None]:
     """Run the trainer, and yield the lines that it writes to stdout.
 
-    If the caller stops early (Ctrl-C, SIGTERM), the trainer is signaled to stop, and this returns
-    after it has written its checkpoint.
+    If the caller stops early (Ctrl-C, SIGTERM), the trainer is told to stop, and this function
+    returns after the trainer has written its checkpoint.
 
     Raises:
         LaunchError: the trainer failed; the message has the end of its output.
@@ -123,7 +123,7 @@ def list_log_files(state: StateFolder, names: list[str]) -> list[Path]:
 
 
 def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
-    """Yield the lines, and also write them to the log, which is like a container's."""
+    """Yield the lines, and also write them to the log."""
     for line in lines:
         with contextlib.suppress(OSError):  # the trainer reports a full disk itself
             log.write(line)
@@ -177,7 +177,7 @@ def _describe_exit(returncode: int) -> str:
 
 
 def _read_last_lines(file: Path, count: int = 10) -> str:
-    """Return the end of a log without the events, which have already been shown."""
+    """Return the end of a log without the events, which were already shown."""
     all_lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     lines = [line for line in all_lines if not line.startswith('{"event":')]
     return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

@@ -1,4 +1,4 @@
-"""The record of a launch in the run's state folder, `.qca/RUN/launch.json`."""
+"""Read and write the record of a launch in the run's state folder, `.qca/RUN/launch.json`."""
 
 import json
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ _LAUNCH_LIMIT = 64 * KIB
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""The names that the configuration accepts; the file may come from anybody."""
+"""The names that the configuration accepts; the file may come from another user."""
 
 
 @frozen_dataclass
@@ -28,27 +28,27 @@ class Launch:
     project: Name
     run: Name
     runs: str
-    """The parent folder of the runs, as information; qca does not rely on it."""
+    """The parent folder of the runs, for the user only; qca does not rely on it."""
     episodes: Count | None = None
     device: str | None = None
     predicted_peak_bytes: Count | None = None
     context_bytes: Count | None = None
     budget_bytes: Count | None = None
-    """This and the following planned figures are for later comparison; None in files of older
-    versions."""
+    """The planned figures, from here on, are for later comparison; None in files of older versions.
+    """
     gpus: tuple[str, ...] | None = None
-    """The UUIDs of the GPUs that it was planned for; None if they are unknown."""
+    """The UUIDs of the planned GPUs; None if they are unknown."""
     host_bytes: Count | None = None
-    """The host memory that it was planned to use, besides its device's."""
+    """The planned host memory, in addition to the device's."""
     volume: str | None = None
-    """The volume that keeps the runs on a remote engine; None if `runs` does."""
+    """The volume that holds the runs on a remote engine; None if they are in `runs`."""
 
 
 _LAUNCH = TypeAdapter(Launch)
 
 
 def write_launch(state: StateFolder, launch: Launch) -> None:
-    """Record the launch, before anything is started."""
+    """Record the launch; called before anything is started."""
     write_atomically(state.launch_file, json.dumps(vars(launch), indent=1) + "\n")
 
 
@@ -74,7 +74,7 @@ def read_launch(state: StateFolder) -> Launch | None:
 
 
 def _require_own(launch: Launch, state: StateFolder) -> Launch:
-    """Refuse the record of another run, because a command for this run must not affect that one."""
+    """Refuse the record of another run, because a command for one run must not affect another."""
     if launch.run != state.root.name:
         raise _unreadable_error(state, f"it belongs to the run {launch.run}")
     return launch

@@ -1,4 +1,4 @@
-"""The runs launched from this folder, each with its own state folder, `.qca/RUN`."""
+"""Find the runs launched from this folder, each with its own state folder, `.qca/RUN`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -31,7 +31,7 @@ class LaunchedRuns:
     """The errors of unreadable records, by run; it is unknown whether these runs were launched."""
 
     def list_names(self) -> list[str]:
-        """Return the names of all of them, sorted."""
+        """Return the names of all runs, sorted."""
         return sorted({*self.readable, *self.damaged})
 
 
@@ -39,7 +39,7 @@ def raise_errors(errors: Sequence[LaunchError]) -> None:
     """Raise the errors of several runs as one, if there are any.
 
     Raises:
-        LaunchError: has all their messages, and each hint once.
+        LaunchError: it has all their messages, and each hint once.
 
     """
     if errors:
@@ -59,7 +59,7 @@ def list_states() -> dict[str, StateFolder]:
         return {}
     paths = sorted(STATE_FOLDER.iterdir())
     for path in paths:
-        if path.is_symlink():  # `qca up` never creates one, whatever its name
+        if path.is_symlink():  # `qca up` never creates a folder with this kind of name
             check_state_folder(path)
     return {path.name: StateFolder(path) for path in paths if path.is_dir()}
 
@@ -119,7 +119,7 @@ def _refuse_early(run: str | None, launched: Sequence[str]) -> None:
     """Refuse to access a run that a `qca up` is still preparing.
 
     Raises:
-        LaunchError: there is such a run; names it.
+        LaunchError: there is such a run; the message names it.
 
     """
     if run in launched or (run is None and launched):
@@ -129,7 +129,8 @@ def _refuse_early(run: str | None, launched: Sequence[str]) -> None:
         if state is not None and is_held(state):
             raise LaunchError(
                 f"`qca up` is still preparing the run {name}: it examines the host or gets images",
-                hint=f"Retry once it reports that it starts; `qca down {name}` stops it.",
+                hint=f"Retry when it reports that the stack is starting; `qca down {name}` stops "
+                f"it.",
             )
 
 

@@ -24,19 +24,19 @@ Runtime = Literal["compose", "local"]
 
 @frozen_dataclass
 class StackPlan:
-    """All the settings of the Compose document or of a local launch."""
+    """All the settings of a Compose document or a local launch."""
 
     _: KW_ONLY
     schema_version: Literal[1] = 1
     project: str
     runtime: Decision[Runtime]
     dragonfly: DragonflyPlan
-    """Always sized, but only used by the runtime `compose`; the local runtime has a small
-    Valkey."""
+    """The settings of Dragonfly, which only the runtime `compose` uses; the local runtime has a
+    small Valkey."""
     store_port: Decision[int | None]
     trainer: TrainerPlan
     train: TrainConfig
-    """Training, with its profile, device and recompute plan resolved."""
+    """The settings of training, with its profile, device and recompute plan resolved."""
 
     @property
     def store_bytes(self) -> int:
@@ -65,7 +65,7 @@ def plan_stack(
 ) -> StackPlan:
     """Decide how to train on this host, with `cpu_processes` processes on a CPU.
 
-    It reserves the memory that the runs in `running` have yet to allocate on the same device.
+    The plan reserves the memory that the runs in `running` have yet to allocate on the same device.
     """
     runtime = _decide_runtime(facts, config.stack)
     dragonfly = plan_dragonfly(facts, config.stack)
@@ -94,12 +94,12 @@ def _compute_store_bytes(runtime: Decision[Runtime], dragonfly: DragonflyPlan) -
 def require_fit(plan: StackPlan) -> None:
     """Raise PlanError for a training run that no plan fits into the device's memory.
 
-    If it were started, it would exhaust the host's memory on a CPU before anything stopped it.
+    On a CPU, starting it would exhaust the host's memory before anything stopped it.
     """
     if plan.trainer.fits.value is False:
         raise PlanError(
             f"training does not fit: {plan.trainer.fits.because}",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest value that fits.",
         )
 
 

@@ -1,4 +1,4 @@
-"""A lock on a project's name, which one `qca up` holds at a time."""
+"""Lock a project's name, so that one `qca up` at a time uses it."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ def project_lock(project: str) -> Generator[None]:
     """Lock a project's name, so that two folders cannot launch it at the same time.
 
     Once its containers exist, their labels identify its folder (`launch.prepare`). Before that,
-    only this lock keeps two `qca up`s of one user apart.
+    only this lock prevents conflicts between two `qca up` of one user.
 
     Raises:
         LaunchError: another `qca up` holds it.
@@ -34,7 +34,7 @@ def project_lock(project: str) -> Generator[None]:
 
 
 def _lock_exclusively(path: Path, project: str) -> IO[str]:
-    """Return the locked file at `path`, but not one that its last holder has just removed."""
+    """Return the locked file at `path`; retry if its last holder has just removed it."""
     while True:
         lock = _open_regular_file(path)
         try:
@@ -68,6 +68,7 @@ def _open_regular_file(path: Path) -> IO[str]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise LaunchError(
-            f"{path}: {error.strerror}", hint="This path must be a lock file; remove what is there."
+            f"{path}: {error.strerror}",
+            hint="This path must be a lock file; remove the existing one.",
         ) from None
     return os.fdopen(descriptor, "r+", errors="surrogateescape")  # for folder names

@@ -1,7 +1,7 @@
 """Remove a project's resources, which are found by Compose's labels.
 
-This needs neither the state folder nor the Compose file, and starts no program that Ctrl-C on the
-terminal would interrupt.
+This requires neither the state folder nor the Compose file, and starts no program that Ctrl-C could
+interrupt.
 """
 
 # docker-py has no annotations.
@@ -52,7 +52,7 @@ class Removed:
 def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
     """Remove a project's containers, networks and password, and with `volumes` its runs.
 
-    Its Compose file must be or have been in `folder`.
+    Its Compose file must be, or must have been, in `folder`.
 
     The trainer is stopped first, so that it writes a checkpoint and sends its last metrics to the
     store.
@@ -106,10 +106,10 @@ def find_projects(folder: Path) -> list[str]:
 
 
 def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, place: Path) -> None:
-    """Refuse a project with a container from a Compose file outside of `place`.
+    """Refuse a project with a container from a Compose file outside `place`.
 
     Raises:
-        LaunchError: there is such a container; names its file.
+        LaunchError: there is such a container; the message names its file.
 
     """
     for container in containers:
@@ -144,7 +144,7 @@ def _list_containers(engine: "APIClient", project: str) -> list[dict[str, Any]]:
 def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the project's volumes with a password, and those with runs.
 
-    Other volumes are left out: without containers, the project may be another folder's application.
+    Other volumes are omitted: without containers, the project may be another folder's application.
     """
     found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
     labels = {one["Name"]: one["Labels"] for one in found}
@@ -161,6 +161,6 @@ def _remove_container(engine: "APIClient", container: dict[str, Any]) -> None:
     from docker.errors import NotFound
 
     seconds = STORE_STOP_SECONDS if _is_store(container) else TRAINER_STOP_SECONDS
-    with contextlib.suppress(NotFound):  # it was removed meanwhile
+    with contextlib.suppress(NotFound):  # it was already removed
         engine.stop(container["Id"], timeout=seconds)
         engine.remove_container(container["Id"], v=True, force=True)

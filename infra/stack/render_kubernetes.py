@@ -86,18 +86,18 @@ def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comm
             return _comment_trainer(one, plan, nodes)
         case "Service", "trainer":
             return {
-                ("spec", "publishNotReadyAddresses"): "the pods must find one another before "
-                "they are ready"
+                ("spec", "publishNotReadyAddresses"): "the pods must find each other before they "
+                "are ready"
             }
         case "NetworkPolicy", "store":
             return {
                 ("spec", "ingress"): "only the trainer; the node's own probes and `kubectl "
-                "port-forward` come from the node, which no policy keeps out",
+                "port-forward` come from the node, which no policy can exclude",
                 ("spec", "egress"): "the store needs no outgoing connections",
             }
         case "NetworkPolicy", "trainer":
             return {
-                ("spec", "ingress", 0): "NCCL and gloo open ports as they need them",
+                ("spec", "ingress", 0): "NCCL and gloo open ports as needed",
                 ("spec", "egress", 2): "only the cluster's own DNS (OpenShift's has "
                 "another namespace and label); nothing else may leave the namespace",
             }
@@ -113,8 +113,8 @@ def _comment_runs(plan: StackPlan, nodes: int) -> Comments:
     }
     if nodes > 1:
         comments["spec", "accessModes"] = (
-            "one folder for all pods: the first one writes it, all of them resume from it and "
-            "check there whether training is alive. This needs a storage class that supports it"
+            "all pods share one folder: the first pod writes to it, and all resume from it and "
+            "read the heartbeat in it. This needs a storage class that supports it"
         )
     return comments
 
@@ -127,7 +127,7 @@ def _comment_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
         **comment_store(plan, (*_CONTAINER, "args"), args),
         (*resources, "limits", "memory"): plan.dragonfly.container_memory_bytes.because,
         (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
-        "thread for each CPU of this limit, whatever its flags say (Dragonfly issue 4251)",
+        "thread for each CPU of this limit, regardless of its flags (Dragonfly issue 4251)",
         (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes per second",
         (*_CONTAINER, "startupProbe"): "/healthz returns 200 only if the store is usable, and "
         "needs no password",
@@ -147,13 +147,14 @@ def _comment_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Com
         **comment_trainer(plan, (*_CONTAINER, "command"), command),
         (*resources, "limits", "memory"): plan.trainer.container_memory_bytes.because,
         (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "
-        "machine, and with a limit they would wait for one another",
+        "machine, and with a limit these threads would wait for each other",
     }
     if plan.trainer.device.value == "cuda":
         comments[(*resources, "limits", "nvidia.com/gpu")] = plan.trainer.gpus.because
     if nodes > 1:
         comments[(*_CONTAINER, "startupProbe")] = (
-            f"{JOIN_SECONDS // 60} minutes for all nodes to join, now and when one is replaced"
+            f"{JOIN_SECONDS // 60} minutes for all nodes to join, at the start and when one is "
+            f"replaced"
         )
     return comments
 
@@ -163,7 +164,10 @@ def _comment_pod() -> Comments:
         (*_POD, "enableServiceLinks"): "no variables named after Services: Dragonfly refuses "
         "to start with an unknown DFLY_*, and qca reads QCA_*",
         (*_POD, "volumes", 2): "0440, readable only by the pod's group, which is fsGroup",
-        (*_POD, "securityContext"): "with the container's own, it meets the Pod Security "
+        (
+            *_POD,
+            "securityContext",
+        ): "together with the container's context, it meets the Pod Security "
         'Standard "restricted"',
     }
 
@@ -181,5 +185,5 @@ def _explain_retries(nodes: int) -> str:
         return f"{ends}a failed one resumes from its last checkpoint, as with Compose"
     return (
         f"{ends}if one pod fails or is drained, all of them exit and resume together from the last "
-        "checkpoint, which counts as a failure of the others"
+        "checkpoint, and this counts as a failure of the others"
     )

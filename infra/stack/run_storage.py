@@ -1,4 +1,4 @@
-"""Choose where a trainer's container keeps its run: a folder of the user, or a named volume."""
+"""Choose the storage for the run of a trainer's container: the user's folder, or a named volume."""
 
 import os
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ class RunStorage:
     volume: str | None = None
     """The named volume with the runs; None if the run is a folder of this machine."""
     is_rootless: bool = False
-    """Whether root in a container is the user that the engine runs as."""
+    """Whether root in a container is the user as which the engine runs."""
     is_remapped: bool = False
     """Whether the engine maps the user IDs in its containers to others (userns-remap)."""
     has_selinux: bool = False
     """Whether a mounted folder needs SELinux's container label."""
 
     def find_container_user(self) -> tuple[int, int]:
-        """Return the containers' user and group: those of the files that they work on."""
+        """Return the user and group of the containers: those of the files that they use."""
         return (0, 0) if self.is_rootless else find_secret_owner()
 
 
@@ -81,7 +81,7 @@ def ensure_run_folder(folder: Path) -> None:
 
 
 def _give_away(folder: Path, owner: tuple[int, int]) -> None:
-    """Change the owner of the folder and its contents; of a link itself, never of its target."""
+    """Change the owner of the folder and its contents; do not follow links."""
     for parent, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
         os.fchown(descriptor, *owner)
         for name in names:

@@ -51,7 +51,7 @@ class StateFolder:
         """Refuse a folder that `qca up` cannot have created: a link, or a folder with links.
 
         Raises:
-            LaunchError: names the path and what is there.
+            LaunchError: it is one of these; the message names the path and its kind.
 
         """
         if self.root.parent == STATE_FOLDER:
@@ -105,7 +105,7 @@ def check_state_folder(folder: Path) -> None:
     """Refuse a `.qca`, or a folder in it, that is a link or belongs to another user.
 
     Raises:
-        LaunchError: says what is there.
+        LaunchError: it is one; the message says which.
 
     """
     try:
@@ -117,6 +117,6 @@ def check_state_folder(folder: Path) -> None:
 def _foreign_error(error: OSError, folder: Path) -> LaunchError:
     return LaunchError(
         f"{error.filename}: {error.strerror}",
-        hint=f"`qca up` needs {folder} for its own files. Look at what is there, and remove it "
-        "if you don't need it.",
+        hint=f"`qca up` needs {folder} for its own files. Look at the existing one, and remove it "
+        f"if you don't need it.",
     )

@@ -1,4 +1,4 @@
-"""The lock on a run's state folder: only one `qca up` holds it, and others can stop that one."""
+"""Lock a run's state folder: only one `qca up` holds the lock, and other commands can stop it."""
 
 import contextlib
 import os
@@ -57,8 +57,8 @@ def is_held(state: StateFolder) -> bool:
 def find_holder(state: StateFolder) -> int | None:
     """Return the process that holds the lock; None if none does, or it cannot be determined.
 
-    Its ID is in the lock file, but anybody may have written that file, so the kernel must confirm
-    it.
+    Its ID is in the lock file, but other users may have written that file, so the kernel must
+    confirm it.
     """
     try:
         pid = _read_named_process(state.lock_file)
@@ -71,7 +71,7 @@ def stop_holder(state: StateFolder) -> bool:
     """Stop the `qca up` that holds the lock, and wait for it; return whether there was one.
 
     Raises:
-        LaunchError: it does not exit, belongs to another user, or cannot be determined.
+        LaunchError: the process does not exit, belongs to another user, or cannot be determined.
 
     """
     if not is_held(state):
@@ -125,7 +125,7 @@ def _open_lock_file(state: StateFolder) -> IO[bytes]:
 
 
 def _read_named_process(lock_file: Path) -> int | None:
-    """Return the process ID in a lock file; None if it is not a valid one."""
+    """Return the process ID in a lock file; None if it is invalid."""
     with open_plain(lock_file, follow=False) as lock:
         text = lock.read(_PID_LIMIT)
     try:

@@ -46,9 +46,9 @@ def decide_device(
 
 
 def _can_containers_use_gpu(facts: HostFacts) -> bool:
-    """Return whether to expect that the engine can pass an NVIDIA GPU to a container.
+    """Return whether the engine can presumably pass an NVIDIA GPU to a container.
 
-    If that cannot be determined from here, a registered nvidia runtime is enough to try it.
+    If this cannot be determined, a registered nvidia runtime counts as a yes.
     """
     engine, driver = known_or_none(facts.docker), known_or_none(facts.gpu)
     if not isinstance(engine, Engine) or not isinstance(driver, GpuDriver):
@@ -80,7 +80,7 @@ def decide_gpu_count(
         because += ", too few: qca explain QCA405"
     if gpus:
         least = min(gpu.memory_free for gpu in gpus)
-        which = "it" if len(gpus) == 1 else "the fullest of them"
+        which = "it" if len(gpus) == 1 else "the one with the least"
         because += f"; {which} has {format_size(least)} free"
     return Decision(count, because)
 
@@ -96,7 +96,7 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
     if gpu.memory_total < LOW_MEMORY_GPU:
         because = f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
         return Decision("low-memory", because)
-    return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, 4 GiB or more")
+    return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, at least 4 GiB")
 
 
 def choose_half_precision(gpu: Gpu | None) -> HalfPrecision | None:

@@ -1,4 +1,4 @@
-"""Decide the memory that the trainer may use, and its container's memory limit on the host."""
+"""Decide the memory budget of the trainer, and its container's limit on host memory."""
 
 import math
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 from qca.memory.choose import Choice
 
-# The factor over the measured or predicted figure: the page cache of a checkpoint that is being
+# The factor for the measured or predicted figure. The page cache of a checkpoint that is being
 # written also counts, and a container that exceeds its limit is killed.
 CONTAINER_HEADROOM = 1.25
 # Container limits are rounded up to this.
 _CONTAINER_STEP = 256 * MIB
-# The peak resident memory of a CUDA training of any size: 1.45 to 1.58 GiB on an H100 with torch
+# The peak resident memory of training on CUDA, for any size: 1.45 to 1.58 GiB on an H100 with torch
 # 2.11 (VmHWM). It consists of the CUDA libraries and their kernels, which are loaded on demand.
 CUDA_RESIDENT = 1.6 * GIB
-# The launcher that starts a process for each of several GPUs: 540 MiB, measured in the same way.
+# The resident memory of the launcher for several GPUs: 540 MiB, measured in the same way.
 LAUNCHER_RESIDENT = 0.55 * GIB
 
 
@@ -36,16 +36,16 @@ class RunningRun:
     planned_bytes: int
     """The device memory that each of its processes uses at its peak."""
     pending_bytes: int
-    """The part of it that is not allocated yet, and so still counts as free."""
+    """The part of that memory that is not allocated yet, and so still counts as free."""
     gpus: tuple[str, ...] | None = None
-    """The UUIDs of the GPUs that it trains on; None if they are unknown."""
+    """The UUIDs of the GPUs that the run uses; None if they are unknown."""
     host_bytes: int = 0
-    """The host memory that it uses at its peak, besides its device's."""
+    """The host memory that the run uses at its peak, in addition to the device's."""
     host_pending_bytes: int = 0
-    """The part of it that is not allocated yet."""
+    """The part of the host memory that is not allocated yet."""
 
     def may_use(self, gpu: Gpu | None) -> bool:
-        """Return whether it trains on this GPU; True if that is unknown."""
+        """Return whether the run uses this GPU; True if that is unknown."""
         if self.device != "cuda":
             return False
         return gpu is None or self.gpus is None or gpu.uuid in self.gpus
@@ -89,7 +89,7 @@ def compute_host_budget(
     processes: int,
     running: Sequence[RunningRun] = (),
 ) -> int | None:
-    """Return the host memory that each GPU's training may use; None if it is unknown."""
+    """Return the host memory that the process of each GPU may use; None if it is unknown."""
     memory = known_or_none(facts.memory)
     if memory is None:
         return None
@@ -123,7 +123,7 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
 def _decide_fullest_gpu_budget(
     gpus: Sequence[Gpu], running: Sequence[RunningRun]
 ) -> Decision[int | None]:
-    """Return the budget on the GPU with the least memory left by the runs that train on it."""
+    """Return the budget on the GPU where the other runs leave the least memory."""
     budgets: list[Decision[int | None]] = []
     for gpu in gpus or (None,):
         takers = [_describe_device_use(one) for one in running if one.may_use(gpu)]
@@ -166,21 +166,21 @@ def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
     return on_cpu + on_gpu
 
 
-def _leave_room(budget: Decision[int | None], beside: Sequence[_Taker]) -> Decision[int | None]:
+def _leave_room(budget: Decision[int | None], others: Sequence[_Taker]) -> Decision[int | None]:
     """Return the budget without the memory that the other runs have yet to allocate."""
-    if budget.value is None or not beside:
+    if budget.value is None or not others:
         return budget
     takers = [
         f"run {one.run} uses {format_size(one.bytes)} at its peak, "
         f"of which {format_size(one.pending_bytes)} is not allocated yet and kept free"
-        for one in beside
+        for one in others
     ]
-    left = budget.value - sum(one.pending_bytes for one in beside)
+    left = budget.value - sum(one.pending_bytes for one in others)
     return Decision(max(0, left), "; ".join((budget.because, *takers)))
 
 
 def _compute_free_memory(memory: MemoryFacts, store_bytes: int) -> int:
-    """Return the host's free memory without the store's; negative if the store needs more."""
+    """Return the host's free memory minus the store's; negative if the store needs more."""
     return min(memory.available, memory.usable) - store_bytes
 
 
@@ -190,7 +190,7 @@ def _compute_launcher_bytes(processes: int) -> int:
 
 def _compute_resident_bytes(parameters: int) -> int:
     """Return the host memory that the trainer uses while it computes on a GPU."""
-    # A checkpoint's tensors on the host, and their serialized bytes.
+    # A checkpoint's tensors on the host, plus their serialized bytes.
     return int(CUDA_RESIDENT) + 2 * count_checkpoint_bytes(parameters)
 
 

@@ -62,8 +62,8 @@ class TrainerPlan:
     """The samples per episode in each process."""
     predicted_peak_bytes: Decision[int]
     context_bytes: Decision[int]
-    """The memory outside of the allocator: the CUDA context, with NCCL for several processes, or
-    the interpreter with torch."""
+    """The memory outside the allocator: the CUDA context, with NCCL for several processes, or the
+    interpreter with torch."""
     budget_bytes: Decision[int | None]
     """The device memory available to each process; None if it is unknown."""
     fits: Decision[bool | None]
@@ -89,7 +89,7 @@ def plan_trainer(
     cpu_processes: int,
     running: Sequence[RunningRun] = (),
 ) -> tuple[TrainerPlan, TrainConfig]:
-    """Choose the device, profile and recompute plan; also return the resolved training.
+    """Choose the device, profile and recompute plan; also return the resolved configuration.
 
     `store_bytes` is the store's host memory. Each GPU has one process; a CPU has `cpu_processes`.
     `running` are the other runs that are training.
@@ -179,7 +179,7 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
     elif device == "cpu":
         because = "a single step's kernels keep a CPU busy"
     elif train.steps == 1:
-        because = "an episode of one step has no longer segment"
+        because = "an episode of one step cannot have a longer segment"
     elif choice.fits is None and choice.segment > 1:
         because = "the fastest; the budget is unknown"
     elif choice.fits is None:
@@ -240,7 +240,7 @@ def select_timings(
 
 
 def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
-    """Return the measured floor of this Python; None for a container's, which is not measured."""
+    """Return the measured floor of this Python; None for containers, where it is not measured."""
     python = known_or_none(facts.python)
     return python.resident_floor if python and runtime == "local" else None
 
@@ -251,7 +251,7 @@ def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decis
         source = "as measured here" if context.measured else "the figure for a CPU wheel"
         because = (
             f"Python with torch needs {format_size(context.runtime)} ({source}), its CPU kernels "
-            f"{format_size(context.kernels)} outside of the tensors"
+            f"{format_size(context.kernels)} outside the tensors"
         )
     else:
         because = "the CUDA context with its kernels and graphs, measured on an H100"

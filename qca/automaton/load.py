@@ -86,7 +86,7 @@ def _read_file(path: Path) -> Saved:
         return Saved(config.run, config, checkpoint.select(MODEL), checkpoint.episode, None)
     raise InputError(
         f"{path}: neither a checkpoint nor an exported automaton",
-        hint="Its metadata do not describe an automaton, as those of `qca export` do.",
+        hint="Its metadata do not describe an automaton, unlike those of `qca export`.",
     )
 
 
@@ -98,7 +98,7 @@ def _read_torch_file(path: Path) -> Saved:
     if _select_mapping(header).get("format") != EXPORT_FORMAT:
         raise InputError(
             f"{path}: has weights, but no metadata that describe the automaton",
-            hint="Train on with them: `qca train --init FILE`; or export them with `qca export`.",
+            hint="Train with them (`qca train --init FILE`), or export them with `qca export`.",
         )
     return _build_saved(path, _select_mapping(header), weights)
 
@@ -125,6 +125,6 @@ def _build_config(path: Path, values: dict[str, Any]) -> TrainConfig:
         return TrainConfig(**values)
     except (ValidationError, TypeError) as error:
         raise InputError(
-            f"{path}: its configuration is of another version: {str(error).splitlines()[0]}",
+            f"{path}: its configuration is from another version: {str(error).splitlines()[0]}",
             hint="Use the version of qca that wrote it.",
         ) from None

@@ -163,4 +163,4 @@ def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:
     if not np.isfinite(psi).all():
         raise InputError(f"{name}: contains NaN or infinity", hint=hint)
     if np.linalg.norm(psi, axis=0).max() > _LARGEST_NORM:
-        raise InputError(f"{name}: contains cells of a norm above 1", hint=hint)
+        raise InputError(f"{name}: contains cells with a norm above 1", hint=hint)

@@ -34,7 +34,7 @@ _COMMANDS = {
     "render": "Write a Compose file or Kubernetes manifests for the plan.",
     "up": "Launch training, with Docker or without, and follow it.",
     "status": "Show what is running.",
-    "logs": "Show the logs of what is running.",
+    "logs": "Show the output of the store and the trainer.",
     "attach": "Follow a training run launched with `up -d`.",
     "runs": "List the runs, or remove one.",
     "fetch": "Copy a run from an engine's volume to this machine.",

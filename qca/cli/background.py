@@ -50,10 +50,10 @@ def start_in_background(words: Sequence[str], state: StateFolder) -> str | None:
         if process.returncode is None:
             return None
         output.seek(0)
-        said = output.read().strip()
+        text = output.read().strip()
     if process.returncode != 0:
-        raise LaunchError(f"training did not start:\n{said}")
-    return said
+        raise LaunchError(f"training did not start:\n{text}")
+    return text
 
 
 def _has_started(state: StateFolder, begin: float) -> bool:

@@ -92,7 +92,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="Text for people, JSON for scripts, Markdown for a bug report, GitHub annotations, SARIF "
+    help="Text for people, JSON for scripts, Markdown for bug reports, GitHub annotations, SARIF "
     "for code scanning.",
 )
 def doctor(

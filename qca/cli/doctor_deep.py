@@ -120,7 +120,7 @@ def _run(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
 
 
 def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
-    """Run the probes in a thread, safe from signals; a signal first removes all containers."""
+    """Run the probes in a thread that no signal interrupts; on a signal, remove all containers."""
     stop, done = threading.Event(), threading.Event()
     found: dict[str, Fact] = {}
     errors: list[Exception] = []

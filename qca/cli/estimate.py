@@ -73,7 +73,8 @@ def _train_options(command: Command) -> Command:
     "--measure",
     "is_measured",
     is_flag=True,
-    help="Run a few steps in each way on this machine's device, and compare time and memory.",
+    help="Time a few steps of each recompute strategy on this machine, and compare time and "
+    "memory.",
 )
 @config_option
 @format_option
@@ -137,7 +138,7 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
     if choice.fits is False:
         raise PlanError(
             "training does not fit",
-            hint="--solve batch|grid|steps finds the largest that fits.",
+            hint="--solve batch|grid|steps finds the largest value that fits.",
         )
 
 
@@ -269,7 +270,7 @@ def _describe_context(context: Context, device: Device) -> tuple[str, str]:
     size = format_size(context.total)
     if device == "cuda":
         return "context", size
-    source = "measured here" if context.measured else "shipped figure of a CPU wheel"
+    source = "measured here" if context.measured else "built-in figure for a CPU wheel"
     return f"context (Python with torch {format_size(context.runtime)}, {source})", size
 
 

@@ -18,7 +18,7 @@ _ENDINGS = {
     "complete": "Done: {} episodes.",
     "stopped": "Stopped after {} episodes; {} resumes from there.",
     "already-complete": "This run is complete: {} episodes. "
-    "--episodes makes it longer, --run NAME starts another.",
+    "--episodes extends it, --run NAME starts another.",
 }
 
 
@@ -40,7 +40,7 @@ def describe_event(event: Event, *, resume: str = "the same command") -> list[st
             ]
         case ConfigChanged():
             changes = describe_config_change(event.before, event.now)
-            return [f"Note: changed with episode {event.episode:,}: {changes}."]
+            return [f"Note: changed from episode {event.episode:,} on: {changes}."]
         case Noted():
             return [f"Note: {event.message}."]
         case CheckpointWritten():
@@ -63,8 +63,8 @@ def _describe_start(event: Started) -> list[str]:
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
         f"Training {event.run}: {event.parameters:,} parameters, "
-        f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
-        f"on {event.device}{together}, {event.precision}, "
+        f"{event.grid}x{event.grid} cells, {event.steps} steps per episode, on "
+        f"{event.device}{together}, {event.precision}, "
         f"recompute {event.recompute}{segment}{peak}."
     ]
     if event.made_again_until is not None:

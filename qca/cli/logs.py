@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.2
 )
 @format_option
 @click.argument("services", nargs=-1, type=click.Choice(["store", "trainer"]))
-@click.option("--run", help="Run to show; needed if several were launched.")
+@click.option("--run", help="Run to show; required if several were launched.")
 def logs(
     follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None
 ) -> None:

@@ -69,7 +69,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "training does not fit",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest value that fits.",
         )
     if format_ == "text" and facts_file is None:
         note(f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}")
@@ -149,7 +149,7 @@ def _select_distributed_rows(trainer: TrainerPlan) -> dict[str, Decision[Any]]:
 def _combine_batches(trainer: TrainerPlan) -> Decision[int]:
     processes = max(1, trainer.gpus.value) * trainer.nnodes.value
     batch = trainer.batch_size.value
-    because = f"samples an episode: {processes} processes, each with batch_size {batch}"
+    because = f"samples per episode: {processes} processes, each with batch_size {batch}"
     return Decision(processes * batch, because)
 
 

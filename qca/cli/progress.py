@@ -50,6 +50,7 @@ class ProgressView:
         resume: the command that resumes a stopped training run.
         console: where to show it; stderr if not given.
         get_time: the clock for the remaining time, in seconds.
+
     """
 
     def __init__(

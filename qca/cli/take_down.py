@@ -34,7 +34,8 @@ def _describe_remains(project: str) -> str:
     try:
         services = list_remaining(project)
     except LaunchError as error:
-        return f"Cannot determine what is left of {project}: {error}. `qca down` removes it."
+        unknown = f"Cannot determine which containers of {project} are left"
+        return f"{unknown}: {error}. `qca down` removes them."
     if not services:
         return f"No container of the stack {project} is left."
     return f"Left of the stack {project}: {', '.join(services)}. `qca down` removes it."

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rdzv-endpoint",
     metavar="HOST:PORT",
-    help="Address on one of these machines where all of them meet.",
+    help="Address of one of these machines, to which the others connect.",
 )
 @click.option(
     "--init",
@@ -101,7 +101,8 @@ def train(
     """
     if nnodes > 1 and rdzv_endpoint is None:
         raise click.UsageError(
-            "--nnodes needs --rdzv-endpoint HOST:PORT, the address where the machines meet"
+            "--nnodes needs --rdzv-endpoint HOST:PORT, the address of the machine to which the "
+            "others connect"
         )
     prepare_environment()  # before torch is loaded
     config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)

@@ -43,7 +43,7 @@ from qca.runs.run_folder import RunFolder
 
 @click.command()
 @click.option(
-    "-d", "--detach", is_flag=True, help="Return once it is training; `attach` follows it."
+    "-d", "--detach", is_flag=True, help="Return once training runs; `qca attach` follows it."
 )
 @config_options("stack", "train")
 def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
@@ -92,8 +92,8 @@ def _launch(config: Config, detach: bool) -> Runtime:
 
 
 def _detach(words: list[str], run: str) -> None:
-    said = start_in_background(words, StateFolder(STATE_FOLDER / run))
-    note(describe_detached(run) if said is None else said)
+    output = start_in_background(words, StateFolder(STATE_FOLDER / run))
+    note(describe_detached(run) if output is None else output)
 
 
 def _launch_processes(

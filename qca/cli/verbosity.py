@@ -23,7 +23,7 @@ def add_verbosity(command: click.Command) -> click.Command:
                 ["-v", "--verbose"],
                 "Log to stderr the programs that run, the files that are read, and the probes.",
             ),
-            _Switch(_QUIET, ["-q", "--quiet"], "Leave out notes and progress."),
+            _Switch(_QUIET, ["-q", "--quiet"], "Omit notes and progress."),
         ]
     if isinstance(command, click.Group):
         for one in command.commands.values():

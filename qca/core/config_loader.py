@@ -138,12 +138,12 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise InputError(
             f"{path}: a number is too long, or values are nested too deep",
-            hint="Every value is a single number or text.",
+            hint="Every value must be a single number or text.",
         ) from None
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(
-                f"{_locate(path, text, (key,))}: key {key!r} is outside of a table",
+                f"{_locate(path, text, (key,))}: key {key!r} is outside a table",
                 hint="Move it under [stack] or [train].",
             )
     return tables

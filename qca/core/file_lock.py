@@ -1,4 +1,4 @@
-"""Locks on files (flock), which the kernel releases however their process ends."""
+"""Lock files (flock); the kernel releases a lock when its process ends for any reason."""
 
 import fcntl
 import time
@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from qca.core.plain_files import open_plain
 
-# A process that asks whether a file is locked holds a shared lock on it for microseconds.
+# A process that checks a lock holds a shared lock for a few microseconds.
 _TRIES, _PAUSE = 1000, 0.001  # seconds
 
 

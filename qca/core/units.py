@@ -38,7 +38,7 @@ def parse_size(text: object) -> int:
     if size > _LARGEST:
         raise InputError(
             f"{str(text)!r} is more than {format_size(_LARGEST)}",
-            hint="A size must fit into a signed 64-bit number of bytes.",
+            hint="The number of bytes must fit in a signed 64-bit integer.",
         )
     return int(size.to_integral_value(ROUND_HALF_EVEN))
 

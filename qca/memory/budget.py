@@ -9,7 +9,7 @@ optimizer    AdamW's two moments, and one step counter for each tensor; nothing 
              they are kept in host memory
 states the states that the recompute strategy keeps: 8 bytes for each component
 activations  what autograd keeps of the steps whose graph is alive, and what its
-             backward needs beside them, at its peak
+             backward needs in addition, at its peak
 workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 

@@ -116,7 +116,7 @@ def choose(
     if not within:
         least = candidates[0]
         room_text = format_size(room)
-        because = f"{_describe_need(least)}, more than the {room_text} that the host has for it"
+        because = f"{_describe_need(least)}, more than the {room_text} that the host has available"
         return _make_choice(train, least, budget, False, because)
     least = min(within, key=lambda c: c.estimate.total_bytes)
     because = f"{_describe_need(least)}, more than the budget of {format_size(budget)}"
@@ -259,7 +259,7 @@ def _explain(found: _Candidate, budget: int, candidates: list[_Candidate]) -> st
     if tried:
         least = min(tried, key=lambda c: c.estimate.total_bytes)
         lacking = (
-            f"; what is preferred to it would need {format_size(least.estimate.total_bytes)} "
-            f"or more ({_describe_candidate(least)})"
+            f"; preferred plans would need at least {format_size(least.estimate.total_bytes)} "
+            f"({_describe_candidate(least)})"
         )
     return f"{_describe_need(found)}, within the budget of {format_size(budget)}{lacking}"

@@ -48,12 +48,12 @@ class SegmentSizes:
         kept = sum(layer.kept for layer in layers)
         missing = sum(layer.gradient for layer in layers) if first else 0
         peak = kept - missing + self._compute_transient()
-        beside = 3 * count_state_bytes(self.shape) + _count_affine(self.shape.hidden_channels)
+        others = 3 * count_state_bytes(self.shape) + _count_affine(self.shape.hidden_channels)
         for layer in layers:
             added = layer.weights
             if first and layer.weights != layer.gradient:
                 added += layer.gradient  # converted from the half-precision one, with both alive
-            peak = max(peak, kept - missing + added + beside)
+            peak = max(peak, kept - missing + added + others)
             kept -= layer.kept
             missing -= layer.gradient if first else 0
         return self._count_inputs() + peak

@@ -64,7 +64,7 @@ def solve(
     if not (smallest := choose_at(1)).fits:
         raise PlanError(
             f"no {dimension} fits: {field} = {unit}: {smallest.because}",
-            hint="Give a larger --budget, or fewer --hidden-channels, --grid or --steps.",
+            hint="Give a larger --budget, or reduce --hidden-channels, --grid or --steps.",
         )
     count = _find_largest(lambda n: bool(choose_at(n).fits), largest // unit)
     return Solution(dimension, count * unit, choose_at(count))

@@ -47,7 +47,6 @@ class UNetUnitary(nn.Module):
         >>> model = UNetUnitary(d_state=14, hidden_channels=128)
         >>> sum(p.numel() for p in model.parameters())
         27883292
-
     """
 
     def __init__(self, d_state: int, hidden_channels: int) -> None:

@@ -35,8 +35,8 @@ def predict_memory(run: Run) -> Estimate | None:
     if run.predicted_context_bytes is None:
         return need
     # Use the recorded prediction, which may include a measurement of that machine's Python.
-    beside = need.context.kernels + need.context.nccl
-    context = replace(need.context, runtime=run.predicted_context_bytes - beside)
+    other = need.context.kernels + need.context.nccl
+    context = replace(need.context, runtime=run.predicted_context_bytes - other)
     return replace(need, context=context)
 
 

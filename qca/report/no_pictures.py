@@ -15,8 +15,9 @@ def explain_no_pictures(run: Run) -> str:
     match run.status:
         case "complete":
             return (
-                f"{_NONE}, although the run is complete: the trainer was stopped while it made "
-                "them, or failed and logged the reason. Run the command that started the run again "
+                f"{_NONE}, although the run is complete: the trainer was stopped while making "
+                f"them, or failed and logged the reason. Run the command that started the run "
+                f"again "
                 f"{_WITH_RESUME}; it makes the pictures without training further."
             )
         case "running" | "not begun":

@@ -54,7 +54,7 @@ def _require_older_copy(folder: Path, new: Path) -> None:
     journal, arrived = _read_journal(folder), _read_journal(new)
     if not arrived.startswith(journal) or (here.is_used() and not journal):
         raise InputError(
-            f"{folder}: already exists, as another run or trained further here",
+            f"{folder}: already exists; it is another run, or was trained further here",
             hint="Rename it, or choose another folder with --runs.",
         )
 
@@ -89,7 +89,7 @@ def _refuse_odd_file() -> Generator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{error.filename}: {error.strerror}", hint="Look at what it is, and move it away."
+            f"{error.filename}: {error.strerror}", hint="Look at it, and move it away."
         ) from None
 
 

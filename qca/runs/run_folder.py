@@ -98,7 +98,7 @@ class RunFolder:
         except OSError as error:
             raise InputError(
                 f"{error.filename}: {error.strerror}",
-                hint="Look at what it is, and start another run with --run NAME.",
+                hint="Look at it, and start another run with --run NAME.",
             ) from None
 
     def is_held(self) -> bool:

@@ -60,7 +60,7 @@ def read_password(flags_file: Path) -> str:
     except OSError as error:
         raise InputError(
             f"{flags_file}: {error.strerror}",
-            hint="The user that the trainer runs as must be able to read the file.",
+            hint="The trainer's user must be able to read the file.",
         ) from None
     for line in lines:
         if line.startswith("--requirepass="):

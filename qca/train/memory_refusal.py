@@ -62,7 +62,7 @@ def out_of_memory_error(
 ) -> PlanError:
     """Return the error to raise if there is no cheaper strategy."""
     config, peak = trainer.config, predicted_peak_bytes
-    predicted = "" if peak is None else f"; predicted was a peak of {format_size(peak)}"
+    predicted = "" if peak is None else f"; the predicted peak was {format_size(peak)}"
     return PlanError(
         f"out of memory in an episode with recompute={config.recompute}, "
         f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "

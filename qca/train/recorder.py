@@ -219,6 +219,6 @@ def _describe_immovable_terms(trainer: Trainer) -> Iterator[str]:
     config = trainer.config
     for term in trainer.loss.find_constant_terms(config.update, config.gamma, config.d_state):
         yield (
-            f"the loss's term {term} cannot move with update={config.update}, "
-            f"gamma={config.gamma:g} and d_state={config.d_state}: it teaches nothing"
+            f"the loss term {term} cannot change with update={config.update}, "
+            f"gamma={config.gamma:g} and d_state={config.d_state}: it does not affect training"
         )

@@ -27,7 +27,7 @@ def find_nonfinite(result: StepResult) -> str | None:
     """Return a phrase for the first number of an episode that is not finite."""
     numbers = {
         "the loss": result.loss,
-        **{f"the loss's term {name}": term for name, term in result.components.items()},
+        **{f"the loss term {name}": term for name, term in result.components.items()},
         "the energy": result.energy,
         "the norm of the gradient": result.gradient_norm,
     }

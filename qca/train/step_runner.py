@@ -104,8 +104,7 @@ class GraphRunner:
         like: a state, complex (B, d_state, H, W), on the device; the graphs have its shape.
         segment: the number of steps in the adjoint's graph.
         noise: whether steps may have a noise factor.
-        trials: whether cuDNN's algorithms are chosen by trial; `trial_seconds` is the time for
-            that.
+        trials: whether cuDNN's algorithms are chosen by trial, which took `trial_seconds`.
 
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 

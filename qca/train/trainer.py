@@ -47,6 +47,7 @@ class Trainer:
             (recompute), or the device (optimizer_state).
         device: the device to compute on.
         ranks: the processes that train this model together; `batch_size` is each one's.
+
     """
 
     def __init__(
@@ -253,7 +254,8 @@ class Trainer:
             raise QcaError(
                 f"episode {self.episodes + 1}: {because}, as in the "
                 f"{SKIPS_IN_A_ROW - 1} episodes before; training has diverged",
-                hint="They did not change the weights. Resume from the last checkpoint with "
+                hint="These episodes did not change the weights. Resume from the last checkpoint "
+                "with "
                 "--resume and a smaller learning rate.",
             )
 

@@ -77,7 +77,7 @@ def parse_message(text: str | bytes) -> Message:
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(
             f"invalid message: {str(error).splitlines()[0]}",
-            hint="Reload the page; it may be of another version of qca.",
+            hint="Reload the page; it may be from another version of qca.",
         ) from None
     if isinstance(message, ChooseSpeed) and not 1 <= message.steps <= FASTEST:
         raise InputError(

@@ -15,7 +15,7 @@ def qca(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def trainable(tmp_path: Path) -> Iterator[Program]:
-    """The program, started as a person starts it, in a folder with a tiny training."""
+    """The program, started as a user starts it, in a folder with a tiny training configuration."""
     write_config(tmp_path)
     with short_folder() as temporary:
         yield Program(tmp_path, {"TMPDIR": str(temporary)})

@@ -1,4 +1,4 @@
-"""Closed streams, full disks and files of absurd content end in words and the right exit code."""
+"""Closed streams, full disks and absurd files lead to a message and the right exit code."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def run_in_shell(program: Program, *words: object, redirect: str) -> subprocess.
     ],
     ids=lambda one: one[0] if isinstance(one, tuple) else "",
 )
-def test_a_full_disk_under_stdout_is_told(qca, words, code):
+def test_a_full_disk_under_stdout_is_reported(qca, words, code):
     complete_run(qca.folder / "runs/reported")
     done = run_in_shell(qca, *words, redirect=">/dev/full")
     assert done.returncode == code
@@ -51,7 +51,7 @@ def test_a_full_disk_under_stdout_is_told(qca, words, code):
 
 
 @pytest.mark.parametrize("words", [("plan", "--facts", FACTS), ("doctor", "--facts", FACTS), TRAIN])
-def test_closed_streams_change_no_exit_code_and_no_file(qca, words):
+def test_closed_streams_do_not_change_exit_codes_or_files(qca, words):
     assert run_in_shell(qca, *words, redirect="<&- >&- 2>&-").returncode == 0
     for path in (qca.folder / "runs/first").glob("*.jsonl"):
         assert all(json.loads(line) for line in path.read_text().splitlines())
@@ -99,7 +99,7 @@ RUNS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "content", "code"), RUNS.values(), ids=RUNS)
-def test_a_report_of_absurd_files(qca, name, content, code):
+def test_absurd_files_are_reported(qca, name, content, code):
     run = complete_run(qca.folder / "runs/first")
     (run / name).write_text(content)
     done = qca("report", "first", "--facts", FACTS, check=code)
@@ -107,7 +107,7 @@ def test_a_report_of_absurd_files(qca, name, content, code):
 
 
 @pytest.mark.slow
-def test_a_report_of_states_without_cells(qca):
+def test_states_without_cells_are_reported(qca):
     run = complete_run(qca.folder / "runs/first")
     write_states(run, {0: field(cells=0)})
     assert "states.safetensors" in qca("report", "first", "--facts", FACTS, check=2).stderr
@@ -119,7 +119,7 @@ def test_a_report_of_states_without_cells(qca):
     ids=["400 digits", "8000 digits", "nested"],
 )
 @pytest.mark.parametrize("command", ["plan", "train", "doctor"])
-def test_a_configuration_of_absurd_values(qca, command, content):
+def test_absurd_values_in_the_configuration_are_refused(qca, command, content):
     (qca.folder / "qca.toml").write_text(content)
     assert "qca.toml" in qca(command, check=2).stderr
 
@@ -140,7 +140,7 @@ COMPOSE = {
 
 
 @pytest.mark.parametrize("content", COMPOSE.values(), ids=COMPOSE)
-def test_a_compose_file_of_absurd_values(qca, content):
+def test_absurd_values_in_a_compose_file_are_refused(qca, content):
     (qca.folder / "compose.yaml").write_text(content)
     for format_ in ("text", "json"):
         words = ("--files-only", "compose.yaml", "--facts", FACTS, "--format", format_)
@@ -152,7 +152,7 @@ def test_a_compose_file_of_absurd_values(qca, content):
     ["", "{}", DEEP[:60_000], f'{{"episodes": {DIGITS}}}'],
     ids=["empty", "nothing", "nested", "400 digits"],
 )
-def test_an_absurd_state_folder(qca, content):
+def test_an_absurd_state_folder_is_reported(qca, content):
     (qca.folder / ".qca/r").mkdir(parents=True)
     (qca.folder / ".qca/r/launch.json").write_text(content)
     for command in ("status", "down", "logs"):
@@ -164,6 +164,6 @@ def test_an_absurd_state_folder(qca, content):
     ["", DEEP, f'{{"schema_version": {DIGITS}}}'],
     ids=["empty", "nested", "400 digits"],
 )
-def test_an_absurd_recorded_host(qca, content):
+def test_an_absurd_recorded_host_is_refused(qca, content):
     (qca.folder / "host.json").write_text(content)
     assert "host.json" in qca("doctor", "--facts", "host.json", check=2).stderr

@@ -1,4 +1,4 @@
-"""A state folder of plain files that came with a clone: it decides nothing."""
+"""A state folder of plain files that came with a clone has no effect."""
 
 import json
 import os
@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.fixture
 def cloned(tmp_path) -> Program:
-    """The program in a folder with a forged stack `first`; `docker` writes down its words."""
+    """The program in a folder with a forged stack `first`; `docker` records its arguments."""
     programs = tmp_path / "programs"
     programs.mkdir()
     write_program(programs / "docker", f'echo "$@" >> {tmp_path}/words; pwd >> {tmp_path}/words')
@@ -39,7 +39,7 @@ def forge(folder: Path, run: str, **values: object) -> Path:
 
 
 @pytest.mark.parametrize("words", ["logs", "status", "attach"])
-def test_a_forged_compose_file_is_not_given_to_compose(cloned, words):
+def test_a_forged_compose_file_is_not_passed_to_compose(cloned, words):
     cloned(words, check=None)
     asked = cloned.folder.parent / "words"
     given = asked.read_text() if asked.exists() else ""
@@ -48,7 +48,7 @@ def test_a_forged_compose_file_is_not_given_to_compose(cloned, words):
     assert ("logs" in given) == (words == "logs")
 
 
-def test_a_run_is_looked_for_in_the_folder_s_own_runs(qca):
+def test_a_run_is_searched_only_in_the_folders_own_runs(qca):
     shutil.copytree(TESTS / "data" / "run-0.1.0", qca.folder / "elsewhere")
     forge(qca.folder, "stopped", runs=str(qca.folder / "elsewhere"))
     assert json.loads(qca("status", "--format", "json").stdout)["last_episode"] is None
@@ -56,40 +56,40 @@ def test_a_run_is_looked_for_in_the_folder_s_own_runs(qca):
 
 @pytest.fixture
 def damaged(qca) -> Program:
-    """The program in a folder where the record of run b, of three, is damaged."""
+    """The program in a folder with three runs, of which the record of run b is damaged."""
     for run in ("a", "b", "c"):
         forge(qca.folder, run)
     (qca.folder / ".qca/b/launch.json").write_text('{"runtime": ')
     return qca
 
 
-def test_one_damaged_record_leaves_the_others_to_be_asked_for(damaged):
+def test_one_damaged_record_does_not_affect_the_status_of_the_others(damaged):
     assert json.loads(damaged("status", "a", "--format", "json").stdout)["run"] == "a"
     assert "b/launch.json cannot be read" in damaged("status", "b", check=1).stderr
     assert "a, b, c" in damaged("status", check=2).stderr
 
 
-def test_one_damaged_record_leaves_the_others_to_be_taken_down(damaged):
+def test_one_damaged_record_does_not_prevent_taking_down_the_others(damaged):
     done = damaged("down", "--all", check=1)
     assert "b/launch.json cannot be read" in done.stderr
     assert "c is not running. It is kept." in done.stderr
     assert [path.name for path in (damaged.folder / ".qca").iterdir()] == ["b"]
 
 
-def test_one_damaged_record_is_reported_beside_the_runs(damaged):
+def test_one_damaged_record_is_reported_with_the_runs(damaged):
     shutil.copytree(TESTS / "data" / "run-0.1.0", damaged.folder / "runs")
     done = damaged("runs", "--format", "json", check=1)
     assert len(json.loads(done.stdout)["runs"]) == 3
     assert "b/launch.json cannot be read" in done.stderr
 
 
-def test_what_a_damaged_run_takes_is_reported_as_unknown(damaged):
+def test_the_memory_of_a_damaged_run_is_reported_as_unknown(damaged):
     done = damaged("plan", "--facts", TESTS / "hosts/cpu-engine.json")
-    assert "the memory of run b" not in done.stderr  # it would be of another machine
+    assert "the memory of run b" not in done.stderr  # it would be another machine's
     done = damaged("plan")
     assert "Cannot determine the memory of run b" in done.stderr
 
 
-def test_another_run_is_refused_by_its_own_damaged_record_alone(damaged):
+def test_a_run_is_refused_only_for_its_own_damaged_record(damaged):
     done = damaged("up", "--runtime=local", "--run=b", "--device=cpu", "--profile=cpu", check=1)
     assert "b/launch.json cannot be read" in done.stderr

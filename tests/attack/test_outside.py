@@ -1,4 +1,4 @@
-"""No file leads the doctor out of its folder, to a network, or into a wait without end."""
+"""No file makes the doctor leave its folder, use a network, or wait forever."""
 
 import json
 import os
@@ -23,7 +23,7 @@ esac
 
 @pytest.fixture
 def guarded(qca: Program) -> Program:
-    """The program with a `git` and a Compose that write down how they are called."""
+    """The program with a `git` and a Compose that record their arguments."""
     programs = qca.folder / "bin"
     programs.mkdir()
     for name in ("git", "docker", "ssh", "curl"):
@@ -63,7 +63,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_what_lies_on_another_machine_is_not_asked_for(guarded, way):
+def test_files_on_other_machines_are_not_requested(guarded, way):
     files = []
     for number, remote in enumerate(REMOTE):
         text = way.replace("{}", remote)
@@ -110,7 +110,7 @@ ODD: dict[str, Plant] = {
 
 @pytest.mark.parametrize("plant", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("name", LINKS)
-def test_what_is_no_file_is_neither_waited_for_nor_read(guarded, name, plant):
+def test_only_plain_files_are_read_without_waiting(guarded, name, plant):
     plant(guarded.folder / name)
     (guarded.folder / "compose.yaml").write_text(f"{LINKS[name]}\n")
     for words in (("--files-only", "compose.yaml"), ("--timeout", "3")):
@@ -120,6 +120,6 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(guarded, name, plant):
 
 @pytest.mark.parametrize("plant", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("words", [("doctor", "-f"), ("plan", "-c"), ("doctor", "--facts")])
-def test_a_file_that_is_named_is_a_plain_one(guarded, words, plant):
+def test_a_file_given_by_the_user_must_be_a_plain_file(guarded, words, plant):
     plant(guarded.folder / "odd")
     assert "odd" in guarded(*words, "odd", check=2, timeout=25).stderr

@@ -1,4 +1,4 @@
-"""What stands in the place of our files is not written over, not followed and not removed."""
+"""Foreign files in place of our own are not overwritten, followed or removed."""
 
 import os
 import threading
@@ -55,7 +55,7 @@ def link(path: Path, target: str) -> None:
 
 @pytest.mark.parametrize("plant", STATE.values(), ids=STATE)
 @pytest.mark.parametrize("words", [("down",), UP], ids=lambda one: one[0])
-def test_links_in_the_place_of_the_state_folder_are_refused(trainable, plant, words):
+def test_links_in_place_of_the_state_folder_are_refused(trainable, plant, words):
     plant(trainable.folder)
     before = plant_victims(trainable.folder)
     done = trainable(*words, check=1)
@@ -73,7 +73,7 @@ def test_links_in_a_run_folder_are_not_followed(trainable, name):
 
 
 @pytest.mark.parametrize("words", [TRAIN, UP, ("report", "first")], ids=lambda one: one[0])
-def test_a_link_to_the_runs_is_refused_with_what_to_type(trainable, words):
+def test_a_link_to_the_runs_is_refused_with_the_command_to_use(trainable, words):
     disk = trainable.folder / "big disk"
     complete_run(disk / "first")
     (trainable.folder / "runs").symlink_to(disk)
@@ -100,7 +100,7 @@ ODD: dict[str, Plant] = {
 
 @pytest.mark.parametrize("plant", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("name", FILES)
-def test_a_report_of_what_is_no_plain_file_ends_in_words(qca, name, plant):
+def test_a_report_about_a_special_file_ends_with_a_message(qca, name, plant):
     run = complete_run(qca.folder / "runs/first")
     (run / name).unlink()
     plant(run / name)
@@ -110,7 +110,7 @@ def test_a_report_of_what_is_no_plain_file_ends_in_words(qca, name, plant):
 
 @pytest.mark.parametrize("plant", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("name", ["metrics.jsonl", "lock", "config.json"])
-def test_a_trainer_at_what_is_no_plain_file_ends_in_words(trainable, name, plant):
+def test_a_trainer_with_a_special_file_ends_with_a_message(trainable, name, plant):
     run = trainable.folder / "runs/first"
     run.mkdir(parents=True)
     plant(run / name)
@@ -120,7 +120,7 @@ def test_a_trainer_at_what_is_no_plain_file_ends_in_words(trainable, name, plant
 
 
 @pytest.mark.parametrize("option", [("doctor", "--record"), ("render", "compose", "-o")])
-def test_a_file_that_is_asked_for_is_no_link_and_no_folder(qca, option):
+def test_an_output_file_must_not_be_a_link_or_a_folder(qca, option):
     before = plant_victims(qca.folder)
     link(qca.folder / "out", "victim")
     link(qca.folder / "other.qca-unfinished", "victim")
@@ -131,7 +131,7 @@ def test_a_file_that_is_asked_for_is_no_link_and_no_folder(qca, option):
     assert {key: contents(qca.folder)[key] for key in before} == before
 
 
-def test_a_pipe_gets_what_is_written(qca):
+def test_an_output_pipe_gets_the_text(qca):
     os.mkfifo(qca.folder / "pipe")
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append((qca.folder / "pipe").read_text()))
@@ -143,7 +143,7 @@ def test_a_pipe_gets_what_is_written(qca):
 
 
 @pytest.mark.slow
-def test_a_kill_at_a_checkpoint_leaves_nothing_that_the_next_start_keeps(tmp_path):
+def test_the_next_start_removes_what_a_kill_at_a_checkpoint_left(tmp_path):
     write_config(tmp_path)
     program = Program(tmp_path)
     big = ("--hidden-channels=64", "--d-state=14", "--checkpoint-every=1", "--episodes=3")

@@ -1,6 +1,6 @@
-"""Secrets of any form are planted wherever a file can hold one, and looked for in every output.
+"""Secrets of every form are planted wherever a file can hold one, and searched for in every output.
 
-ATTACK_INPUTS says how many are planted; the nox session `attack` plants more.
+ATTACK_INPUTS sets their number; the nox session `attack` plants more.
 """
 
 import json
@@ -71,7 +71,7 @@ def render_all(findings: list[Finding]) -> str:
     return "\n".join([*reports, make_scrubber(FACTS).clean(reports[0])])
 
 
-def test_of_all_secrets_that_are_planted_none_is_found(tmp_path):
+def test_no_planted_secret_appears_in_any_output(tmp_path):
     source, shown = random.Random(4711), []
     for _ in range(INPUTS):
         secret = make_secret(source)

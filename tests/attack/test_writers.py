@@ -1,4 +1,4 @@
-"""A file is written by the modules for it alone; a new way to write one would be found here."""
+"""Only the modules for it write files; this test finds any other."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# What writes by itself, and why that is safe.
+# The modules that write files directly, and why that is safe.
 KNOWN = {
     "qca/core/atomic_files.py": "the module for it",
     "qca/core/plain_files.py": "the module for it",
@@ -50,7 +50,7 @@ def test_nothing_else_writes_files():
     assert {path for path in KNOWN if not found[path]} == {"qca/core/plain_files.py"}
 
 
-def test_the_search_finds_each_way_to_write():
+def test_the_search_finds_every_way_to_write():
     for code in (
         "open(p, 'w')",
         "p.open('ab')",

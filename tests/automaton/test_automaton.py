@@ -1,4 +1,4 @@
-"""A trained automaton can be loaded from any saved form and runs as in its training."""
+"""A trained automaton can be loaded from any saved form, and runs as in training."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def automaton(tmp_path_factory) -> Automaton:
     return lively_automaton(tmp_path_factory.mktemp("runs") / "first", update="unitary", gamma=0.01)
 
 
-def test_it_makes_the_steps_of_the_evolution_that_was_trained(automaton):
+def test_its_steps_are_those_of_the_trained_evolution(automaton):
     psi = draw_initial_state(0, range(1), d_state=3, grid=8)
     states = list(automaton.rollout(4))
     assert [state.step for state in states] == [0, 1, 2, 3, 4]
@@ -32,7 +32,7 @@ def test_it_makes_the_steps_of_the_evolution_that_was_trained(automaton):
     assert np.abs(states[-1].psi - states[0].psi).max() > 0.01
 
 
-def test_the_energy_of_a_cartesian_step_is_read_before_it_is_restored(tmp_path):
+def test_the_energy_of_a_cartesian_step_is_measured_before_renormalization(tmp_path):
     automaton = lively_automaton(tmp_path / "euler", update="cartesian", gamma=0.2)
     *_, last = automaton.rollout(1)
     assert last.squared_norm.mean() < 0.8
@@ -46,7 +46,7 @@ def test_each_kth_state_is_yielded_and_the_last(automaton):
     assert all(np.array_equal(state.psi, all_states[state.step].psi) for state in few)
 
 
-def test_it_ends_after_the_step_in_which_it_is_stopped(automaton):
+def test_it_ends_after_the_current_step_if_stopped(automaton):
     states = list(automaton.rollout(100, every=10, stop=StopAfter(4)))
     assert [state.step for state in states] == [0, 5]
 
@@ -61,7 +61,7 @@ def test_the_seed_draws_the_start_and_the_noise(automaton):
     assert np.array_equal(ends[2], ends[3])
 
 
-def test_the_noise_is_the_trainings(automaton):
+def test_the_noise_is_that_of_training(automaton):
     start = automaton.make_start("random", seed=3)
     psi = torch.from_numpy(start).unsqueeze(0)
     factor = Noise(3, range(1), 0.5).draw_factor(psi, 0)
@@ -75,7 +75,7 @@ def test_it_runs_on_a_larger_grid(automaton):
     assert [state.psi.shape for state in automaton.rollout(1, grid=24)] == 2 * [(3, 24, 24)]
 
 
-def test_the_untrained_automaton_hardly_moves(automaton):
+def test_the_untrained_automaton_hardly_changes(automaton):
     start, end = automaton.make_untrained().rollout(1)
     assert 0 < np.abs(end.psi - start.psi).max() < 0.02
 
@@ -101,7 +101,7 @@ def test_a_grid_that_does_not_fit_the_memory_is_refused(automaton, monkeypatch):
         automaton.rollout(1, grid=1024)
 
 
-def test_a_checkpoint_is_the_run_at_its_episode(tmp_path):
+def test_a_checkpoint_is_loaded_as_the_run_at_its_episode(tmp_path):
     folder = write_trained_run(tmp_path / "first", episode=4)
     [checkpoint] = (folder / "checkpoints").iterdir()
     from_file, from_run = (Automaton.load(what, device="cpu") for what in (checkpoint, folder))

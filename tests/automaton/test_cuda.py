@@ -15,7 +15,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
-def test_a_rollout_is_the_cpus_within_rounding(tmp_path, update):
+def test_a_rollout_equals_the_cpus_within_rounding(tmp_path, update):
     folder = write_trained_run(tmp_path / "first", update=update, hidden_channels=16, grid=16)
     cpu, gpu = (Automaton.load(folder, device=device) for device in ("cpu", "cuda"))
     steps = 2 * CHUNK + 3
@@ -27,7 +27,7 @@ def test_a_rollout_is_the_cpus_within_rounding(tmp_path, update):
             assert np.abs(here.squared_norm - there.squared_norm).max() < 1e-3
 
 
-def test_a_captured_step_is_the_eager_one(tmp_path):
+def test_a_captured_step_equals_the_eager_one(tmp_path):
     automaton = Automaton.load(write_trained_run(tmp_path / "first"), device="cuda")
     psi = torch.from_numpy(automaton.make_start()).unsqueeze(0).cuda()
     stepper = make_stepper(automaton.evolution, psi)

@@ -24,7 +24,7 @@ def start(what: object, grid: int | None = None, d_state: int = 3) -> ComplexArr
     return make_start(what, seed=0, d_state=d_state, grid=grid)  # type: ignore[arg-type]
 
 
-def test_a_seed_cell_is_the_only_one_that_is_not_in_component_0():
+def test_only_the_seed_cell_is_not_in_component_0():
     psi = start("seed-cell", 8)
     excited = np.abs(psi[0]) < 1
     assert np.argwhere(excited).tolist() == [[4, 4]]
@@ -73,7 +73,7 @@ def test_a_state_that_does_not_fit_the_automaton_is_refused(name):
         start(make(), 8)
 
 
-def test_a_file_of_another_grid_than_was_asked_for_is_refused(tmp_path):
+def test_a_file_with_another_grid_than_requested_is_refused(tmp_path):
     np.save(tmp_path / "one.npy", field())
     with pytest.raises(InputError, match="its grid is 8x8, not 16x16"):
         start(tmp_path / "one.npy", 16)
@@ -109,7 +109,7 @@ def test_an_array_that_numpy_cannot_read_is_refused(tmp_path, name):
         start(tmp_path / "one.npy")
 
 
-def test_an_archive_whose_psi_is_no_array_is_refused(tmp_path):
+def test_an_archive_whose_psi_is_not_an_array_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "one.npz", "w") as archive:
         archive.writestr("psi", "hello")
     with pytest.raises(InputError, match=r"one\.npz: cannot read a state"):

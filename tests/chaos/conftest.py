@@ -10,7 +10,7 @@ from tests.support.valkey import Valkey
 
 @pytest.fixture
 def store() -> Iterator[Valkey]:
-    """A store that comes back empty after each end."""
+    """A store that is empty after each restart."""
     with short_folder() as folder:
         server = Valkey(folder)
         server.start()
@@ -20,7 +20,7 @@ def store() -> Iterator[Valkey]:
 
 @pytest.fixture
 def lasting_store() -> Iterator[Valkey]:
-    """A store that comes back with what it had, as far as that had reached its disk."""
+    """A store that restarts with the data that had reached its disk."""
     with short_folder() as folder:
         server = Valkey(folder, appendonly="yes")
         server.start()
@@ -30,7 +30,7 @@ def lasting_store() -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """The folder of the same training run of so many episodes, to which nothing happened."""
+    """The folder of an undisturbed run with this number of episodes."""
     made: dict[int, Path] = {}
 
     def run(episodes: int) -> Path:

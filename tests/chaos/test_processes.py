@@ -1,7 +1,8 @@
-"""Trainer and store are killed, frozen and starved; what comes of it is what would have come.
+"""Killing, freezing and starving trainer and store does not change the result.
 
-A part runs by default, the whole by `nox -s chaos`. The moments are drawn from a seed, but what
-they meet depends on the machine's speed, and that is meant: the next run meets something else.
+A part of the tests runs by default, all of them by `nox -s chaos`. The times come from a seed, but
+what happens at each depends on the speed of the machine. That is intended: every run tests
+something else.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from tests.support.valkey import Valkey
 
 slow = pytest.mark.slow
 
-# Runs end at a multiple of this, so that tests share the runs that theirs are compared with.
+# Runs end at a multiple of this, so that tests share the undisturbed runs for comparison.
 ROUND = 100
 
 
@@ -32,7 +33,7 @@ def start(folder: Path, store: Valkey, *, episodes: int = ENDLESS) -> Trainer:
 
 
 def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
-    """Stop an endless trainer and let another end the run; return how many episodes it has."""
+    """Stop an endless trainer and let another one finish the run; return its number of episodes."""
     trainer.wait_until_it_trains()
     assert trainer.end(signal.SIGTERM) == 0
     episodes = (trainer.read_last_episode() // ROUND + 1) * ROUND
@@ -42,7 +43,7 @@ def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
 
 
 def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
-    """Each episode is there once and in order, with the numbers of a run that nothing disturbed."""
+    """Assert that each episode occurs once and in order, with the numbers of an undisturbed run."""
     assert read_learned(run) == read_learned(calm)
     ended, expected = read_newest(run), read_newest(calm)
     assert ended.episode == expected.episode
@@ -53,7 +54,7 @@ def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
 
 
 def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
-    """One of three is while the trainer starts, the others are while it makes episodes."""
+    """One of three kills occurs while the trainer starts, the others during episodes."""
     if chance.random() < 2 / 3:
         trainer.wait_until_it_trains()
     time.sleep(chance.uniform(0, 0.4))
@@ -94,12 +95,10 @@ def test_trainer_and_store_are_killed_at_random_moments(
 
 @pytest.mark.parametrize(
     ("trouble", "seconds"),
-    # Longer than the trainer waits for an answer, and the ten seconds of the long run.
+    # Longer than the trainer waits for an answer; ten seconds in the long run.
     [("_freeze", 2.5), *(pytest.param(name.__name__, 10, marks=slow) for name in TROUBLES)],
 )
-def test_a_store_in_trouble_does_not_hold_up_the_training(
-    tmp_path, store, undisturbed, trouble, seconds
-):
+def test_a_failing_store_does_not_delay_training(tmp_path, store, undisturbed, trouble, seconds):
     bring = next(one for one in TROUBLES if one.__name__ == trouble)
     trainer = start(tmp_path, store)
     trainer.wait_until_it_trains()
@@ -132,7 +131,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill(folder: Path) -> Path:
-    """Take all the room that is left; return the file that holds it."""
+    """Fill the disk with a file, and return the file."""
     ballast = folder / "ballast"
     with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -141,7 +140,7 @@ def fill(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=slow)])
-def test_a_disk_that_fills_up_costs_no_episode(tmp_path, store, undisturbed, times):
+def test_a_full_disk_loses_no_episode(tmp_path, store, undisturbed, times):
     chance = random.Random(times)
     with small_disk(tmp_path / "runs"):
         for _ in range(times):

@@ -12,7 +12,7 @@ from qca.cli import main
 from tests.support.forks import Forked
 from tests.support.program import Endless, Program, short_folder, write_config
 
-# So rare that every checkpoint after the first is written at a stop.
+# So rare that every checkpoint after the first is written because of a stop.
 RARELY = ("--checkpoint-every", "1000000")
 
 
@@ -31,7 +31,7 @@ def trainable_in(folder: Path, kind: type[Program] = Program) -> Iterator[Progra
 
 @pytest.fixture
 def trainable(tmp_path: Path) -> Iterator[Program]:
-    """The program in a folder with a tiny training, with its own temporary folder."""
+    """The program in a folder with a tiny training configuration, with its own temporary folder."""
     with trainable_in(tmp_path, Forked) as program:
         yield program
 

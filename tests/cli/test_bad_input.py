@@ -14,7 +14,7 @@ CONFIG_READERS = ["doctor", "plan", "render compose", "up", "train", "estimate"]
 
 @pytest.fixture
 def configured(qca):
-    """Calls `qca` with this text or these bytes as its qca.toml."""
+    """A function that calls `qca` with this text or these bytes as its qca.toml."""
 
     def call(content: str | bytes, *words: object, **options) -> str:
         raw = content if isinstance(content, bytes) else content.encode()
@@ -57,7 +57,7 @@ def configured(qca):
         ("train --store redis://x --store-flags missing", "missing"),
     ],
 )
-def test_a_wrong_call_is_named(qca, words, message):
+def test_a_wrong_call_is_reported(qca, words, message):
     done = qca(*words.split(), check=2)
     assert message in done.stderr
     assert done.stdout == ""
@@ -79,7 +79,7 @@ def test_a_name_that_is_too_long_is_a_wrong_call(qca, words):
     assert done.stdout == ""
 
 
-def test_a_folder_that_was_deleted_meanwhile_is_named(tmp_path):
+def test_a_deleted_folder_is_reported(tmp_path):
     program = Path(sys.executable).with_name("qca")
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" plan'
     done = subprocess.run(
@@ -105,14 +105,14 @@ def test_a_folder_that_was_deleted_meanwhile_is_named(tmp_path):
         (b"[train]\n# \xff\xfe\n", ["qca.toml", "UTF-8"]),
     ],
 )
-def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, message):
+def test_a_wrong_configuration_is_reported_with_file_line_and_key(configured, content, message):
     message = configured(content, "plan")
     for words in message:
         assert words in message
 
 
 @pytest.mark.parametrize("command", CONFIG_READERS)
-def test_every_command_that_reads_the_configuration_names_its_fault(configured, command):
+def test_every_command_that_reads_the_configuration_reports_its_error(configured, command):
     assert "qca.toml:2" in configured("[train]\ngird = 8\n", *command.split())
 
 
@@ -123,19 +123,19 @@ def test_every_command_that_reads_the_configuration_names_its_fault(configured, 
         ("QCA_STACK_MAXMEMORY", [], {"QCA_STACK_MAXMEMORY": "4 Gigs"}),
     ],
 )
-def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, source, words, variables):
+def test_a_wrong_size_is_reported_with_its_flag_or_variable(qca, source, words, variables):
     done = qca("plan", *words, check=2, **variables)
     assert f"{source}: '4 Gigs' is not a size" in done.stderr
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]", '{"cpu": 3}', ""])
-def test_a_file_that_holds_no_facts_is_named(qca, content):
+def test_a_file_without_facts_is_reported(qca, content):
     (qca.folder / "facts.json").write_text(content)
     assert "facts.json" in qca("plan", "--facts", "facts.json", check=2).stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_configuration_that_may_not_be_read_is_named(configured, qca):
+def test_an_unreadable_configuration_is_reported(configured, qca):
     (qca.folder / "qca.toml").touch(mode=0o000)
     assert "Permission denied" in qca("plan", check=2).stderr
 
@@ -143,7 +143,7 @@ def test_a_configuration_that_may_not_be_read_is_named(configured, qca):
 @pytest.mark.parametrize(
     ("command", "status"), [("status", 1), ("logs", 1), ("down", 0), ("down --volumes", 0)]
 )
-def test_where_nothing_was_launched_that_is_what_is_said(qca, command, status):
+def test_commands_say_if_nothing_was_launched(qca, command, status):
     done = qca(*command.split(), check=status)
     assert "othing was launched" in done.stderr
     assert done.stdout == ""
@@ -152,7 +152,7 @@ def test_where_nothing_was_launched_that_is_what_is_said(qca, command, status):
 
 @pytest.mark.parametrize("content", ["{", '{"runtime": "local", "project": 3}'])
 @pytest.mark.parametrize("command", ["status", "logs", "down", "up --runtime local"])
-def test_a_state_file_that_cannot_be_understood_is_named(qca, command, content):
+def test_an_invalid_state_file_is_reported(qca, command, content):
     state = state_file(qca)
     state.write_text(content)
     assert "launch.json" in qca(*command.split(), check=1).stderr

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, and other files in the place of a folder."""
+"""Full or read-only disks, and files in place of a folder."""
 
 import shutil
 import subprocess
@@ -45,7 +45,7 @@ def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable,
 
 
 @pytest.mark.parametrize("words", [("train",), UP], ids=lambda words: words[0])
-def test_a_disk_that_may_only_be_read_is_reported(trainable, words):
+def test_a_read_only_disk_is_reported(trainable, words):
     program = mount_small_disk(trainable, "ro")
     done = program(*words, check=1)
     assert "Read-only file system" in done.stderr

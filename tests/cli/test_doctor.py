@@ -37,7 +37,7 @@ def test_a_healthy_host_passes(call_main, tmp_path, facts):
     assert "\x1b" not in done.stdout
 
 
-def test_an_error_fails_and_stdout_holds_the_report(call_main, tmp_path, facts):
+def test_an_error_fails_and_the_report_is_on_stdout(call_main, tmp_path, facts):
     (tmp_path / "qca.toml").write_text(COMPOSE)
 
     done = call_main(tmp_path, "doctor", "--facts", facts(host(docker=no_engine("not-running"))))
@@ -53,7 +53,7 @@ def test_strict_fails_on_a_warning(call_main, tmp_path, facts):
     assert call_main(tmp_path, "doctor", "--facts", recorded, "--strict").returncode == 1
 
 
-def test_json_is_one_document_and_nothing_else(call_main, tmp_path, facts):
+def test_json_is_a_single_document(call_main, tmp_path, facts):
     done = call_main(tmp_path, "doctor", "--facts", facts(seeds_laptop()), "--format", "json")
 
     jsonschema.validate(json.loads(done.stdout), SCHEMA)
@@ -71,7 +71,7 @@ def test_only_and_ignore_choose_the_checks(call_main, tmp_path, facts):
     assert "QCA301" not in [finding["id"] for finding in rest["findings"]]
 
 
-def test_a_choice_that_leaves_no_check_is_a_wrong_call(call_main, tmp_path, facts):
+def test_excluding_every_check_is_a_usage_error(call_main, tmp_path, facts):
     words = ("--facts", facts(HEALTHY), "--only", "QCA301", "--ignore", "QCA301")
     done = call_main(tmp_path, "doctor", *words)
     assert done.returncode == 2
@@ -92,7 +92,7 @@ def test_a_pattern_names_all_checks_of_a_category(call_main, tmp_path, facts):
 
 
 @pytest.mark.parametrize("option", ["--only", "--ignore"])
-def test_a_pattern_that_names_no_check_is_a_usage_error(call_main, tmp_path, option):
+def test_a_pattern_without_a_match_is_a_usage_error(call_main, tmp_path, option):
     done = call_main(tmp_path, "doctor", option, "QCA9*")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -101,7 +101,7 @@ def test_a_pattern_that_names_no_check_is_a_usage_error(call_main, tmp_path, opt
 
 
 @pytest.mark.parametrize("option", ["--only", "--ignore"])
-def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(call_main, tmp_path, option):
+def test_an_unknown_check_is_a_usage_error_that_suggests_similar_ones(call_main, tmp_path, option):
     done = call_main(tmp_path, "doctor", option, "QCA310")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -130,7 +130,7 @@ def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(call_main, tmp_p
         ("-f", "none.yml", "--only", "QCA701"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_a_message(call_main, tmp_path, facts, words):
+def test_a_wrong_call_exits_with_2_and_a_message(call_main, tmp_path, facts, words):
     facts(HEALTHY)
 
     done = call_main(tmp_path, "doctor", *words)
@@ -139,9 +139,7 @@ def test_a_wrong_call_ends_with_2_and_a_message(call_main, tmp_path, facts, word
     assert done.stderr.strip()
 
 
-def test_deep_without_an_engine_asks_nothing_and_calls_nothing_fine(
-    call_main, tmp_path, monkeypatch
-):
+def test_deep_without_an_engine_asks_nothing_and_reports_unknowns(call_main, tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
 
     done = call_main(tmp_path, "doctor", "--deep", "--only", "QCA?9*", "--format", "json")
@@ -153,7 +151,7 @@ def test_deep_without_an_engine_asks_nothing_and_calls_nothing_fine(
     assert done.stderr == ""
 
 
-def test_a_broken_config_is_named_with_line_and_key(call_main, tmp_path, facts):
+def test_a_broken_config_is_reported_with_line_and_key(call_main, tmp_path, facts):
     (tmp_path / "qca.toml").write_text('[stack]\nmaxmemory = "4 Gigs"\n')
 
     done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY))
@@ -162,7 +160,7 @@ def test_a_broken_config_is_named_with_line_and_key(call_main, tmp_path, facts):
     assert "qca.toml:2: stack.maxmemory" in done.stderr
 
 
-def test_a_file_that_is_not_yaml_is_named_with_its_line(call_main, tmp_path, facts):
+def test_a_file_that_is_not_yaml_is_reported_with_its_line(call_main, tmp_path, facts):
     (tmp_path / "bad.yml").write_text("services:\n  a: [1\n")
 
     done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "bad.yml")
@@ -181,7 +179,7 @@ def test_a_finding_about_a_file_carries_file_and_line(call_main, tmp_path, facts
     assert "  stack.yml:4\n" in done.stdout
 
 
-def test_a_profile_makes_its_services_count(call_main, tmp_path, facts):
+def test_an_active_profile_includes_its_services(call_main, tmp_path, facts):
     text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    profiles: [p]\n"
     (tmp_path / "stack.yml").write_text(text + "    command: --maxmemory=1G\n")
     words = ("doctor", "--facts", facts(HEALTHY), "-f", "stack.yml")
@@ -193,7 +191,7 @@ def test_a_profile_makes_its_services_count(call_main, tmp_path, facts):
     assert "only with profile p" in plain.stdout
 
 
-def test_files_elsewhere_are_read_when_asked_for(call_main, tmp_path, facts):
+def test_files_elsewhere_are_read_on_request(call_main, tmp_path, facts):
     (tmp_path / "app").mkdir()
     (tmp_path / "base.yml").write_text("services:\n  b:\n    image: x\n    comand: y\n")
     text = "services: {a: {extends: {file: ../base.yml, service: b}}}\n"
@@ -203,11 +201,11 @@ def test_files_elsewhere_are_read_when_asked_for(call_main, tmp_path, facts):
     within, outside = call_main(tmp_path, *words), call_main(tmp_path, *words, "--follow-outside")
 
     assert (within.returncode, outside.returncode) == (0, 1)
-    assert "lies out of the folder" in within.stdout
+    assert "is outside the folder" in within.stdout
     assert "base.yml:4" in outside.stdout
 
 
-def test_this_host_is_examined_and_recorded_and_replayed(call_main, tmp_path):
+def test_this_host_is_examined_recorded_and_replayed(call_main, tmp_path):
     done = call_main(tmp_path, "doctor", "--record", "here.json", "--format", "json")
 
     assert done.returncode in (0, 1)
@@ -240,7 +238,7 @@ def test_a_compose_file_in_the_folder_is_examined_without_failing(call_main, tmp
         (None, ("--record", "here.json"), True),
     ],
 )
-def test_buildx_is_asked_only_where_a_file_may_have_images_to_build(
+def test_buildx_is_probed_only_if_a_file_may_build_images(
     call_main, tmp_path, monkeypatch, name, words, is_asked
 ):
     programs, folder = tmp_path / "programs", tmp_path / "folder"
@@ -266,7 +264,7 @@ def test_explain_shows_the_whole_check(call_main, tmp_path):
         assert words in done.stdout
 
 
-def test_explain_of_an_unknown_check_lists_near_ones(call_main, tmp_path):
+def test_explain_suggests_similar_checks(call_main, tmp_path):
     done = call_main(tmp_path, "explain", "QCA103x")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -289,7 +287,7 @@ def test_torch_is_never_loaded(tmp_path, words):
     assert done.returncode == 0, done.stderr
 
 
-def test_as_a_program_it_ends_with_the_same_codes_and_no_traceback(tmp_path, facts):
+def test_the_program_has_the_same_exit_codes_and_no_traceback(tmp_path, facts):
     (tmp_path / "qca.toml").write_text(COMPOSE)
     broken = facts(host(docker=no_engine("no-answer")))
 

@@ -1,4 +1,4 @@
-"""`qca doctor --fix`: its changes, its questions, and what it does not touch."""
+"""`qca doctor --fix`: its changes, its questions, and the files that it leaves alone."""
 
 import io
 
@@ -33,15 +33,15 @@ def test_dry_run_prints_commands_and_changes_nothing(call_main, tmp_path, stack)
     assert stack.read_text() == TOO_MANY_THREADS
 
 
-def test_fix_changes_a_file_and_the_examination_then_passes(call_main, tmp_path, stack):
+def test_fix_changes_a_file_which_then_passes(call_main, tmp_path, stack):
     done = call_main(tmp_path, *FIX, "--yes")
 
     assert done.returncode == 0
-    assert "fixed: the finding is gone" in done.stderr
+    assert "fixed: the problem is fixed" in done.stderr
     assert stack.read_text() == TOO_MANY_THREADS.replace("=16", "=4")
 
 
-def test_fix_changes_every_service_of_a_file_though_lines_move(call_main, tmp_path):
+def test_fix_changes_every_service_although_lines_move(call_main, tmp_path):
     stack = tmp_path / "stack.yml"
     service = "    image: dragonflydb/dragonfly:v1.40.0\n    command:\n      - --maxmemory=256M\n"
     service += "      - --http_admin_console=true\n      - --memcache_port=1\n    cpus: 2\n"
@@ -51,11 +51,11 @@ def test_fix_changes_every_service_of_a_file_though_lines_move(call_main, tmp_pa
     done = call_main(tmp_path, "doctor", "-f", "stack.yml", *only, "--fix", "--yes")
 
     assert done.returncode == 0, done.stdout
-    assert done.stderr.count("fixed: the finding is gone") == 6
+    assert done.stderr.count("fixed: the problem is fixed") == 6
     assert stack.read_text().count("      - --proactor_threads=1\n") == 2
 
 
-def test_fix_asks_and_without_a_terminal_changes_nothing(call_main, tmp_path, stack, monkeypatch):
+def test_fix_changes_nothing_without_a_terminal_to_ask(call_main, tmp_path, stack, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
 
     done = call_main(tmp_path, *FIX)
@@ -76,7 +76,7 @@ def test_fix_asks_on_a_terminal(call_main, tmp_path, stack, monkeypatch, answer,
     assert stack.read_text() == TOO_MANY_THREADS.replace("=16", threads)
 
 
-def test_fix_says_where_nothing_can_be_fixed(call_main, tmp_path, stack):
+def test_fix_says_if_nothing_can_be_fixed(call_main, tmp_path, stack):
     stack.write_text("services:\n  s:\n    image: dragonflydb/dragonfly\n    mem_limit: 1m\n")
 
     done = call_main(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA705", "--fix", "--yes")

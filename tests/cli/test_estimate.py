@@ -33,7 +33,7 @@ def read_document(*words: str, cwd: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
+def test_the_json_is_as_documented(tmp_path: Path) -> None:
     shown = read_document("--budget", CARD, cwd=tmp_path)
     found = estimate(TrainConfig(segment=8), recompute="step")
     assert shown["schema_version"] == 1
@@ -82,27 +82,27 @@ def test_the_exit_code_says_whether_it_fits(words: list[str], status: int, tmp_p
     assert bool(done.stderr) == (status != 0)
 
 
-def test_a_wrong_value_is_named_by_its_flag(tmp_path: Path) -> None:
+def test_a_wrong_value_is_reported_with_its_flag(tmp_path: Path) -> None:
     assert (
         "--grid: Input should be a multiple of 4"
         in run_estimate("--grid", "7", cwd=tmp_path).stderr
     )
 
 
-def test_without_a_budget_and_a_gpu_whether_it_fits_is_unknown(tmp_path: Path) -> None:
+def test_without_a_budget_and_a_gpu_it_is_unknown_whether_it_fits(tmp_path: Path) -> None:
     shown = read_document("--device", "cpu", cwd=tmp_path)
     assert (shown["budget_bytes"], shown["fits"]) == (None, None)
     assert shown["breakdown"]["workspace"] == 0
 
 
-def test_solve_gives_the_largest_and_its_estimate(tmp_path: Path) -> None:
+def test_solve_returns_the_largest_value_and_its_estimate(tmp_path: Path) -> None:
     shown = read_document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(), parse_size(CARD), "batch")
     assert shown["solved"] == {"dimension": "batch", "value": found.value}
     assert shown["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
 
 
-def test_reads_the_file_and_the_profile_and_the_flag_wins(tmp_path: Path) -> None:
+def test_a_flag_overrides_the_file_and_the_profile(tmp_path: Path) -> None:
     (tmp_path / "qca.toml").write_text('[train]\nprofile = "cpu"\nsteps = 7\n')
     shown = read_document("--d-state", "5", cwd=tmp_path)
     small = TrainConfig(grid=16, d_state=5, hidden_channels=16, steps=7)
@@ -111,7 +111,7 @@ def test_reads_the_file_and_the_profile_and_the_flag_wins(tmp_path: Path) -> Non
     assert shown["predicted_peak_bytes"] == expected.predicted_peak_bytes
 
 
-def test_the_text_is_plain_where_there_is_no_terminal(tmp_path: Path) -> None:
+def test_the_text_is_plain_without_a_terminal(tmp_path: Path) -> None:
     done = run_estimate("--budget", CARD, cwd=tmp_path)
     assert "\x1b" not in done.stdout
     for word in ("parameters", "activations", "predicted peak", "context", "3.68 GiB", "yes"):
@@ -140,7 +140,7 @@ PLAIN_SIZES = f"plan `none` needs 25.51 GiB {BESIDE}"
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_it(
+def test_moved_moments_are_reported_with_the_reason_and_the_flag_to_prevent_it(
     words: list[str], status: int, refusal: str | None, tmp_path: Path
 ) -> None:
     done = run_estimate(*words, cwd=tmp_path)
@@ -155,8 +155,8 @@ def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_i
     ) in done.stdout
 
 
-def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
-    """The estimate is for the batch that was found, not for the given one."""
+def test_moments_moved_for_a_larger_batch_are_reported(tmp_path: Path) -> None:
+    """The estimate is for the batch that was found, not for the given batch."""
     budget = "3.55GiB"
     done = run_estimate("--recompute", "step", "--budget", budget, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(recompute="step"), parse_size(budget), "batch")
@@ -173,7 +173,7 @@ def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:
     assert read_document("--budget", "1.67GiB", cwd=tmp_path)["recompute"] == "host"
 
 
-def test_a_segment_can_be_asked_for(tmp_path: Path) -> None:
+def test_a_segment_can_be_requested(tmp_path: Path) -> None:
     shown = read_document("--segment", "3", cwd=tmp_path)
     assert (shown["segment"], shown["tapes"]) == (3, 0)
     assert read_document("--recompute", "none", cwd=tmp_path)["tapes"] == 500
@@ -194,7 +194,7 @@ def test_loads_no_torch() -> None:
 SMALLEST = ("--device", "cpu", "--grid", "4", "--d-state", "1", "--hidden-channels", "1")
 
 
-def test_measure_times_each_way_and_later_plans_know_it(tmp_path: Path) -> None:
+def test_measured_times_are_used_by_later_plans(tmp_path: Path) -> None:
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     words = ("--measure", *SMALLEST, "--steps", "2", "--format", "json")
 
@@ -215,7 +215,7 @@ def test_measure_times_each_way_and_later_plans_know_it(tmp_path: Path) -> None:
     assert len(kept["timings"]) == 3
 
 
-def test_measure_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
+def test_measure_skips_strategies_that_do_not_fit(tmp_path: Path) -> None:
     words = ("--measure", *SMALLEST, "--steps", "2", "--budget", "1MiB")
 
     done = run_estimate(*words, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
@@ -252,7 +252,7 @@ def test_sigterm_leaves_nothing_of_the_first_measurement(words: Sequence[str], t
 
 
 def find_smallest_training(pid: int) -> psutil.Process | None:
-    """Return the child that measures how much memory Python with torch needs."""
+    """Return the child process that measures the memory of Python with torch."""
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.Error):
             if any("qca-resident-" in word for word in child.cmdline()):
@@ -260,7 +260,7 @@ def find_smallest_training(pid: int) -> psutil.Process | None:
     return None
 
 
-def test_measure_and_solve_exclude_one_another(tmp_path: Path) -> None:
+def test_measure_and_solve_cannot_be_combined(tmp_path: Path) -> None:
     done = run_estimate("--measure", "--solve", "batch", cwd=tmp_path)
 
     assert done.returncode == 2

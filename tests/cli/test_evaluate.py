@@ -15,7 +15,7 @@ def trained(qca):
     return qca
 
 
-def test_the_tables_say_how_it_compares(trained):
+def test_the_tables_compare_the_automata(trained):
     done = trained("evaluate", "first", "--against", "second", "--states", 2, "--beyond", 2)
     lines = done.stdout.splitlines()
     assert "as trained: 5 steps, 8x8 cells, 2 states" in lines
@@ -27,7 +27,7 @@ def test_the_tables_say_how_it_compares(trained):
     assert not (trained.folder / "runs" / "second" / "evaluation.json").exists()
 
 
-def test_runs_of_the_same_name_are_told_apart(trained):
+def test_runs_with_the_same_name_are_distinguished(trained):
     other = trained.folder / "elsewhere" / "first"
     write_trained_run(other, gamma=0.3)
     words = ("evaluate", "first", "--states", 2, "--beyond", 1, "--format", "json", "--against")
@@ -36,7 +36,7 @@ def test_runs_of_the_same_name_are_told_apart(trained):
     assert "named more than once: first" in trained(*words, "first", check=2).stderr
 
 
-def test_json_is_one_document_and_what_the_run_folder_has(trained):
+def test_json_is_one_document_equal_to_the_saved_one(trained):
     done = trained("evaluate", "first", "--states", 2, "--beyond", 1, "--format", "json")
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
@@ -45,7 +45,7 @@ def test_json_is_one_document_and_what_the_run_folder_has(trained):
     assert json.loads(file.read_text()) == document
 
 
-def test_what_cannot_be_is_said(trained):
+def test_invalid_requests_are_refused_with_a_message(trained):
     assert "2<=x" in trained("evaluate", "first", "--states", 1, check=2).stderr
     assert "no run 'third'" in trained("evaluate", "first", "--against", "third", check=2).stderr
     assert not (trained.folder / "runs" / "first" / "evaluation.json").exists()

@@ -12,7 +12,7 @@ def test_a_run_becomes_a_file_with_a_card(qca):
     assert (qca.folder / "rollout.html").exists()
 
 
-def test_what_cannot_be_is_said(qca):
+def test_invalid_requests_are_refused_with_a_message(qca):
     write_trained_run(qca.folder / "runs" / "first")
     assert "unknown output format" in qca("export", "first", "-o", "a.bin", check=2).stderr
     assert "no run 'second'" in qca("export", "second", "-o", "a.pth", check=2).stderr

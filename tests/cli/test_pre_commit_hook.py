@@ -38,12 +38,12 @@ def hook() -> dict[str, str]:
         ("compose/cpu.yaml", False),
     ],
 )
-def test_the_hook_takes_compose_files(hook, name, taken):
+def test_the_hook_accepts_compose_files(hook, name, taken):
     assert bool(re.search(hook["files"], name)) is taken
 
 
 @pytest.mark.parametrize(("text", "code"), [(BAD, 1), (GOOD, 0)])
-def test_the_hook_lets_no_wrong_file_pass(hook, tmp_path, monkeypatch, text, code):
+def test_the_hook_rejects_a_wrong_file(hook, tmp_path, monkeypatch, text, code):
     """Run the hook as pre-commit does: the entry, followed by the names of all files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "compose.yml").write_text(GOOD)
@@ -57,7 +57,7 @@ def test_the_hook_lets_no_wrong_file_pass(hook, tmp_path, monkeypatch, text, cod
     assert "QCA101" not in done.output
 
 
-def test_files_by_themselves_and_files_as_one(tmp_path, monkeypatch):
+def test_files_are_checked_separately_or_merged(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yml").write_text(GOOD)
     (tmp_path / "b.yml").write_text("services: {cache: {command: --maxmemory=1M}}\n")

@@ -32,7 +32,7 @@ def show(*, restarted: bool = False) -> None:
         view.say("Run folder: runs/first")
 
 
-def test_quiet_leaves_problems_alone(columns, capsys):
+def test_quiet_shows_only_problems(columns, capsys):
     started = make_started().model_copy(update={"warnings": ("the disk is slow",)})
     with click.Context(cli, info_name="qca") as context:
         context.meta["qca.quiet"] = True
@@ -57,14 +57,14 @@ def test_the_bar_ends_above_the_closing_lines(columns, capsys):
     assert text.rindex("5/5") < text.index("Done: 5 episodes.") < text.index("Run folder:")
 
 
-def test_the_bar_has_as_many_numbers_as_there_is_room_for(columns, capsys):
+def test_the_bar_shows_as_many_numbers_as_fit(columns, capsys):
     show()
     last = capsys.readouterr().err.rpartition("5/5")[2].splitlines()[0]
     shown = [number for number in ("loss 0.8", "10 steps/s", "300 MiB") if number in last]
     assert len(shown) == {60: 1, 80: 2, 100: 3}[columns]
 
 
-def test_no_word_of_a_message_is_broken(columns, capsys):
+def test_words_of_a_message_are_not_broken(columns, capsys):
     [line] = describe_event(make_started())
     with ProgressView() as view:
         view.say(line)
@@ -73,14 +73,14 @@ def test_no_word_of_a_message_is_broken(columns, capsys):
     assert all(len(row.strip()) <= columns for row in shown.splitlines())
 
 
-def test_a_file_gets_a_message_as_one_line(capsys):
+def test_a_message_in_a_file_is_one_line(capsys):
     [line] = describe_event(make_started())
     with ProgressView() as view:
         view.say(line)
     assert capsys.readouterr().err == f"{line}\n"
 
 
-def test_a_trainer_that_was_started_again_has_no_second_bar(columns, capsys):
+def test_a_restarted_trainer_has_no_second_bar(columns, capsys):
     show(restarted=True)
     end = capsys.readouterr().err.rpartition("\x1b[?25h")[0]
     assert end.rpartition("\x1b[2K")[2].count("5/5") == 1
@@ -90,5 +90,5 @@ def test_a_trainer_that_was_started_again_has_no_second_bar(columns, capsys):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(7.4, "7 s"), (60, "1 min"), (7140, "119 min"), (11100, "3 h 05 min")]
 )
-def test_the_time_that_is_left(seconds, text):
+def test_the_remaining_time_is_shown(seconds, text):
     assert format_time_left(seconds) == text

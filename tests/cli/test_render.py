@@ -10,7 +10,7 @@ KINDS = [("compose",), ("kubernetes", "--nodes", "2", "--trainer-image", "exampl
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
-def test_what_is_written_is_what_is_printed_and_what_is_compared(qca, kind):
+def test_the_file_equals_the_output_and_passes_the_check(qca, kind):
     words = ("render", *kind, "--facts", HOST)
     printed = qca(*words).stdout
     file = qca.folder / "made.yaml"
@@ -22,7 +22,7 @@ def test_what_is_written_is_what_is_printed_and_what_is_compared(qca, kind):
     done = qca(*words, "-o", file, "--check", check=1)
     assert "maxmemory=2G" in done.stdout
     assert "without --check" in done.stderr
-    assert "maxmemory=2G" in file.read_text()  # compared, not written
+    assert "maxmemory=2G" in file.read_text()  # compares, does not write
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_what_is_written_is_what_is_printed_and_what_is_compared(qca, kind):
     ],
     ids=" ".join,
 )
-def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(qca, words, message):
+def test_a_wrong_call_exits_with_2_and_names_the_error(qca, words, message):
     assert message in qca("render", *words, "--facts", HOST, check=2).stderr
 
 
-def test_a_plan_that_does_not_fit_is_rendered_as_it_is(qca):
-    """The doctor judges a plan; the file shows it, with its reasons."""
+def test_a_plan_that_does_not_fit_is_still_rendered(qca):
+    """The doctor checks a plan; the file only shows it, with its reasons."""
     for kind in KINDS:
         done = qca("render", *kind, "--facts", HOST, "--grid", "2048", "--batch-size", "64")
         assert "--grid=2048" in done.stdout

@@ -13,7 +13,7 @@ from tests.support.run_folders import complete_run
 HOST = HOSTS / "cpu-engine.json"
 
 
-def test_from_a_training_to_its_page(trainable):
+def test_a_finished_run_gets_its_page(trainable):
     trainable("train")
     done = trainable("report", "first")
     assert done.stdout == ""
@@ -26,7 +26,7 @@ def test_from_a_training_to_its_page(trainable):
     assert "From 1 to " in page  # the energy
 
 
-def test_a_stopped_run_gets_its_pictures_as_its_page_says(trainable):
+def test_the_page_of_a_stopped_run_says_how_to_get_its_pictures(trainable):
     page = trainable.folder / "runs" / "first" / "report.html"
     with trainable.start("train", *ENDLESS) as train:
         train.wait_for_stderr("episode 1/")
@@ -50,14 +50,14 @@ def made(qca):
     return qca
 
 
-def test_the_page_of_a_run_that_lies_elsewhere(made):
+def test_a_run_in_another_folder_gets_its_page(made):
     (made.folder / "runs" / "first").rename(made.folder / "copied")
     made("report", "copied", "--facts", HOST, "-o", "pages/one.html")
     assert (made.folder / "pages" / "one.html").exists()
     assert not (made.folder / "copied" / "report.html").exists()
 
 
-def test_a_run_of_another_version_is_named_with_its_key(made):
+def test_a_run_of_another_version_is_refused_with_its_key(made):
     file = made.folder / "runs" / "first" / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "flux": 1}))
     done = made("report", "first", check=2)

@@ -1,4 +1,4 @@
-"""The host's section of the report: the current plan for the run's training."""
+"""The host section of the report: the current plan for the configuration of the run."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ def describe(name: str, **train: Any):
     return describe_host(load(HOSTS / f"{name}.json"), Config(), TrainConfig(**train))
 
 
-def test_what_was_decided_for_the_run_is_decided_anew():
-    """A run of a CPU, seen from a machine with a GPU."""
+def test_decided_values_are_decided_again():
+    """A run on a CPU, examined on a machine with a GPU."""
     run = {"device": "cpu", "profile": "cpu", "recompute": "none", "optimizer_state": "device"}
     today = describe("gpu-workstation", **run).plan
     assert today.device == "cuda"
     assert today.recompute != "none"
 
 
-def test_what_the_run_computes_stays_what_it_is():
+def test_the_computation_of_the_run_does_not_change():
     run = {"grid": 128, "steps": 77, "precision": "bf16", "batch_size": 3, "segment": 4}
     today = describe("gpu-workstation", **run).plan
     assert (today.precision, today.batch_size) == ("bf16", 3)
@@ -30,11 +30,11 @@ def test_what_the_run_computes_stays_what_it_is():
     assert today.predicted_peak_bytes == need.predicted_peak_bytes
 
 
-def test_a_budget_that_was_given_holds_today_too():
+def test_a_configured_budget_is_kept():
     assert describe("gpu-workstation", budget="1GiB").plan.budget_bytes == 2**30
 
 
-def test_the_host_in_a_sentence():
+def test_the_host_is_described_in_a_sentence():
     assert "NVIDIA" in describe("gpu-workstation").summary
     assert "no NVIDIA GPU" in describe("cpu-engine").summary
     assert "Docker's state is unknown" in describe_recorded_host("all-unknown").summary

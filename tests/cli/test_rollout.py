@@ -28,7 +28,7 @@ def test_a_run_becomes_a_page_in_its_folder(trained):
     assert "8\u00d78 cells of 3 components, 3 steps." in page
 
 
-def test_a_trajectory_goes_on_from_another(trained):
+def test_a_trajectory_continues_from_another(trained):
     trained("rollout", "first", "--steps", 6, "-o", "whole.npz")
     trained("rollout", "first", "--steps", 4, "-o", "begin.safetensors", "--every", 2)
     trained("rollout", "first", "--steps", 2, "-o", "end.npz", "--start", "begin.safetensors")
@@ -39,7 +39,7 @@ def test_a_trajectory_goes_on_from_another(trained):
     assert np.abs(end - whole[4:]).max() < 1e-6
 
 
-def test_everything_about_it_can_be_chosen(trained):
+def test_all_options_are_applied(trained):
     words = ("--grid", 12, "--seed", 5, "--noise", 0.3, "--start", "seed-cell", "--steps", 2)
     trained("rollout", "first", *words, "-o", "one.npz")
     trained("rollout", "runs/first", *words, "--device", "cpu", "-o", "two.npz")
@@ -63,7 +63,7 @@ def test_everything_about_it_can_be_chosen(trained):
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, message):
+def test_invalid_requests_are_refused_and_write_nothing(trained, words, status, message):
     before = sorted(trained.folder.rglob("*"))
     assert message in trained("rollout", *words, check=status).stderr
     assert sorted(trained.folder.rglob("*")) == before
@@ -73,10 +73,10 @@ def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, messa
     "name",
     ["long.npz", *(pytest.param(f"long.{one}", marks=pytest.mark.slow) for one in ("gif", "html"))],
 )
-def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
+def test_ctrl_c_leaves_a_complete_file(tmp_path, name):
     write_trained_run(tmp_path / "runs" / "first")
     program = Program(tmp_path)
-    # A frame takes seconds, and the rollout stops between two.
+    # A frame takes seconds, and the rollout stops only between two frames.
     words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)
     with program.start(*words) as running:
         running.wait_for_stderr("Running 50,000 steps")
@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether the file can be read, from the start to the step in which it was stopped."""
+    """Return whether the file can be read, from the start to the last step before the stop."""
     if path.suffix == ".npz":
         steps = np.load(path)["step"]
         return steps[0] == 0 and len(steps) >= 2

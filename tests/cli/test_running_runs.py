@@ -66,7 +66,7 @@ def finish_episode(folder: RunFolder, reserved: int | None = None) -> None:
     folder.metrics.write_text(episode.model_dump_json() + "\n")
 
 
-def test_before_its_first_episode_all_of_it_is_yet_to_come(folder):
+def test_before_its_first_episode_all_its_memory_is_pending(folder):
     launch(folder)
     with folder.hold():
         assert list_running_runs("b") == takes("cpu", 3 * GIB)
@@ -80,7 +80,7 @@ def test_before_its_first_episode_all_of_it_is_yet_to_come(folder):
         pytest.param("cuda", 5 * GIB, 0, id="more than was planned"),
     ],
 )
-def test_later_what_it_holds_is_not_counted_twice(folder, device, reserved, pending):
+def test_later_its_allocated_memory_is_not_counted_twice(folder, device, reserved, pending):
     launch(folder, device)
     finish_episode(folder, reserved)
     with folder.hold():
@@ -94,7 +94,7 @@ def test_later_what_it_holds_is_not_counted_twice(folder, device, reserved, pend
         pytest.param(True, 4 * GIB - int(CUDA_RESIDENT), id="torch with CUDA is loaded"),
     ],
 )
-def test_a_run_on_a_gpu_is_known_by_its_gpu_and_its_memory_of_the_host(folder, done, pending):
+def test_a_run_on_a_gpu_has_its_gpu_and_its_host_memory(folder, done, pending):
     record(replace(launch(folder, "cuda"), gpus=("GPU-1",), host_bytes=4 * GIB))
     if done:
         finish_episode(folder, GIB)
@@ -103,7 +103,7 @@ def test_a_run_on_a_gpu_is_known_by_its_gpu_and_its_memory_of_the_host(folder, d
     assert (run.gpus, run.host_bytes, run.host_pending_bytes) == (("GPU-1",), 4 * GIB, pending)
 
 
-def test_an_episode_of_an_earlier_launch_says_nothing(folder):
+def test_an_episode_of_an_earlier_launch_does_not_count(folder):
     finish_episode(folder)
     os.utime(folder.metrics, (0, 0))
     launch(folder)
@@ -117,7 +117,7 @@ def test_a_run_whose_trainer_has_not_started_yet_counts(folder):
         assert list_running_runs("b") == takes("cpu", 3 * GIB)
 
 
-def test_a_run_that_is_over_and_the_planned_one_do_not_count(folder):
+def test_a_finished_run_and_the_planned_run_do_not_count(folder):
     launch(folder)
     assert list_running_runs("b") == []
     with folder.hold():
@@ -131,13 +131,13 @@ def test_a_run_that_is_over_and_the_planned_one_do_not_count(folder):
         pytest.param({"context_bytes": None}, id="launched by an older version"),
     ],
 )
-def test_what_takes_nothing_here_or_is_unknown_does_not_count(folder, change):
+def test_runs_elsewhere_and_unknown_runs_do_not_count(folder, change):
     record(replace(launch(folder), **change))
     with folder.hold():
         assert list_running_runs("b") == []
 
 
-def test_a_run_that_does_not_fit_beside_another_is_refused(trainable):
+def test_a_run_that_does_not_fit_together_with_another_is_refused(trainable):
     folder = RunFolder(trainable.folder / "runs" / "a")
     launched = Launch(
         runtime="local",

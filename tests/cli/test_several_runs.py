@@ -31,14 +31,14 @@ def several(tmp_path_factory) -> Iterator[Program]:
             program("down", "--all")
 
 
-def test_both_train_and_each_is_asked_by_name(several):
+def test_both_runs_train_and_each_has_its_status(several):
     for run in ("a", "b"):
         wait_for(lambda run=run: len(episodes(several, run)) > 2)
         assert json.loads(several("status", run, "--format", "json").stdout)["run"] == run
         assert f"Training {run}: " in several("logs", "trainer", "--run", run).stdout
 
 
-def test_the_plan_of_another_leaves_both_their_memory(several):
+def test_the_plan_of_a_third_run_reserves_their_memory(several):
     reasons = json.loads(several("plan", "--run", "c", "--format", "json").stdout)["reasons"]
     because = {one["for"]: one["because"] for one in reasons}
     assert "; run a uses " in because["trainer.budget_bytes"]
@@ -46,12 +46,12 @@ def test_the_plan_of_another_leaves_both_their_memory(several):
 
 
 @pytest.mark.parametrize("words", ["status", "logs", "down", "attach"])
-def test_without_a_name_they_are_listed(several, words):
+def test_without_a_name_the_runs_are_listed(several, words):
     done = several(words, check=2)
     assert "several runs were launched from this folder: a, b" in done.stderr
 
 
-def test_a_run_that_trains_is_not_launched_twice_nor_removed(several):
+def test_a_training_run_is_not_launched_twice_or_removed(several):
     refused = several(*UP, "-d", "--run", "a", check=1).stderr
     assert "another `qca up`" in refused
     assert "`qca down a`" in refused
@@ -70,7 +70,7 @@ def test_attach_follows_and_ctrl_c_detaches(several):
     wait_for(lambda: len(episodes(several, "a")) > made)
 
 
-def test_they_are_listed_with_what_they_are(several):
+def test_the_runs_are_listed_with_their_status(several):
     found = json.loads(several("runs", "--format", "json").stdout)
     assert found["schema_version"] == 1
     a, b = found["runs"]
@@ -80,7 +80,7 @@ def test_they_are_listed_with_what_they_are(several):
     assert "running" in several("runs").stdout
 
 
-def test_one_is_ended_and_the_other_goes_on(several):
+def test_one_run_is_stopped_and_the_other_continues(several):
     several("down", "b")
     assert checkpoints(several, "b")[-1] == episodes(several, "b")[-1]
     assert [path.name for path in (several.folder / ".qca").iterdir()] == ["a"]
@@ -88,7 +88,7 @@ def test_one_is_ended_and_the_other_goes_on(several):
     wait_for(lambda: len(episodes(several, "a")) > made)
 
 
-def test_taking_all_down_does_not_say_that_there_was_nothing(qca):
+def test_taking_all_runs_down_reports_each(qca):
     folder = qca.folder / ".qca" / "first"
     folder.mkdir(parents=True)
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
@@ -106,7 +106,7 @@ def test_a_launch_in_the_background_that_fails_says_why(trainable):
     assert not (trainable.folder / ".qca").exists()
 
 
-def test_a_run_is_removed_only_with_a_word(qca):
+def test_a_run_is_removed_only_after_confirmation(qca):
     shutil.copytree(TESTS / "data" / "run-0.1.0", qca.folder / "runs")
     assert "--yes" in qca("runs", "rm", "stopped", check=2).stderr
     qca("runs", "rm", "stopped", "--yes")
@@ -156,16 +156,16 @@ def test_a_link_to_a_run_is_not_removed(qca):
 
 
 @pytest.mark.parametrize("run", [".", "..", "../other", "/tmp"])
-def test_nothing_but_a_run_is_fetched(qca, run):
+def test_only_a_run_is_fetched(qca, run):
     assert "--run: " in qca("fetch", run, check=2).stderr
 
 
-def test_a_link_to_itself_in_the_place_of_the_runs_is_refused_in_words(qca):
+def test_a_link_to_itself_in_place_of_the_runs_is_refused_with_a_message(qca):
     (qca.folder / "runs").symlink_to("runs")
     assert "a symbolic link to" in qca("fetch", "first", check=2).stderr
 
 
-def test_a_run_that_cannot_be_read_is_listed_as_such(qca):
+def test_an_unreadable_run_is_listed_as_unreadable(qca):
     folder = qca.folder / "runs" / "broken"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{")

@@ -37,8 +37,8 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_a_second_ctrl_c_ends_a_training_in_the_middle_of_c_code():
-    """One call of C code that takes minutes, like the backward of a whole episode."""
+def test_a_second_ctrl_c_ends_training_inside_c_code():
+    """A call of C code that takes minutes, like the backward of a whole episode."""
     done = run("""
         with signals.set_on_signals(stop):
             press()
@@ -50,7 +50,7 @@ def test_a_second_ctrl_c_ends_a_training_in_the_middle_of_c_code():
     assert "Ctrl-C again stops at once" in done.stderr
 
 
-def test_a_second_ctrl_c_is_heard_where_python_swallows_exceptions():
+def test_a_second_ctrl_c_works_where_python_swallows_exceptions():
     done = run("""
         class Swallows:
             def __del__(self):
@@ -66,7 +66,7 @@ def test_a_second_ctrl_c_is_heard_where_python_swallows_exceptions():
     assert done.returncode == INTERRUPTED
 
 
-def test_a_second_ctrl_c_is_heard_after_the_training():
+def test_a_second_ctrl_c_works_after_training():
     done = run("""
         with signals.set_on_signals(stop) as interrupted:
             press()
@@ -77,7 +77,7 @@ def test_a_second_ctrl_c_is_heard_after_the_training():
     assert done.returncode == INTERRUPTED
 
 
-def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
+def test_a_second_ctrl_c_leaves_no_half_written_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("""
         from pathlib import Path
@@ -93,7 +93,7 @@ def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
+def test_sigterm_is_not_an_interruption_and_restores_the_handlers():
     done = run("""
         before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
         with signals.set_on_signals(stop) as interrupted:
@@ -106,8 +106,8 @@ def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
 
 
 @pytest.mark.parametrize("command", ["press()", "None"], ids=["interrupted", "done"])
-def test_ctrl_c_while_python_shuts_down(command):
-    """It reports an exception in an exit function, and one in a thread's join."""
+def test_ctrl_c_during_pythons_shutdown_exits_quietly(command):
+    """An exception in an exit function and one in a thread's join would be printed."""
     done = run(f"""
         def pressed_again():
             press()

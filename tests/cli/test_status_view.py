@@ -40,7 +40,7 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest(values, drawn):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
-def test_no_word_is_broken_at_the_width_of_a_terminal(width):
+def test_words_are_not_broken_at_the_terminals_width(width):
     assert set(show(width).split()) == set(show(300).split())
 
 
@@ -50,7 +50,7 @@ def test_a_terminal_gets_the_curve_of_the_loss_and_two_bars():
     assert text.count("━" * 7) >= 2
 
 
-def test_what_is_no_terminal_gets_neither():
+def test_without_a_terminal_there_is_neither():
     assert not {*"▁━"} & {*show(80, bar=False)}
 
 
@@ -60,7 +60,7 @@ def test_a_state_has_its_color():
     assert "\x1b[31mexited (1)" in text
 
 
-def test_a_launch_of_no_episodes_has_no_share():
+def test_a_launch_of_zero_episodes_has_no_share():
     progress = summarize_progress(RECORDS, Expectation(episodes=0), running=False)
     console = Console(file=io.StringIO(), width=80)
     console.print(render_status(TITLE, SERVICES, progress, bar=True))

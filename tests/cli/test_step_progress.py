@@ -4,7 +4,7 @@ from qca.cli import step_progress
 from qca.cli.step_progress import show_steps
 
 
-def test_a_line_comes_now_and_then(monkeypatch, capsys):
+def test_lines_are_printed_at_intervals(monkeypatch, capsys):
     clock = iter([0.0, 1.0, 6.0, 7.0, 12.0])
     monkeypatch.setattr(step_progress.time, "monotonic", lambda: next(clock))
     with show_steps("first", 2000) as on_steps:

@@ -19,7 +19,7 @@ from qca.cli import cli
         ("render compose --fatcs x", ["Did you mean", "--facts"]),
     ],
 )
-def test_the_nearest_word_is_named(words, answers):
+def test_the_most_similar_name_is_suggested(words, answers):
     done = CliRunner().invoke(cli, words.split())
 
     assert done.exit_code == 2

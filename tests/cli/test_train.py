@@ -18,7 +18,7 @@ SECONDS = 10
 
 
 def run_that_returns(finish: str, monkeypatch, *, stop_requested: bool = False) -> None:
-    """Call `qca train` with a training run that ends like this, with or without a signal."""
+    """Call `qca train` with a session that ends like this, with or without a signal."""
 
     def run_session(request, stop, **_: object) -> str:
         if stop_requested:
@@ -33,7 +33,7 @@ def run_that_returns(finish: str, monkeypatch, *, stop_requested: bool = False) 
     ("finish", "stop_requested"),
     [("complete", False), ("already-complete", False), ("stopped", True)],
 )
-def test_an_end_that_was_asked_for_is_a_success(finish, stop_requested, monkeypatch, tmp_path):
+def test_a_requested_stop_is_a_success(finish, stop_requested, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run_that_returns(finish, monkeypatch, stop_requested=stop_requested)
 
@@ -51,13 +51,13 @@ def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(device, tmp_p
     subprocess.run([sys.executable, "-c", code, *flags], cwd=tmp_path, check=True)
 
 
-def test_one_that_stopped_because_another_did_is_not_finished(monkeypatch, tmp_path):
+def test_a_trainer_that_stops_with_another_is_not_finished(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LaunchError, match="another process"):
         run_that_returns("stopped", monkeypatch)
 
 
-def test_a_launcher_that_is_told_to_stop_while_torch_is_loaded_ends_in_order(monkeypatch, tmp_path):
+def test_a_launcher_stopped_while_loading_torch_exits_cleanly(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     stops = []
     monkeypatch.setattr(command, "_load_session", lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -34,7 +34,7 @@ def _record(names: list[str], name: str) -> None:
     raise LaunchError("far enough")
 
 
-def test_more_gpus_than_there_are_are_refused_with_the_next_step(launched, tmp_path):
+def test_too_many_gpus_are_refused_with_the_next_step(launched, tmp_path):
     done = CliRunner().invoke(cli, ["up", "--gpus", "9"])
     assert isinstance(done.exception, LaunchError)
     assert done.exception.exit_code == 1
@@ -47,7 +47,7 @@ def test_more_gpus_than_there_are_are_refused_with_the_next_step(launched, tmp_p
 
 
 @pytest.mark.parametrize("gpus", ["1", "8", "all"])
-def test_as_many_as_there_are_are_launched(launched, gpus):
+def test_all_available_gpus_can_be_used(launched, gpus):
     done = CliRunner().invoke(cli, ["up", "--gpus", gpus])
     assert "QCA405" not in done.output
     assert launched == ["prepare"]

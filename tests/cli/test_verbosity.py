@@ -1,4 +1,4 @@
-"""`-v` and `-q`: the output on stderr besides errors, at any position of the options."""
+"""`-v` and `-q`, at any position, control the output on stderr apart from errors."""
 
 import logging
 
@@ -33,8 +33,8 @@ def _list_commands(group, words=()):
 COMMANDS = dict(_list_commands(cli))
 
 
-def test_every_command_takes_both_once():
-    again = dict(_list_commands(cli))  # a command that was looked up before
+def test_every_command_has_both_options_once():
+    again = dict(_list_commands(cli))  # a command that was already looked up
     assert ("runs", "rm") in again
     for command in again.values():
         names = [name for option in command.params for name in option.opts]
@@ -59,13 +59,13 @@ def test_verbose_names_each_file_that_is_read(recorded, words):
     assert "debug" not in done.stdout
 
 
-def test_said_twice_it_shows_each_line_once(recorded):
+def test_given_twice_it_shows_each_line_once(recorded):
     done = CliRunner().invoke(cli, ["-v", "render", "-v", "compose", "--facts", "host.json", "-v"])
 
     assert done.stderr.count("read host.json") == 1
 
 
-def test_without_it_nothing_is_shown_and_the_loggers_are_as_they_were(recorded):
+def test_without_it_nothing_is_shown_and_loggers_are_unchanged(recorded):
     CliRunner().invoke(cli, ["-v", "plan", "--facts", "host.json"])
 
     done = CliRunner().invoke(cli, ["render", "compose", "--facts", "host.json"])
@@ -91,7 +91,7 @@ def test_verbose_times_each_probe_and_each_program(qca, tmp_path):
     assert ran.endswith(" s: exit code 3")
 
 
-def test_verbose_shows_no_secret_and_no_order_for_the_terminal(qca, monkeypatch):
+def test_verbose_shows_no_secrets_or_control_characters(qca, monkeypatch):
     name = "tok-4711x\x1b[31m.json"
     (qca.folder / name).write_text(record(host()))
 
@@ -103,7 +103,7 @@ def test_verbose_shows_no_secret_and_no_order_for_the_terminal(qca, monkeypatch)
 
 
 @pytest.mark.parametrize("switch", ["-q", "--quiet"])
-def test_quiet_leaves_out_notes_and_keeps_errors(recorded, switch):
+def test_quiet_omits_notes_and_keeps_errors(recorded, switch):
     words = ["render", "compose", "--facts", "host.json", "-o"]
 
     loud = CliRunner().invoke(cli, [*words, "a.yaml"])
@@ -117,7 +117,7 @@ def test_quiet_leaves_out_notes_and_keeps_errors(recorded, switch):
     assert "Error" in failed.stderr
 
 
-def test_a_quiet_training_says_nothing_and_trains(qca):
+def test_a_quiet_run_trains_without_output(qca):
     from tests.support.program import episodes, write_config
 
     write_config(qca.folder)
@@ -128,7 +128,7 @@ def test_a_quiet_training_says_nothing_and_trains(qca):
     assert episodes(qca) == [1, 2, 3, 4, 5, 6]
 
 
-def test_both_together_are_a_usage_error():
+def test_combining_both_is_a_usage_error():
     done = CliRunner().invoke(cli, ["-q", "plan", "-v"])
 
     assert done.exit_code == 2

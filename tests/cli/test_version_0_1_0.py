@@ -36,7 +36,7 @@ def test_a_run_gets_its_page(continuable, run, words):
     assert words in (continuable.folder / "runs" / run / "report.html").read_text()
 
 
-def test_a_stopped_run_is_resumed_and_goes_to_its_end(continuable):
+def test_a_stopped_run_is_resumed_and_completed(continuable):
     folder = continuable.folder / "runs" / "stopped"
     before = (folder / "metrics.jsonl").read_bytes()
     config = json.loads((folder / "config.json").read_text()) | {"episodes": 5}
@@ -62,7 +62,7 @@ def test_a_configuration_with_every_key_is_accepted():
         assert {key: read[table][key] for key in values} == values
 
 
-def test_a_recorded_host_is_judged(qca):
+def test_a_recorded_host_is_checked(qca):
     python = json.loads(HOST.read_text())["python"]["value"]
     assert python["distributions"]["qca"] == "0.1.0"
     document = json.loads(qca("doctor", "--facts", HOST, "--format", "json").stdout)

@@ -31,7 +31,7 @@ def test_every_part_has_its_version():
     assert versions["Docker Compose"] == "2.40.3"
 
 
-def test_what_is_missing_and_what_is_unknown_is_said_with_its_reason():
+def test_missing_and_unknown_parts_have_a_reason():
     without = _describe(docker=no_engine("not-running"), compose=NO_PLUGIN)
     unknown = _describe(docker="hung", compose="hung", python="hung")
 
@@ -59,7 +59,7 @@ def test_the_order_of_the_two_does_not_matter(qca, words):
     assert done.stderr == ""
 
 
-def test_neither_loads_torch_and_the_short_one_nothing_of_docker():
+def test_neither_form_loads_torch_and_the_short_one_no_docker():
     assert not list_loaded_modules("--version", "-v") & TORCH
     assert not list_loaded_modules("--version") & {*TORCH, *CLIENTS, "infra", "logging"}
 
@@ -68,7 +68,7 @@ def test_the_short_form_is_one_line(qca):
     assert qca("--version").stdout == f"qca, version {read_version()}\n"
 
 
-def test_known_facts_are_needed_for_nothing_else():
+def test_unknown_facts_do_not_affect_other_lines():
     facts = replace(host(), python=Known(value=replace(PYTHON, distributions={})))
 
     assert "torch           not installed" in describe_versions(facts)

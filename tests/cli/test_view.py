@@ -9,7 +9,7 @@ from tests.support.automata import write_trained_run
 from tests.support.program import Program
 
 
-def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
+def test_it_prints_the_address_and_ends_with_ctrl_c(tmp_path):
     write_trained_run(tmp_path / "runs" / "first")
     with Program(tmp_path).start("view", "first") as running:
         running.wait_for_stderr("Ctrl-C stops the viewer.")
@@ -19,7 +19,7 @@ def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
         assert running.end(signal.SIGINT).returncode == 130
 
 
-def test_what_cannot_be_is_said(qca):
+def test_invalid_requests_are_refused_with_a_message(qca):
     write_trained_run(qca.folder / "runs" / "first")
     with bind(0) as bound:
         port = bound.getsockname()[1]

@@ -20,17 +20,17 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 
 @pytest.fixture
 def watched(endless: Endless) -> Program:
-    """The program in a folder with a running training run."""
+    """The program in a folder with a run in progress."""
     endless.up()
     return endless.program
 
 
 def episodes_in(text: str) -> list[int]:
-    """The episodes that the text names, as `status` does."""
+    """Return the episode numbers in the output of `status`."""
     return [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) of 1,000,000", text)]
 
 
-def test_status_says_how_far_it_is_and_what_is_left(watched):
+def test_status_shows_the_progress_and_the_remaining_time(watched):
     found = json.loads(watched("status", "--format", "json").stdout)
     assert {one["name"]: (one["state"], one["health"]) for one in found["services"]} == {
         "store": ("running", None),
@@ -44,7 +44,7 @@ def test_status_says_how_far_it_is_and_what_is_left(watched):
     assert memory["predicted_bytes"] > 2**20
 
 
-def test_a_person_reads_the_same(watched):
+def test_the_text_has_the_same_numbers(watched):
     text = watched("status").stdout
     assert "run first, runtime local, project qca" in text
     assert re.search(r"trainer +running +healthy", text)
@@ -58,7 +58,7 @@ def cursor_is_shown(text: str) -> bool:
     return text.rfind(SHOW) > text.rfind(HIDE)
 
 
-def test_watching_redraws_until_ctrl_c_and_leaves_the_terminal_as_it_was(watched):
+def test_watching_redraws_until_ctrl_c_and_restores_the_terminal(watched):
     with open_terminal(watched, "status", "--watch") as terminal:
         wait_for(lambda: len(set(episodes_in(terminal.read()))) >= 3)
         terminal.process.send_signal(signal.SIGINT)
@@ -69,7 +69,7 @@ def test_watching_redraws_until_ctrl_c_and_leaves_the_terminal_as_it_was(watched
     assert HIDE in text
 
 
-def test_sigterm_ends_the_watching_with_0(watched):
+def test_sigterm_ends_watching_with_0(watched):
     with open_terminal(watched, "status", "--watch") as terminal:
         wait_for(lambda: episodes_in(terminal.read()))
         terminal.process.terminate()
@@ -85,13 +85,13 @@ def test_logs_follow_the_trainer(watched):
         assert logs.end(signal.SIGINT).returncode == 130
 
 
-def test_a_report_of_it_says_that_it_runs(watched):
+def test_the_report_says_that_training_is_running(watched):
     watched("report", "first", "-o", "page.html")
     page = (watched.folder / "page.html").read_text()
     assert "Training is still running" in page
 
 
-def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
+def test_watching_and_following_exit_with_0_when_training_ends(endless, watched):
     following = watched.start("logs", "-f", "--format", "json")
     with watched.start("status", "--watch") as status, following as logs:
         wait_for(lambda: len(read_logged_episodes(logs)) > 1)
@@ -104,7 +104,7 @@ def test_when_the_training_ends_watching_and_following_end_with_0(endless, watch
 
 @pytest.fixture
 def over(qca) -> Program:
-    """The program in a folder whose training has ended, launched by an older version of it."""
+    """The program in a folder with a finished run that an older version launched."""
     write_run(qca.folder / "runs" / "first", map(record, range(1, 7)))
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
     (qca.folder / ".qca" / "first").mkdir(parents=True)
@@ -112,13 +112,13 @@ def over(qca) -> Program:
     return qca
 
 
-def test_watching_what_is_over_shows_it_once(over):
+def test_watching_a_finished_run_shows_it_once(over):
     text = over("status", "--watch").stdout
     assert len(re.findall(r"^episode +6 *$", text, re.M)) == 1
     assert "left" not in text
 
 
-def test_what_an_older_version_did_not_note_is_unknown(over):
+def test_values_that_an_older_version_did_not_record_are_unknown(over):
     found = json.loads(over("status", "--format", "json").stdout)
     assert found["last_episode"]["episode"] == 6
     assert found["memory"] == {
@@ -129,7 +129,7 @@ def test_what_an_older_version_did_not_note_is_unknown(over):
     assert (found["episodes"], found["eta_seconds"]) == (None, None)
 
 
-def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
+def test_later_logs_are_followed_and_lines_are_shown_whole(over):
     state = over.folder / ".qca" / "first"
     (state / "logs").mkdir()
     with (state / "lock").open("w") as lock:
@@ -148,20 +148,20 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
 
 
 def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
-    """Write a log from the start, and wait until it is shown."""
+    """Rewrite a log, and wait until it is shown."""
     file.write_text(text)
     wait_for(lambda: shown in logs.stdout.read_text())
     return file
 
 
 def read_logged_episodes(logs: Running) -> list[int]:
-    """The episodes in the lines that `qca logs --format json` has shown."""
+    """Return the episodes in the lines of `qca logs --format json`."""
     lines = map(json.loads, logs.stdout.read_text().splitlines())
     events = [line["event"] for line in lines if "event" in line]
     return [one["episode"] for one in events if one["event"] == "episode"]
 
 
-def test_logs_are_sentences_for_people_and_objects_for_machines(over):
+def test_logs_are_sentences_or_json_objects(over):
     folder = over.folder / ".qca" / "first" / "logs"
     folder.mkdir()
     events = [record(7), Noted(message="a disk is slow"), Finished(reason="stopped", episodes=7)]
@@ -179,7 +179,7 @@ def test_logs_are_sentences_for_people_and_objects_for_machines(over):
 
 
 @pytest.mark.parametrize(("tail", "shown"), [(0, []), (2, ["2", "3"]), (5, ["1", "2", "3"])])
-def test_the_tail_is_the_last_lines_and_all_where_there_are_fewer(over, tail, shown):
+def test_the_tail_is_at_most_the_last_lines(over, tail, shown):
     folder = over.folder / ".qca" / "first" / "logs"
     folder.mkdir()
     (folder / "trainer.log").write_text("1\n2\n3\n")

@@ -1,4 +1,4 @@
-"""Files are read as Compose reads them, and refused where Compose refuses them."""
+"""Files are read as Compose reads them, and refused if Compose refuses them."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def _read(folder: Path, text: str, **environment: str) -> Project:
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_a_value_is_the_one_that_compose_has(tmp_path, name):
+def test_values_equal_composes(tmp_path, name):
     keys, key, expected = TAKEN[name]
 
     project = _read(tmp_path, write_service(keys).replace("image: x\n    image", "image"))
@@ -29,7 +29,7 @@ def test_a_value_is_the_one_that_compose_has(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_has_its_line_and_composes_words(tmp_path, name):
+def test_a_refusal_has_its_line_and_composes_message(tmp_path, name):
     text, line, words = REFUSED[name]
 
     first = _read(tmp_path, text).refusals[0]
@@ -39,8 +39,8 @@ def test_a_refusal_has_its_line_and_composes_words(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_the_rest_of_a_refused_file_is_read(tmp_path, name):
-    """The doctor judges what it can."""
+def test_the_rest_of_a_refused_file_is_still_read(tmp_path, name):
+    """The doctor checks the parts that it can read."""
     path = tmp_path / "compose.yml"
     path.write_text(REFUSED[name][0] + "x-end: 1\n")
 
@@ -53,7 +53,7 @@ def test_the_rest_of_a_refused_file_is_read(tmp_path, name):
 PORTS = "    ports: ['1-65535:1-65535', '1-65535:1-65535/udp']\n"
 
 
-def test_a_range_is_one_entry_however_long_it_is(tmp_path):
+def test_a_range_of_any_length_is_one_entry(tmp_path):
     project = _read(tmp_path, f"services:\n  a:\n    image: x\n{PORTS}")
 
     entries = to_items(descend(project.top, "services", "a").get("ports"))
@@ -61,7 +61,7 @@ def test_a_range_is_one_entry_however_long_it_is(tmp_path):
     assert len(project_to_json(project)["services"]["a"]["ports"]) == 2 * 65535
 
 
-def test_what_no_service_uses_is_left_out(tmp_path):
+def test_unused_resources_are_omitted(tmp_path):
     text = write_service("networks: [n]\nvolumes: ['vol:/v']") + (
         "networks: {n: {external: true}, m: {}}\nvolumes: {vol: {name: own}, unused: {}}\n"
     )
@@ -110,7 +110,7 @@ def test_the_name_of_a_project(tmp_path, text, environment, name):
     assert project_to_json(project)["services"]["a"]["user"] == project.name
 
 
-def test_env_files_may_be_named_or_left_out(tmp_path, monkeypatch):
+def test_env_files_can_be_given_or_omitted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("A=dotenv\n")
     (tmp_path / "one.env").write_text("A=one\nB=one\n")
@@ -125,7 +125,7 @@ def test_env_files_may_be_named_or_left_out(tmp_path, monkeypatch):
     assert read_user(COMPOSE_DISABLE_ENV_FILE="true") is None
 
 
-def test_an_env_file_may_use_what_environment_sets(tmp_path):
+def test_an_env_file_can_use_variables_of_environment(tmp_path):
     (tmp_path / "e.env").write_text("A=$B\nC=file\n")
     keys = "env_file: [{path: e.env}]\nenvironment: {B: own, C: mine}"
 
@@ -138,7 +138,7 @@ def test_an_env_file_may_use_what_environment_sets(tmp_path):
     }
 
 
-def test_a_later_env_file_may_use_what_an_earlier_one_sets(tmp_path):
+def test_a_later_env_file_can_use_variables_of_an_earlier_one(tmp_path):
     (tmp_path / "e.env").write_text("A=e\nB=e\n")
     (tmp_path / "f.env").write_text("C=$A\nA=f\nD=$A$B\n")
 
@@ -148,7 +148,7 @@ def test_a_later_env_file_may_use_what_an_earlier_one_sets(tmp_path):
     assert environment == {"A": "f", "B": "e", "C": "e", "D": "fe"}
 
 
-def test_a_raw_env_file_is_taken_as_it_is(tmp_path):
+def test_a_raw_env_file_is_read_verbatim(tmp_path):
     (tmp_path / "e.env").write_text("# no\nA='$B' # c\n")
 
     project = _read(tmp_path, write_service("env_file: [{path: e.env, format: raw}]"))
@@ -160,7 +160,7 @@ def test_a_raw_env_file_is_taken_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("version", "refused"), [((2, 40, 3), True), ((5, 6, 1), False), (None, False)]
 )
-def test_an_older_compose_knows_fewer_keys(tmp_path, version, refused):
+def test_an_older_compose_supports_fewer_keys(tmp_path, version, refused):
     path = tmp_path / "compose.yml"
     path.write_text(write_service("pre_start: [{command: x}]"))
 

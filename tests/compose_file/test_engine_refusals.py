@@ -1,4 +1,4 @@
-"""Settings that Compose accepts and Docker Engine refuses, with the engine's words.
+"""Settings that Compose accepts but Docker Engine refuses, with the engine's message.
 
 Every row was run with Engine 20.10 and Compose 2.40 (`test_engine_refuses` of
 tests/integration/test_refusals.py runs them again).
@@ -71,14 +71,15 @@ def test_a_valid_image_name_is_accepted(tmp_path, image):
     ],
 )
 def test_an_invalid_image_name_is_refused(tmp_path, image, words):
-    """Capitals in the owner's name on GitHub are the usual one (openstatusHQ/openstatus 1923)."""
+    """The usual cause is capital letters in the owner's name on GitHub (openstatusHQ/openstatus
+    1923)."""
     file = compose_file(tmp_path, f"services: {{a: {{image: '{image}'}}}}\n")
     (refusal,) = file.services[0].engine_refusals
 
     assert refusal.message.endswith(words)
 
 
-def test_profiles_keep_two_services_with_one_address_apart(tmp_path):
+def test_services_in_different_profiles_may_share_an_address(tmp_path):
     network = "networks: {n: {ipam: {config: [{subnet: 172.28.9.0/24}]}}}\n"
     service = "{image: alpine, profiles: [%s], networks: {n: {ipv4_address: 172.28.9.9}}}"
     text = f"services: {{a: {service % 'x'}, b: {service % 'y'}}}\n{network}"

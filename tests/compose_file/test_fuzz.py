@@ -1,4 +1,4 @@
-"""Whatever a file holds: it is read, or refused with its name; never a traceback."""
+"""A file of any content is read, or refused with its name, but never causes a traceback."""
 
 import contextlib
 import os
@@ -50,8 +50,8 @@ def test_dotenv(text):
     assert all(isinstance(value, str) for value in read_dotenv(text).values())
 
 
-def test_trees_that_are_nearly_right(tmp_path):
-    """The nox session `fuzz` reads many more: FUZZ_INPUTS=100000."""
+def test_nearly_valid_trees(tmp_path):
+    """The nox session `fuzz` reads many more (FUZZ_INPUTS=100000)."""
     inputs = int(os.environ.get("FUZZ_INPUTS", "2000"))
     source = random.Random(int(os.environ.get("QCA_FUZZ_SEED", "1")))
     (tmp_path / "e.env").write_text("E=1\nF='x'\n")

@@ -1,4 +1,4 @@
-"""Variables are filled in as Compose fills them in."""
+"""Variables are filled in as by Compose."""
 
 import contextlib
 
@@ -32,7 +32,7 @@ VARIABLES = {"SET": "yes", "EMPTY": ""}
         ("${UNSET:-${ALSO:-deep}}!", "deep!"),
         ("${SET:?needed}", "yes"),
         ("${UNSET:-a-b:c}", "a-b:c"),
-        # A `$` that begins no variable stays.
+        # A `$` that does not start a variable is kept.
         ("$", "$"),
         ("5$", "5$"),
         ("a $ b", "a $ b"),
@@ -44,7 +44,7 @@ def test_forms(text, filled):
     assert interpolate(text, VARIABLES) == (filled, ())
 
 
-def test_what_has_no_value_is_reported():
+def test_a_variable_without_a_value_is_reported():
     assert interpolate("$UNSET", VARIABLES) == ("", (MissingVariable("UNSET", None),))
     assert interpolate("${U:?say $SET}", VARIABLES) == ("", (MissingVariable("U", "say yes"),))
     assert interpolate("${EMPTY:?needed}", VARIABLES)[1] == (MissingVariable("EMPTY", "needed"),)
@@ -58,12 +58,12 @@ def test_forms_that_compose_rejects(text):
 
 
 @given(st.text(alphabet="${}:-?+AB ", max_size=40))
-def test_no_text_does_worse_than_being_rejected(text):
+def test_any_text_is_read_or_rejected(text):
     with contextlib.suppress(BadVariableError):
         interpolate(text, VARIABLES)
 
 
-def test_deep_nesting_is_rejected_and_not_followed():
+def test_deep_nesting_is_rejected():
     with pytest.raises(BadVariableError):
         interpolate("${A:-" * 5000 + "}" * 5000, {})
 
@@ -97,7 +97,7 @@ def test_dotenv():
         ("A=a#b", "a#b"),
         ("A: colon", "colon"),
         ("SET\n", "yes"),
-        ("SET", "SET"),  # without an end of line it is a value without a name
+        ("SET", "SET"),  # without a newline it is a value without a name
         ("A=a #b", "a"),
         ("A=# b", "# b"),
         ("A='a\\'b'", "a'b"),
@@ -109,8 +109,8 @@ def test_dotenv():
         ("SET=no\nA=$SET", "yes"),
     ],
 )
-def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
-    """Each as `docker compose config` 2.40 gives it for a service's `env_file`."""
+def test_a_dotenv_value_equals_composes(line, value):
+    """The expected values are those of `docker compose config` 2.40 for a service's `env_file`."""
     assert list(read_dotenv(line, VARIABLES).values())[-1] == value
 
 
@@ -125,7 +125,7 @@ def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
         ("\nA=${UNSET?no}", 2),
     ],
 )
-def test_a_dotenv_that_compose_does_not_take(text, line):
+def test_a_dotenv_that_compose_refuses(text, line):
     with pytest.raises(BadDotenvError) as error:
         list(parse_assignments(text, VARIABLES))
 
@@ -138,10 +138,10 @@ def test_a_dotenv_has_lines():
     assert found == [("A", "x\ny", 2), ("B", "1", 5)]
 
 
-def test_a_dotenv_ends_at_a_quote_that_nothing_closes():
+def test_a_dotenv_ends_at_an_unclosed_quote():
     assert read_dotenv("A=1\nB='x\nC=1\n") == {"A": "1"}
 
 
 @given(st.text(max_size=200))
-def test_no_dotenv_is_too_odd(text):
+def test_any_dotenv_is_read_or_rejected(text):
     read_dotenv(text)

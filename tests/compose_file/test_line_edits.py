@@ -1,4 +1,4 @@
-"""A file is changed where it is meant to be, all of it or nothing, and shown without secrets."""
+"""Edits change only the intended lines, all of them or none, and are shown without secrets."""
 
 import re
 
@@ -8,7 +8,7 @@ from infra.compose_file.line_edits import Edit, apply_edits, format_diff, restor
 from qca.core.errors import QcaError
 
 
-def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
+def test_a_link_and_a_mode_are_kept(tmp_path):
     real = tmp_path / "real.yml"
     real.write_text("one\n")
     real.chmod(0o640)
@@ -25,7 +25,7 @@ def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.yml", "real.yml"]
 
 
-def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
+def test_nothing_is_written_if_one_of_several_edits_does_not_fit(tmp_path):
     (tmp_path / "a").write_text("one\n")
     edits = [Edit(str(tmp_path / "a"), 1, "one", ("two",)), Edit(str(tmp_path / "b"), 1, "x", ())]
 
@@ -44,7 +44,7 @@ def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
         ("  - --x=1", "  - --x=2", "--x={}"),
     ],
 )
-def test_a_diff_shows_the_key_and_the_words_that_change(old, new, shown):
+def test_a_diff_shows_the_key_and_the_changed_words(old, new, shown):
     key = re.match(r"\s*(- |\w+: )", old)
     assert key is not None
     before, after = format_diff([Edit("a.yml", 7, old, (new,))]).splitlines()[-2:]

@@ -1,4 +1,4 @@
-"""Compose files as people write them are read with their lines; others are refused with theirs."""
+"""Compose files are read with their line numbers; invalid files are refused with theirs."""
 
 import contextlib
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_command_in_every_form(tmp_path, command, line):
     assert flags["proactor_threads"].line == line
 
 
-def test_the_command_line_wins_over_the_environment(tmp_path):
+def test_the_command_line_overrides_the_environment(tmp_path):
     rest = "    environment: {DFLY_maxmemory: 1G}\n    command: --maxmemory=2G\n"
 
     assert _dragonfly(tmp_path, rest).flags["maxmemory"].value == "2G"
@@ -70,7 +70,7 @@ def test_variables_come_from_the_environment_then_dotenv_then_the_default(tmp_pa
     assert given.flags["maxmemory"].value == "4G"
 
 
-def test_a_name_without_value_passes_the_hosts_variable_on(tmp_path):
+def test_a_name_without_a_value_passes_the_hosts_variable(tmp_path):
     rest = "    environment:\n      - DFLY_maxmemory\n"
 
     assert _dragonfly(tmp_path, rest, DFLY_maxmemory="2G").flags["maxmemory"].value == "2G"
@@ -85,12 +85,16 @@ def test_a_name_without_value_passes_the_hosts_variable_on(tmp_path):
         ("ghcr.io/dragonflydb/dragonfly-weekly:x", None, True),
         ("mirror:5000/tools/dragonfly:latest", None, True),
         ("dragonflydb/operator", None, False),
-        ("dragonflyoss/scheduler", None, False),  # another Dragonfly, which spreads images
+        (
+            "dragonflyoss/scheduler",
+            None,
+            False,
+        ),  # another program named Dragonfly, which distributes images
         ("redis:7", None, False),
         ("mine", "dragonfly --maxmemory=1G", True),
     ],
 )
-def test_dragonfly_is_known_by_its_image_or_command(tmp_path, image, command, expected):
+def test_dragonfly_is_recognized_by_its_image_or_command(tmp_path, image, command, expected):
     text = f"services:\n  redis:\n    image: {image}\n"
     text += f"    command: {command}\n" if command else ""
 
@@ -128,7 +132,7 @@ def test_anchors_and_merge_keys(tmp_path):
         "          cpus: '1.5'\n    cpuset: 0-3,8\n",
     ],
 )
-def test_limits_in_both_places(tmp_path, limits):
+def test_limits_are_read_from_both_keys(tmp_path, limits):
     service = _dragonfly(tmp_path, limits).service
 
     texts = (service.memory_limit, service.cpus, service.cpuset)
@@ -154,13 +158,13 @@ def test_limits_in_both_places(tmp_path, limits):
         ),
     ],
 )
-def test_devices_are_asked_for_under_two_keys(tmp_path, keys, asked):
+def test_devices_are_requested_under_two_keys(tmp_path, keys, asked):
     service = _dragonfly(tmp_path, f"    {keys}\n").service
 
     assert {key: list(devices.requests) for key, devices in service.devices.items()} == asked
 
 
-def test_a_range_of_ports_is_one(tmp_path):
+def test_a_range_of_ports_is_one_entry(tmp_path):
     rest = "    ports: ['127.0.0.1:8000-8002:1-3', '1-65535:1-65535/udp', '9000-9010:80']\n"
 
     ports = _dragonfly(tmp_path, rest).service.ports
@@ -172,7 +176,7 @@ def test_a_range_of_ports_is_one(tmp_path):
     ]
 
 
-def test_true_is_what_compose_hands_on(tmp_path):
+def test_booleans_are_passed_as_by_compose(tmp_path):
     service = _dragonfly(tmp_path, "    environment: {DFLY_cache_mode: True}\n").service
 
     assert service.environment["DFLY_cache_mode"].value == "true"
@@ -193,7 +197,7 @@ def test_published_ports(tmp_path):
     ]
 
 
-def test_what_lies_out_of_the_folder_is_listed_and_not_followed(tmp_path):
+def test_files_outside_the_folder_are_listed_and_not_followed(tmp_path):
     (tmp_path / "other.yml").write_text("services: {secret: {image: x}}\n")
     (tmp_path / "here").mkdir()
     text = (
@@ -213,7 +217,7 @@ def test_what_lies_out_of_the_folder_is_listed_and_not_followed(tmp_path):
     assert [service.name for service in file.services] == ["cache"]
 
 
-def test_an_override_file_beside_it_is_seen(tmp_path):
+def test_an_override_file_in_the_folder_is_found(tmp_path):
     (tmp_path / "docker-compose.override.yml").write_text("services: {}\n")
 
     assert compose_file(tmp_path, HEAD).override == "docker-compose.override.yml"
@@ -235,7 +239,7 @@ def test_an_override_file_beside_it_is_seen(tmp_path):
         ("services:\n  a: {image: x, image: y}\n", ":2"),
     ],
 )
-def test_what_is_no_yaml_of_composes_is_an_error_with_its_line(tmp_path, text, place):
+def test_yaml_that_compose_rejects_is_an_error_with_its_line(tmp_path, text, place):
     with pytest.raises(InputError) as error:
         compose_file(tmp_path, text)
 
@@ -243,8 +247,8 @@ def test_what_is_no_yaml_of_composes_is_an_error_with_its_line(tmp_path, text, p
     assert "\n" not in error.value.message
 
 
-def test_tabs_behind_a_key_and_at_the_end_of_a_line_are_no_fault(tmp_path):
-    """Compose takes them: they separate, and indent nothing."""
+def test_tabs_after_a_key_and_at_the_end_of_a_line_are_accepted(tmp_path):
+    """Compose accepts tabs that separate values and do not indent."""
     text = "services:\t# all\n  a:\t\n    image:\tx\t\n    command: >\n      --hz=1\t--dir=x\n"
 
     (service,) = compose_file(tmp_path, text).services
@@ -254,7 +258,7 @@ def test_tabs_behind_a_key_and_at_the_end_of_a_line_are_no_fault(tmp_path):
     assert [word.value for word in service.arguments] == ["--hz=1", "--dir=x"]
 
 
-def test_a_project_name_is_set_by_compose(tmp_path):
+def test_the_project_name_is_that_of_compose(tmp_path):
     file = compose_file(tmp_path, "services: {a: {image: '${COMPOSE_PROJECT_NAME}/x'}}\n")
 
     assert file.unset == ()
@@ -290,18 +294,18 @@ def test_files_that_cannot_be_read(tmp_path):
         read_compose_file(tmp_path / "huge.yml", {})
 
 
-def test_an_alias_bomb_is_refused_and_costs_nothing(tmp_path):
-    """Not even Compose is asked, which would write all of it out."""
+def test_an_alias_bomb_is_refused_quickly(tmp_path):
+    """Not even Compose is asked, as it would expand all aliases."""
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     for n in range(1, 30):
         levels.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
     text = "\n".join([*levels, "services:", "  a:", "    image: x", "    command: *a29", ""])
 
-    with pytest.raises(InputError, match="aliases stand for more than 400000 values"):
+    with pytest.raises(InputError, match="aliases expand to more than 400000 values"):
         compose_file(tmp_path, text)
 
 
-def test_aliases_that_lead_far_or_in_a_circle_end(tmp_path):
+def test_long_and_cyclic_aliases_end(tmp_path):
     chain = [f"a{n}: &a{n} [{f'*a{n - 1}' if n else 'x'}]" for n in range(3000)]
     for text in ["\n".join([*chain, "services: {a: {image: x}}"]), "services: &a {a: *a}"]:
         with contextlib.suppress(InputError):
@@ -326,7 +330,7 @@ def test_a_long_chain_of_extends_is_not_followed_to_its_end(tmp_path):
     assert "more than 100 services" in file.unread[0].why
 
 
-def test_compose_finds_the_same_file_first(tmp_path):
+def test_the_default_file_is_the_one_that_compose_finds(tmp_path):
     assert find_default_file(tmp_path) is None
     (tmp_path / "docker-compose.yml").touch()
     assert find_default_file(tmp_path) == tmp_path / "docker-compose.yml"
@@ -343,6 +347,6 @@ _yaml = st.text(alphabet="abc:-?&*!|>{}[]#'\"%@`$\n \t<", max_size=60)
     deadline=None,
 )
 @given(text=_yaml, under=st.sampled_from(["", "services:\n  a:\n    ", HEAD + "    command: "]))
-def test_no_text_does_worse_than_being_refused(tmp_path, text, under):
+def test_any_text_is_read_or_refused(tmp_path, text, under):
     with contextlib.suppress(InputError):
         compose_file(tmp_path, under + text)

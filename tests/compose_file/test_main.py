@@ -1,4 +1,4 @@
-"""`python -m infra.compose_file` prints the project, or why Compose would refuse it."""
+"""`python -m infra.compose_file` prints the project, or the reason why Compose would refuse it."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_the_files_are_those_that_compose_finds(folder):
     assert json.loads(_run().stdout)["services"]["a"]["user"] == "me"
 
 
-def test_references_are_followed_out_of_the_folder(folder):
+def test_references_outside_the_folder_are_followed_on_request(folder):
     (folder / "app").mkdir()
     (folder / "base.yml").write_text("services: {b: {image: x}}\n")
     text = "services: {a: {extends: {file: ../base.yml, service: b}}}\n"
@@ -49,12 +49,12 @@ def test_references_are_followed_out_of_the_folder(folder):
     assert json.loads(_run("-f", "app/compose.yml").stdout)["services"]["a"]["image"] == "x"
 
 
-def test_the_network_is_never_asked(folder):
+def test_the_network_is_never_used(folder):
     (folder / "a.yml").write_text("include: ['https://example.org/c.yml']\nx-a: 1\n")
 
     result = _run("-f", "a.yml")
 
-    assert "a.yml:1: `include`: https://example.org/c.yml lies on another machine" in result.stderr
+    assert "a.yml:1: `include`: https://example.org/c.yml is on another machine" in result.stderr
     assert result.exit_code == 0
 
 
@@ -66,7 +66,7 @@ def test_the_network_is_never_asked(folder):
         ("", "empty compose file"),
     ],
 )
-def test_a_refusal_is_exit_2_with_file_and_line(folder, text, says):
+def test_a_refusal_exits_with_2_and_names_file_and_line(folder, text, says):
     (folder / "a.yml").write_text(text)
 
     result = _run("-f", "a.yml")
@@ -75,7 +75,7 @@ def test_a_refusal_is_exit_2_with_file_and_line(folder, text, says):
     assert says in result.stderr
 
 
-def test_no_file_is_exit_2(folder):
+def test_a_missing_file_exits_with_2(folder):
     result = _run()
 
     assert result.exit_code == 2
@@ -95,7 +95,7 @@ NINES = "9" * 5000
         "ports: ['NINES']",
     ],
 )
-def test_numbers_that_no_machine_holds_are_refused(folder, key):
+def test_numbers_that_no_machine_can_hold_are_refused(folder, key):
     text = f"services:\n  a:\n    image: x\n    {key}\n"
     (folder / "compose.yml").write_text(text.replace("NINES", NINES))
 
@@ -112,7 +112,7 @@ def test_numbers_that_no_machine_holds_are_refused(folder, key):
         "gpus: [{count: 'NINES'}]",
     ],
 )
-def test_absurd_numbers_end_in_no_traceback(folder, key):
+def test_absurd_numbers_cause_no_traceback(folder, key):
     text = f"services:\n  a:\n    image: x\n    {key}\n"
     (folder / "compose.yml").write_text(text.replace("NINES", NINES))
 

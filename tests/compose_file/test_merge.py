@@ -1,4 +1,4 @@
-"""Files that refer to one another are read as Compose reads them, and never out of the folder."""
+"""Files that refer to each other are read as by Compose, but never outside the folder."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def _flags(file: ComposeFile) -> dict[str, str]:
     return {name: text.value for name, text in read_dragonfly(file, _cache(file)).flags.items()}
 
 
-def test_the_later_file_wins_key_by_key(tmp_path):
+def test_a_later_file_overrides_key_by_key(tmp_path):
     _files(
         tmp_path,
         a_yml=f"services:\n  cache:\n{CACHE}    mem_limit: 2g\n    command: --maxmemory=1G\n"
@@ -56,7 +56,7 @@ def test_the_later_file_wins_key_by_key(tmp_path):
     assert _flags(file) == {"maxmemory": "1G"}
 
 
-def test_a_service_extends_one_of_another_file_which_extends_one_beside_it(tmp_path):
+def test_extends_can_be_chained_across_files(tmp_path):
     _files(
         tmp_path,
         a_yml="services:\n  cache:\n    extends: {file: lib/b.yml, service: middle}\n    cpus: 2\n",
@@ -81,7 +81,7 @@ def test_a_service_extends_one_of_another_file_which_extends_one_beside_it(tmp_p
     ("more", "refused"),
     [("", []), ("    mem_limit: 1g\n", ["services.cache conflicts with imported resource"])],
 )
-def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, refused):
+def test_a_service_cannot_be_included_and_defined_differently(tmp_path, more, refused):
     own = f"services:\n  cache:\n{CACHE}    cpus: 2\n"
     _files(tmp_path, a_yml=f"include: [b.yml]\n{own}", b_yml=own + more, c_yml="x-a: 1\n")
 
@@ -91,7 +91,7 @@ def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, re
 
 
 @pytest.mark.parametrize("item", ["lib/b.yml", "{path: lib/b.yml}", "{path: [lib/b.yml]}"])
-def test_an_included_file_brings_its_services_and_its_own_dotenv(tmp_path, item):
+def test_an_included_file_has_its_services_and_its_own_dotenv(tmp_path, item):
     _files(
         tmp_path,
         a_yml=f"include:\n  - {item}\n",
@@ -103,8 +103,9 @@ def test_an_included_file_brings_its_services_and_its_own_dotenv(tmp_path, item)
     assert _flags(_read(tmp_path, M="6G")) == {"maxmemory": "6G"}
 
 
-def test_an_include_with_settings_of_its_own_is_read_with_them(tmp_path):
-    """Its files are one; paths in them are relative to its folder, its files replace `.env`."""
+def test_an_include_is_read_with_its_settings(tmp_path):
+    """An entry's files are merged; their paths are relative to its folder; its env files replace
+    `.env`."""
     _files(
         tmp_path,
         a_yml="include:\n  - path: [lib/b.yml, lib/c.yml]\n    project_directory: other\n"
@@ -141,7 +142,7 @@ def test_an_extended_file_has_the_variables_of_the_project(tmp_path):
     assert _flags(_read(tmp_path)) == {"maxmemory": "5G", "hz": "3"}
 
 
-def test_environment_wins_over_env_file_and_the_later_file_over_the_earlier(tmp_path):
+def test_environment_overrides_env_files_and_later_ones_earlier_ones(tmp_path):
     _files(
         tmp_path,
         a_yml=f"services:\n  cache:\n{CACHE}    env_file: [one.env, {{path: two.env}}]\n"
@@ -153,7 +154,7 @@ def test_environment_wins_over_env_file_and_the_later_file_over_the_earlier(tmp_
     assert _flags(_read(tmp_path)) == {"hz": "3", "maxmemory": "1G", "dir": "/b"}
 
 
-def test_an_env_file_that_need_not_be_there(tmp_path):
+def test_an_optional_env_file_may_be_missing(tmp_path):
     _files(
         tmp_path,
         a_yml=f"services:\n  cache:\n{CACHE}"
@@ -168,19 +169,19 @@ def test_an_env_file_that_need_not_be_there(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("services: {cache: {extends: {file: none.yml, service: x}}}\n", "not there"),
+        ("services: {cache: {extends: {file: none.yml, service: x}}}\n", "does not exist"),
         ("include: [a.yml]\nservices: {cache: {image: x}}\n", "itself"),
-        ("services: {cache: {image: x, env_file: none.env}}\n", "not there"),
-        ("services: {cache: {image: x, env_file: ../x.env}}\n", "out of the folder"),
-        ("services: {cache: {image: x, label_file: /etc/hostname}}\n", "out of the folder"),
-        ("include: [{path: b.yml, project_directory: ..}]\n", "out of the folder"),
-        ("include: [{path: [], env_file: .env}]\n", "names no file"),
+        ("services: {cache: {image: x, env_file: none.env}}\n", "does not exist"),
+        ("services: {cache: {image: x, env_file: ../x.env}}\n", "outside the folder"),
+        ("services: {cache: {image: x, label_file: /etc/hostname}}\n", "outside the folder"),
+        ("include: [{path: b.yml, project_directory: ..}]\n", "outside the folder"),
+        ("include: [{path: [], env_file: .env}]\n", "does not name a file"),
         ("include: [{path: a.yml, tomorrow: 1}]\n", "tomorrow"),
-        ("include: [{path: b.yml, env_file: /etc/hosts}]\n", "out of the folder"),
+        ("include: [{path: b.yml, env_file: /etc/hosts}]\n", "outside the folder"),
         ("include: ['git@example.org:x.git']\nservices: {cache: {image: x}}\n", "another machine"),
     ],
 )
-def test_what_cannot_be_followed_says_why(tmp_path, text, what):
+def test_an_unfollowed_reference_has_a_reason(tmp_path, text, what):
     _files(tmp_path, a_yml=text, b_yml="services: {}\n")
 
     (unread,) = _read(tmp_path).unread[-1:]
@@ -197,7 +198,7 @@ def test_what_cannot_be_followed_says_why(tmp_path, text, what):
         ("extends: none", 'service "none" not found'),
     ],
 )
-def test_what_extends_nothing_is_refused(tmp_path, text, refused):
+def test_an_empty_extends_is_refused(tmp_path, text, refused):
     _files(tmp_path, a_yml=f"services:\n  cache:\n    image: x\n    {text}\n")
 
     file = _read(tmp_path)
@@ -214,10 +215,10 @@ def test_a_relative_path_that_includes_itself_ends(tmp_path, monkeypatch):
     (unread,) = read_compose_file(Path("a.yml"), {}).unread
 
     assert unread.file == "b.yml"
-    assert "leads back to itself" in unread.why
+    assert "includes itself" in unread.why
 
 
-def test_a_link_out_of_the_folder_is_out_of_the_folder(tmp_path):
+def test_a_link_out_of_the_folder_counts_as_outside(tmp_path):
     _files(tmp_path, secret_env="DFLY_maxmemory=9G\n")
     here = tmp_path / "here"
     _files(here, a_yml=f"services:\n  cache:\n{CACHE}    env_file: link.env\n")
@@ -240,7 +241,7 @@ def test_files_that_include_each_other_over_and_over_end(tmp_path):
     assert len(file.services) <= 30
 
 
-def test_the_override_file_belongs_to_the_folders_own(tmp_path):
+def test_the_override_file_belongs_to_the_default_file(tmp_path):
     _files(tmp_path, **{"compose.yaml": "services: {}\n", "compose.override.yml": "services: {}\n"})
 
     names = [path.name for path in find_default_files(tmp_path)]
@@ -249,7 +250,7 @@ def test_the_override_file_belongs_to_the_folders_own(tmp_path):
     assert find_default_files(tmp_path / "none") == ()
 
 
-def test_compose_file_names_others():
+def test_the_variable_compose_file_names_other_files():
     named = {"COMPOSE_FILE": "a.yml,b.yml", "COMPOSE_PATH_SEPARATOR": ","}
 
     assert find_default_files(Path("x"), named) == (Path("x/a.yml"), Path("x/b.yml"))

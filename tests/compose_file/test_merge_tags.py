@@ -1,4 +1,4 @@
-"""`!reset` and `!override` are followed as Compose follows them."""
+"""`!reset` and `!override` are applied as by Compose."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ def _read(folder: Path, **texts: str) -> ComposeFile:
     return read_compose_files(paths, {})
 
 
-def test_every_case_was_asked():
+def test_every_case_was_recorded():
     assert set(read_recorded()) == set(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_reading_is_composes(tmp_path, name):
+def test_the_reading_equals_composes(tmp_path, name):
     file = read_compose_files(write_case(tmp_path, name), {})
 
     assert summarize_file(file) == read_recorded()[name]
@@ -37,7 +37,7 @@ def test_the_reading_is_composes(tmp_path, name):
     assert file.unset == ()
 
 
-def test_values_keep_their_places(tmp_path):
+def test_values_keep_their_positions(tmp_path):
     file = _read(
         tmp_path,
         a="services:\n  a:\n    image: x\n    cpus: 1\n    mem_limit: 1g\n    command: --hz=1\n",
@@ -53,7 +53,7 @@ def test_values_keep_their_places(tmp_path):
     assert (service.line, service.file) == (2, str(tmp_path / "a.yml"))
 
 
-def test_a_service_that_is_overridden_whole_is_where_it_is_overridden(tmp_path):
+def test_a_fully_overridden_service_has_the_position_of_the_override(tmp_path):
     file = _read(
         tmp_path,
         a="services:\n  a: {image: x}\n",
@@ -64,7 +64,7 @@ def test_a_service_that_is_overridden_whole_is_where_it_is_overridden(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["env_file", "label_file"])
-def test_a_file_that_is_no_longer_asked_for_is_not_missed(tmp_path, key):
+def test_a_file_that_is_no_longer_referenced_is_not_missing(tmp_path, key):
     base = f"services:\n  a:\n    image: x\n    {key}: /etc/none\n"
 
     assert _read(tmp_path, a=base).unread[0].outside
@@ -74,8 +74,8 @@ def test_a_file_that_is_no_longer_asked_for_is_not_missed(tmp_path, key):
     assert file.services[0].unread_sources == ()
 
 
-def test_a_file_that_is_extended_is_read_even_if_the_service_goes(tmp_path):
-    """Compose extends before it merges, and refuses a file that is not there."""
+def test_an_extended_file_is_read_even_if_the_service_is_reset(tmp_path):
+    """Compose extends before it merges, and refuses a missing file."""
     base = "services:\n  a: {image: x, extends: {file: none.yml, service: b}}\n  b: {image: y}\n"
 
     (unread,) = _read(tmp_path, a=base, b="services: {a: !reset null}").unread
@@ -86,13 +86,13 @@ def test_a_file_that_is_extended_is_read_even_if_the_service_goes(tmp_path):
 @pytest.mark.parametrize(
     "text", [CHAIN, CHAIN.replace("{extends: middle}", "{extends: {service: middle}}")]
 )
-def test_what_compose_does_by_chance_is_not_certain(tmp_path, text):
+def test_random_behavior_of_compose_is_uncertain(tmp_path, text):
     """Measured: 2.40.3 gave `a` and `middle` the CPUs of `bottom` in 2 to 10 of 14 runs."""
     file = _read(tmp_path, a=text)
 
     (unread,) = file.unread
     assert (unread.line, unread.is_nondeterministic) == (2, True)
-    assert "by chance" in unread.why
+    assert "at random" in unread.why
     assert [service.unread_sources for service in file.services] == [("!reset",), ("!reset",), ()]
 
 
@@ -105,7 +105,7 @@ def test_what_compose_does_by_chance_is_not_certain(tmp_path, text):
         CHAIN.replace("{extends: middle}", "{extends: {file: a.yml, service: middle}}"),
     ],
 )
-def test_what_compose_does_always_is_certain(tmp_path, text):
+def test_consistent_behavior_of_compose_is_certain(tmp_path, text):
     assert _read(tmp_path, a=text).unread == ()
 
 
@@ -125,15 +125,15 @@ def test_the_keys_that_tags_clear(text, cleared):
 
 
 def test_tags_cost_no_more_than_aliases(tmp_path):
-    """Aliases of what they stand in, twice each: walked out they would have no end."""
+    """Each alias refers twice to the node that contains it, so expanding it would never end."""
     levels = ["x0: &x0 {v: !override 1}"]
     levels += [f"x{n}: &x{n} {{self: *x{n}, p: *x{n - 1}, q: *x{n - 1}}}" for n in range(1, 40)]
 
-    with pytest.raises(InputError, match="aliases stand for more than 400000 values"):
+    with pytest.raises(InputError, match="aliases expand to more than 400000 values"):
         _read(tmp_path, a="\n".join([*levels, "services: {a: {image: x}}"]))
 
 
 @pytest.mark.parametrize("text", ["!reset {services: {a: {image: x}}}", "services: !reset {}"])
-def test_a_file_of_which_nothing_is_left(tmp_path, text):
+def test_a_file_that_is_completely_reset(tmp_path, text):
     with pytest.raises(InputError, match=r"must be a mapping|empty compose file"):
         _read(tmp_path, a="services: {a: {image: x}}\n", b=text)

@@ -1,4 +1,4 @@
-"""What a plain `up` starts, by profiles and by the number of containers."""
+"""The services that a plain `up` starts, by profiles and by the number of containers."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def _names(file: ComposeFile) -> list[str]:
         (("p",), {"COMPOSE_PROFILES": "q"}, ["web", "one", "two"]),
     ],
 )
-def test_profiles_that_are_active(tmp_path, profiles, environment, started):
+def test_active_profiles(tmp_path, profiles, environment, started):
     assert _names(_read(tmp_path, *profiles, **environment)) == started
 
 
@@ -45,7 +45,7 @@ def test_profiles_of_the_dotenv_count(tmp_path):
     assert _names(_read(tmp_path)) == ["web", "two"]
 
 
-def test_what_is_not_started_says_why(tmp_path):
+def test_services_that_are_not_started_have_a_reason(tmp_path):
     dormant = dict(split_dormant(_read(tmp_path)))
 
     assert {why: [one.name for one in file.services] for why, file in dormant.items()} == {

@@ -1,4 +1,4 @@
-"""What Compose itself says has the last word on values; lines stay those of the files."""
+"""Compose's own values take precedence; the lines stay those of the files."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _docker(folder: Path, says: str, code: int = 0, complains: str = "") -> ComposePlugin:
-    """A `docker` that notes how it was called, and answers as told."""
+    """A `docker` that records its arguments, and prints the given answer."""
     (folder / "says").write_text(says)
     (folder / "complains").write_text(complains)
     program = folder / "docker"
@@ -62,12 +62,12 @@ def _finding(file: ComposeFile, check: str) -> Finding:
     return next(f for f in examine(host(), config(), files=[file]) if f.id == check and f.location)
 
 
-def test_values_are_composes_and_places_are_ours(folder):
+def test_values_are_composes_and_positions_are_ours(folder):
     file = _confirm(folder, ANSWER)
 
     cache, more = file.services
     assert [text.value for text in cache.command] == ["--maxmemory=2G", "--hz=7"]
-    assert [text.line for text in cache.command] == [4, 2]  # the second is found nowhere
+    assert [text.line for text in cache.command] == [4, 2]  # the second one cannot be found
     assert cache.memory_limit
     assert (cache.memory_limit.raw, cache.memory_limit.line) == ("3g", 5)
     assert cache.cpus
@@ -81,7 +81,7 @@ def test_values_are_composes_and_places_are_ours(folder):
     assert "as Compose 2.40.3 merges it" in _finding(file, "QCA701").message
 
 
-def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
+def test_compose_is_called_only_with_the_files(folder):
     _confirm(folder, ANSWER)
 
     assert (folder / "called").read_text().split() == [
@@ -90,7 +90,7 @@ def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
     ]
 
 
-def test_a_refusal_is_an_error_in_composes_own_words_without_secrets(folder):
+def test_a_refusal_has_composes_message_without_secrets(folder):
     (folder / ".env").write_text("SECRET=hunter2hunter2\n")
 
     file = _confirm(folder, "", 1, "services.cache.cpus: invalid 'hunter2hunter2'")
@@ -100,8 +100,8 @@ def test_a_refusal_is_an_error_in_composes_own_words_without_secrets(folder):
     assert "services.cache.cpus: invalid '***'" in finding.message
 
 
-def test_what_an_include_reads_is_masked_too(folder):
-    """With its variables filled in, as Compose would have repeated it."""
+def test_secrets_of_an_include_are_masked_too(folder):
+    """The value with its variables filled in, as Compose would repeat it."""
     (folder / "a.yml").write_text("include: [{path: b.yml, env_file: more.env}]\n" + TEXT)
     (folder / "b.yml").write_text("services: {}\n")
     (folder / "more.env").write_text("BASE=hunter\nSECRET=$BASE-and-more\n")
@@ -112,7 +112,7 @@ def test_what_an_include_reads_is_masked_too(folder):
 
 
 @pytest.mark.parametrize("says", ["", "no JSON", "[]", "{}", '{"services": 3}', "[" * 100000])
-def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
+def test_an_invalid_answer_keeps_our_own_reading(folder, says):
     file = _confirm(folder, says)
 
     assert file.confirmed_by == ""
@@ -120,18 +120,18 @@ def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
     assert _finding(file, "QCA707").severity is Severity.SKIPPED
 
 
-def test_it_is_not_asked_about_a_file_that_leads_out_of_its_folder(folder):
+def test_compose_is_not_called_for_files_with_references_outside_the_folder(folder):
     (folder / "a.yml").write_text("include: [../x.yml]\n" + TEXT)
 
     file = _confirm(folder, ANSWER)
 
     assert not (folder / "called").exists()
     assert _finding(file, "QCA707").severity is Severity.SKIPPED
-    assert "out of its folder" in _finding(file, "QCA707").message
+    assert "out of the file's folder" in _finding(file, "QCA707").message
     assert _finding(file, "QCA701").severity is Severity.SKIPPED
 
 
-def test_what_compose_does_by_chance_stays_uncertain_though_it_answered(folder):
+def test_random_behavior_of_compose_stays_uncertain_despite_an_answer(folder):
     (folder / "a.yml").write_text(
         "services:\n  cache: {extends: base, image: dragonflydb/dragonfly}\n"
         "  base: {extends: last, cpus: !reset null}\n  last: {image: x, cpus: 9}\n"

@@ -1,4 +1,4 @@
-"""Plain scalars are what Compose's parser makes of them, and are printed as Go prints them."""
+"""Plain scalars have the values of Compose's parser, and are printed as in Go."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ YAML = "tag:yaml.org,2002:"
         ("~", ""),
         ("2001-12-4", "2001-12-04 00:00:00 +0000 UTC"),
         ("2001-13-01", "2001-13-01"),
-        # Texts, though YAML 1.1 or 1.2 say otherwise.
+        # These are texts, contrary to YAML 1.1 or 1.2.
         ("yes", "yes"),
         ("off", "off"),
         ("22:22", "22:22"),
@@ -46,7 +46,7 @@ YAML = "tag:yaml.org,2002:"
     ],
 )
 def test_a_plain_scalar(text, printed):
-    """Each as `docker compose config` prints it for a variable."""
+    """The expected texts are those that `docker compose config` prints for a variable."""
     assert format_scalar(resolve_plain(text)) == printed
 
 
@@ -69,13 +69,13 @@ def test_a_scalar_under_a_tag(text, tag, value):
 @pytest.mark.parametrize(
     ("text", "kind"), [("x", "int"), ("1.5", "int"), ("5", "bool"), ("%", "binary")]
 )
-def test_a_scalar_that_is_none_of_its_tag(text, kind):
+def test_a_scalar_that_does_not_match_its_tag(text, kind):
     with pytest.raises(ValueError, match=kind):
         resolve_tagged(text, f"{YAML}{kind}")
 
 
 @given(st.text(alphabet="0123456789abcdefox+-._eE", max_size=12))
-def test_no_scalar_is_too_odd(text):
+def test_any_scalar_is_read(text):
     format_scalar(resolve_plain(text))
 
 

@@ -17,7 +17,7 @@ def test_the_new_content_replaces_the_old(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_nothing_is_changed_or_left_behind_when_writing_fails(tmp_path):
+def test_a_failed_write_changes_nothing_and_leaves_nothing(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, "old")
 
@@ -48,7 +48,7 @@ def test_a_secret_has_its_mode_from_the_start(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o400
 
 
-def test_the_error_for_a_folder_that_cannot_be_made_says_what_to_do(tmp_path):
+def test_the_error_for_a_folder_that_cannot_be_created_has_a_hint(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LaunchError, match="cannot write") as refused:
         write_atomically(tmp_path / "file" / "below", "text")
@@ -56,7 +56,7 @@ def test_the_error_for_a_folder_that_cannot_be_made_says_what_to_do(tmp_path):
 
 
 def test_the_name_of_the_temporary_file_is_unpredictable(tmp_path):
-    """With a predictable name, a link of that name would have its target overwritten."""
+    """With a predictable name, the target of a link with that name would be overwritten."""
     victim, path = tmp_path / "victim", tmp_path / "file"
     victim.write_text("precious")
     (tmp_path / "file.qca-unfinished").symlink_to(victim)
@@ -85,7 +85,7 @@ def test_a_folder_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("target", ["/dev/null", "victim"])
-def test_no_link_and_no_device_is_replaced(tmp_path, target):
+def test_links_and_devices_are_not_replaced(tmp_path, target):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "file").symlink_to(target)
     with pytest.raises(OSError, match="a symbolic link"), replace_file(tmp_path / "file"):
@@ -109,7 +109,7 @@ def test_a_device_is_written_to_and_stays_a_device(tmp_path):
     assert device.is_char_device()
 
 
-def test_a_pipe_that_is_read_gets_the_text(tmp_path):
+def test_a_pipe_with_a_reader_gets_the_text(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -119,7 +119,7 @@ def test_a_pipe_that_is_read_gets_the_text(tmp_path):
     os.close(reader)
 
 
-def test_a_pipe_that_nobody_reads_is_refused(tmp_path):
+def test_a_pipe_without_a_reader_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LaunchError, match="no program reads from it"):
         write_atomically(tmp_path / "pipe", "text")
@@ -135,7 +135,7 @@ def test_an_open_descriptor_is_written_to_at_its_position(tmp_path, name):
     assert Path("/dev/stdout").is_symlink()
 
 
-def test_the_next_write_removes_leftovers_but_no_unfinished_file(tmp_path):
+def test_the_next_write_removes_leftovers_but_not_unfinished_files(tmp_path):
     killed = """
 import os, signal
 from pathlib import Path

@@ -36,7 +36,7 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
     assert load("[train]\ngrid = 8\n", tmp_path, train={"grid": None}).train.grid == 8
 
 
-def test_sizes_are_read_in_every_place(tmp_path):
+def test_sizes_are_parsed_in_every_source(tmp_path):
     assert load('[stack]\nmaxmemory = "2GiB"\n', tmp_path).stack.maxmemory == 2 * GIB
     assert load("", tmp_path, {"QCA_STACK_MAXMEMORY": "2g"}).stack.maxmemory == 2 * GIB
     assert load("", tmp_path, stack={"maxmemory": "2048m"}).stack.maxmemory == 2 * GIB
@@ -49,7 +49,7 @@ def test_sizes_are_read_in_every_place(tmp_path):
         pytest.param("[train]\ngrid = 'x", r"qca\.toml:2: .*end of document", id="cut off"),
         pytest.param("[train]\n\ngird = 64\n", r"qca\.toml:3: train\.gird: unknown key", id="key"),
         pytest.param("[trian]\ngrid = 64\n", r"qca\.toml:1: .*'trian'", id="table"),
-        pytest.param("grid = 64\n", r"qca\.toml:1: .*outside of a table", id="no table"),
+        pytest.param("grid = 64\n", r"qca\.toml:1: .*outside a table", id="no table"),
         pytest.param("[train]\ngrid = 63\n", r"qca\.toml:2: train\.grid: .*multiple of 4", id="63"),
         pytest.param(
             '[stack]\nmaxmemory = "4 Gigs"\n',
@@ -82,7 +82,7 @@ def test_a_wrong_flag_is_refused_by_its_name(tmp_path):
         load("", tmp_path, stack={"store_port": "70000"})
 
 
-def test_a_file_that_was_named_must_be_there(tmp_path):
+def test_a_given_file_must_exist(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         load_config(tmp_path / "other.toml", environment={})
 
@@ -101,7 +101,7 @@ def test_a_profile_keeps_the_values_that_the_user_set(profile):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_makes_a_valid_training(profile):
+def test_a_profile_gives_a_valid_configuration(profile):
     train = apply_profile(TrainConfig(), profile)
     assert TrainConfig(**asdict(train)) == train
 
@@ -115,7 +115,7 @@ def test_the_documentation_lists_every_key_with_its_default(model):
         assert re.search(row, page, re.MULTILINE), key.name
 
 
-def test_several_machines_need_a_place_to_meet(tmp_path):
+def test_several_machines_need_a_rendezvous(tmp_path):
     with pytest.raises(InputError, match="nnodes is 2, but rdzv_endpoint is not set"):
         load_config(flags={"stack": {"nnodes": "2"}}, environment={})
     together = {"nnodes": "2", "rdzv_endpoint": "one.example:29400", "gpus": "all"}
@@ -139,11 +139,11 @@ def test_an_invalid_number_of_gpus_or_endpoint_is_refused_by_its_flag(key, value
         ("QCA_X", "docs/configuration.md"),
     ],
 )
-def test_an_unknown_variable_is_refused_with_the_nearest(variable, hint):
+def test_an_unknown_variable_is_refused_with_a_suggestion(variable, hint):
     with pytest.raises(InputError, match=f"^{variable}: unknown") as refused:
         load_config(environment={variable: "8", "PATH": "/bin"})
     assert hint in refused.value.hint
 
 
-def test_the_variables_of_a_compose_file_are_known():
+def test_the_variables_of_a_compose_file_are_accepted():
     load_config(environment={"QCA_UID": "1000", "QCA_TRAINER_IMAGE": "qca-trainer"})

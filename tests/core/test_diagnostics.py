@@ -1,4 +1,4 @@
-"""What is logged of programs and files, by whatever runs or reads them."""
+"""Every program that is run and every file that is read is logged."""
 
 import logging
 import sys
@@ -33,7 +33,7 @@ def records(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         (["sh", "-c", "x" * 79], f"sh -c {'x' * 79}"),
     ],
 )
-def test_a_command_is_written_as_it_would_be_typed(words, text):
+def test_a_command_is_logged_as_a_user_would_type_it(words, text):
     assert format_command(words) == text
 
 
@@ -54,7 +54,7 @@ def test_a_program_is_logged_with_its_time_and_exit_code(records):
         (KeyboardInterrupt(), "not finished"),
     ],
 )
-def test_a_program_that_was_not_run_to_its_end_says_why(records, error, outcome):
+def test_a_program_that_did_not_finish_is_logged_with_the_reason(records, error, outcome):
     with pytest.raises(type(error)), log_command(["docker", "ps"]):
         raise error
 
@@ -82,7 +82,7 @@ def _stream(words):
 
 @pytest.mark.parametrize("run", [_probe, _stream], ids=["probe", "stream"])
 @pytest.mark.parametrize("code", [0, 3])
-def test_whatever_runs_a_program_logs_it(records, run, code):
+def test_every_way_to_run_a_program_logs_it(records, run, code):
     words = [sys.executable, "-c", f"raise SystemExit({code})"]
     try:
         run(words)
@@ -114,7 +114,7 @@ def test_docker_is_logged_too(records, monkeypatch, tmp_path):
     assert line.endswith("exit code 2")
 
 
-def test_a_file_is_logged_by_both_ways_to_read_one(records, tmp_path):
+def test_both_ways_to_read_a_file_log_it(records, tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("é\n")
 
@@ -124,7 +124,7 @@ def test_a_file_is_logged_by_both_ways_to_read_one(records, tmp_path):
     assert records.messages == [f"read {file}, 3 bytes"] * 2
 
 
-def test_a_search_among_all_processes_is_not(records):
+def test_a_search_of_all_processes_is_not_logged(records):
     read_text(Path("/proc/1/comm"))
     read_text(Path("/proc/uptime"))
 

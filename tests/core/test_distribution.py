@@ -28,7 +28,7 @@ def hide_packages(monkeypatch: pytest.MonkeyPatch):
     return hide
 
 
-def test_the_distribution_has_a_name_of_its_own_on_pypi():
+def test_the_distribution_has_its_own_name_on_pypi():
     assert PROJECT["name"] == DISTRIBUTION != "qca"
     assert read_version() == PROJECT["version"]
 
@@ -45,7 +45,7 @@ def test_a_requirement_of_another_extra_is_not_named(hide_packages):
     assert "websockets" not in explain_install("report")
 
 
-def test_a_package_that_cannot_be_imported_has_to_be_reinstalled():
+def test_a_package_that_cannot_be_imported_must_be_reinstalled():
     assert explain_install("report").startswith("Reinstall the extra 'report'")
 
 

@@ -1,4 +1,4 @@
-"""Locks on files, and the question whether a file is locked."""
+"""Files are locked and unlocked, and locks of other processes are detected."""
 
 import fcntl
 from pathlib import Path
@@ -39,9 +39,7 @@ def test_a_refused_process_does_not_lock_the_file(path: Path) -> None:
         assert not is_locked(path)
 
 
-def test_a_process_that_only_asks_does_not_get_in_the_way(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checking_a_lock_does_not_block_others(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with path.open() as asking, path.open() as file:
         fcntl.flock(asking, fcntl.LOCK_SH)
         monkeypatch.setattr("time.sleep", lambda _: asking.close())

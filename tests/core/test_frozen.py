@@ -40,7 +40,7 @@ every_kind = pytest.mark.parametrize("kind", [Standard, Frozen, Derived, Strict]
 
 
 @every_kind
-def test_two_are_equal_if_their_fields_are(kind):
+def test_instances_are_equal_if_their_fields_are(kind):
     assert kind(size=1) == kind(size=1)
     assert kind(size=1) == replace(kind(size=2), size=1)
     assert kind(size=1) == deepcopy(kind(size=1))
@@ -53,7 +53,7 @@ def test_two_of_different_classes_are_not_equal():
 
 
 @every_kind
-def test_equal_ones_have_one_hash_unless_a_field_has_none(kind):
+def test_equal_instances_have_the_same_hash_if_hashable(kind):
     hashable = {"size": 1, "labels": ()}
     assert len({kind(**hashable), kind(**hashable), kind(**{**hashable, "size": 2})}) == 2
     with pytest.raises(TypeError, match="unhashable type: 'dict'"):
@@ -61,7 +61,7 @@ def test_equal_ones_have_one_hash_unless_a_field_has_none(kind):
 
 
 @every_kind
-def test_the_text_names_the_fields(kind):
+def test_the_repr_names_the_fields(kind):
     assert repr(kind(size=1, names=("a",))) == f"{kind.__name__}(size=1, names=('a',), labels={{}})"
 
 

@@ -130,7 +130,8 @@ REPEATED = {
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("part", REPEATED.values(), ids=REPEATED)
 def test_a_megabyte_takes_no_longer_than_its_length(part):
-    """Half of them took minutes when a pattern looked at the rest of the text from every place."""
+    """Half of these texts took minutes when a pattern searched the rest of the text from every
+    position."""
     text = part * (1_000_000 // len(part))
     assert "hunter2" not in mask_secrets(f"{text}\n--token=hunter2")
 

@@ -1,4 +1,4 @@
-"""Only plain files are opened; the error says what else was there."""
+"""Only plain files are opened; the error names the kind of any other file."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["rb", "wb", "ab", "a+b", "r+b"])
-def test_anything_but_a_plain_file_is_refused_at_once_and_by_name(
+def test_anything_but_a_plain_file_is_refused_immediately_with_its_kind(
     tmp_path, monkeypatch, kind, mode
 ):
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
@@ -44,7 +44,7 @@ def test_a_link_is_followed_only_on_request(tmp_path, mode):
     open_plain(link, mode).close()
 
 
-def test_a_link_to_nothing_makes_no_file_elsewhere(tmp_path):
+def test_a_dangling_link_creates_no_file_elsewhere(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="a symbolic link"):
         open_plain(tmp_path / "link", "ab", follow=False)
@@ -67,7 +67,7 @@ def test_opening_a_file_for_writing_truncates_it(tmp_path):
     assert path.read_text() == "new"
 
 
-def test_a_link_or_a_file_is_not_an_own_folder(tmp_path):
+def test_links_and_files_are_not_own_folders(tmp_path):
     check_own_folder(tmp_path / "absent")
     check_own_folder(tmp_path, owned=True)
     (tmp_path / "link").symlink_to(tmp_path)

@@ -38,18 +38,18 @@ VALUES = {
 CONFIGS = st.fixed_dictionaries({}, optional=VALUES).map(lambda values: TrainConfig(**values))
 
 
-def test_every_key_but_the_budget_is_tried():
+def test_the_test_covers_every_key_except_the_budget():
     assert {*VALUES, "budget"} == {field.name for field in fields(TrainConfig)}
 
 
 @given(CONFIGS)
-def test_a_configuration_becomes_flags_and_the_command_reads_it_back(config):
+def test_the_command_parses_the_flags_back_to_the_configuration(config):
     options = train.make_context("train", format_train_flags(config)).params
     read = read_config(None, options).train
     assert (read if config.profile == "auto" else apply_profile(read, config.profile)) == config
 
 
-def test_defaults_are_left_out_except_the_main_keys():
+def test_defaults_are_omitted_except_for_the_main_keys():
     assert format_train_flags(TrainConfig()) == ["--run=first", "--device=auto", "--recompute=auto"]
 
 
@@ -57,5 +57,5 @@ def test_a_default_that_the_profile_would_replace_is_written():
     assert "--grid=64" in format_train_flags(apply_profile(TrainConfig(grid=64), "cpu"))
 
 
-def test_the_budget_is_left_out():
+def test_the_budget_is_omitted():
     assert not any("budget" in flag for flag in format_train_flags(TrainConfig(budget=2**30)))

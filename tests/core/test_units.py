@@ -9,7 +9,7 @@ from qca.core.units import GIB, format_count, format_exact_size, format_size, pa
 @pytest.mark.parametrize(
     "text", ["4G", "4g", "4GB", "4gb", "4GiB", "4Gi", "4096m", "4096MB", "4294967296", " 4G "]
 )
-def test_the_same_size_however_it_is_written(text):
+def test_notations_of_the_same_size_are_equal(text):
     assert parse_size(text) == 4 * GIB
 
 
@@ -41,7 +41,7 @@ def test_an_exact_size_is_read_back_as_the_same_number(size):
 
 
 @given(st.integers(0, 2**62))
-def test_a_size_for_people_is_right_to_its_last_digit(size):
+def test_a_formatted_size_is_right_to_its_last_digit(size):
     assert parse_size(format_size(size).replace(" ", "")) == pytest.approx(size, rel=0.005)
 
 
@@ -49,9 +49,9 @@ def test_a_size_for_people_is_right_to_its_last_digit(size):
     ("size", "text"),
     [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1342177280, "1.25 GiB"), (2**60, "1 EiB")],
 )
-def test_sizes_for_people(size, text):
+def test_formatted_sizes(size, text):
     assert format_size(size) == text
 
 
-def test_one_of_something_is_not_in_the_plural():
+def test_one_of_something_is_singular():
     assert [format_count(n, "CPU") for n in (0, 1, 2)] == ["0 CPUs", "1 CPU", "2 CPUs"]

@@ -8,7 +8,8 @@ from tests.support.pages import ROOT, read_page
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with what the pages for newcomers name: the recorded hosts, and a Compose file."""
+    """A folder with the files that the pages for newcomers use: the recorded hosts, and a Compose
+    file."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "hosts").symlink_to(ROOT / "tests" / "hosts")
     page = read_page("your-compose-file")

@@ -1,4 +1,4 @@
-"""docs/architecture.md and its drawing of the rooms, held against the code as it is."""
+"""docs/architecture.md and its diagram of the packages match the code."""
 
 import re
 from itertools import pairwise
@@ -14,7 +14,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def floors() -> dict[str, int]:
-    """The floor of each room in the drawing; 0 is the ground floor."""
+    """Return the level of each package in the diagram; 0 is the bottom."""
     drawing = ElementTree.parse(DOCS / "images" / "rooms.svg")
     return {
         room.attrib["data-room"]: int(room.attrib["data-floor"])
@@ -36,7 +36,7 @@ def list_rooms(graph: grimp.ImportGraph) -> set[str]:
 
 
 def list_imported_rooms(graph: grimp.ImportGraph, room: str) -> set[str]:
-    """Return the rooms whose modules a room imports directly."""
+    """Return the packages that a package imports directly."""
     modules = graph.find_descendants(room) | {room}
     imported = {
         name for module in modules for name in graph.find_modules_directly_imported_by(module)
@@ -45,20 +45,20 @@ def list_imported_rooms(graph: grimp.ImportGraph, room: str) -> set[str]:
 
 
 def is_same_side(room: str, other: str) -> bool:
-    """Return whether both rooms belong to `qca`, or both to `infra`."""
+    """Return whether both packages belong to `qca`, or both to `infra`."""
     return room.split(".")[0] == other.split(".")[0]
 
 
-def test_every_room_is_drawn_and_none_besides(floors, graph):
+def test_the_diagram_has_exactly_the_packages(floors, graph):
     assert floors.keys() == list_rooms(graph)
 
 
-def test_every_room_has_a_row_in_the_table(graph):
+def test_every_package_has_a_row_in_the_table(graph):
     rows = set(re.findall(r"^\| `([\w/]+)/` \|", (DOCS / "architecture.md").read_text(), re.M))
     assert {room.replace(".", "/") for room in list_rooms(graph)} <= rows
 
 
-def test_on_its_own_side_a_room_imports_only_from_floors_below_it(floors, graph):
+def test_a_package_imports_only_from_lower_levels_on_its_side(floors, graph):
     upward = [
         (room, imported)
         for room in floors
@@ -74,7 +74,7 @@ def test_from_qca_infra_imports_core_and_memory(graph):
     assert {name for name in imported if name.startswith("qca.")} == {"qca.core", "qca.memory"}
 
 
-def test_higher_floors_are_drawn_above_lower_ones(floors):
+def test_higher_levels_are_drawn_above_lower_ones(floors):
     drawing = ElementTree.parse(DOCS / "images" / "rooms.svg")
     tops: dict[int, list[float]] = {}
     for room in drawing.iter(f"{_SVG}g"):

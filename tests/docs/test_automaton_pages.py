@@ -1,4 +1,4 @@
-"""The pages about a trained automaton: every command and every line of Python on them is run."""
+"""Run every command and every line of Python on the pages about a trained automaton."""
 
 import json
 import shlex
@@ -28,7 +28,7 @@ plt.switch_backend("agg")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that one is in, with a trained run."""
+    """A working folder with a trained run."""
     write_trained_run(tmp_path / "runs" / "first", grid=16)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -40,7 +40,7 @@ def test_every_command_runs(folder, page):
     for line in list_commands(page):
         words = shlex.split(line)[1:]
         if words[0] == "view":
-            continue  # it serves until Ctrl-C; tests/cli/test_view.py starts and ends it
+            continue  # it serves until Ctrl-C; tests/cli/test_view.py tests it
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, (line, done.output)
 
@@ -55,13 +55,13 @@ def test_the_page_lists_every_field_and_measure():
         assert measure.name.replace("_", " ") in text.split("## Measures")[1]
 
 
-def test_the_images_are_there_and_small():
+def test_the_images_exist_and_are_small():
     image = (DOCS / "images" / "rollout.png").read_bytes()
     assert image.startswith(b"\x89PNG")
     assert len(image) < 300 * 1024
 
 
-def test_the_lines_of_python_run_in_their_order(folder, capsys):
+def test_the_lines_of_python_run_in_order(folder, capsys):
     names: dict[str, object] = {}
     for block in find_blocks("python", "python"):
         exec(block, names)
@@ -69,7 +69,7 @@ def test_the_lines_of_python_run_in_their_order(folder, capsys):
     assert [line.split()[0] for line in printed[:6]] == ["0", "10", "20", "30", "40", "50"]
 
 
-def test_the_page_names_nothing_that_is_not_public():
+def test_the_page_names_only_public_names():
     named = {word.split("(")[0] for word in read_page("python").split("qca.")[1:]}
     public = {word.strip("`.,)\n").split("`")[0].split("[")[0] for word in named}
     assert {name for name in public if name.isidentifier()} <= {*qca.__all__, "__all__", "md"}
@@ -119,7 +119,7 @@ def test_the_loss_of_its_page_works(monkeypatch):
     assert loss.combine(terms).tolist() == [1.0]
 
 
-def test_the_notebook_runs_from_its_first_cell_to_its_last(folder, capsys):
+def test_the_whole_notebook_runs(folder, capsys):
     notebook = json.loads((DOCS / "first-look.ipynb").read_text())
     names: dict[str, object] = {}
     for cell in notebook["cells"]:

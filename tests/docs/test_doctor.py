@@ -1,4 +1,4 @@
-"""Every command of docs/doctor.md is run, in the order of the page."""
+"""Run every command of docs/doctor.md, in order."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""docs/durability.md: each row names its tests, and they are there."""
+"""Each row of docs/durability.md names its tests, which exist."""
 
 import re
 
@@ -11,7 +11,7 @@ ROWS = [line for line in TABLE.splitlines() if line.startswith("| ")][2:]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:40])
-def test_each_row_is_shown_by_tests(row):
+def test_each_row_has_tests(row):
     *_, shown_by, _ = row.split("|")
     assert "`" in shown_by
     for file, name in re.findall(r"`(tests/\S+)::(\w+)`", row):

@@ -1,4 +1,4 @@
-"""docs/four-gigabytes.md: every command is run, and its table is what `qca estimate` says."""
+"""Run every command of docs/four-gigabytes.md, and compare its table with `qca estimate`."""
 
 import shlex
 import subprocess
@@ -22,7 +22,7 @@ def test_every_command_runs_and_prints_what_the_page_says(folder):
 
 
 @pytest.mark.parametrize("row", parse_table(), ids=lambda row: row[0])
-def test_the_table_of_options_is_what_the_estimate_says(row):
+def test_the_table_of_options_matches_the_estimate(row):
     _, flags, *figures = row
     words = shlex.split(flags.strip("`"))
     options = {

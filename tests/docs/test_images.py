@@ -14,12 +14,12 @@ PAGES = [ROOT / "README.md", *DOCS.glob("*.md")]
 
 
 def test_the_pictures_show_what_the_program_prints():
-    """`nox -s pictures` draws them anew."""
+    """`nox -s pictures` updates them."""
     for file, drawn in draw_screens().items():
         assert file.read_text(encoding="utf-8") == drawn, file.name
 
 
-def test_every_picture_of_a_page_is_there_and_has_words_for_who_cannot_see_it():
+def test_every_picture_on_a_page_exists_and_has_an_alternative_text():
     shown = {
         (page.parent / source).resolve()
         for page in PAGES
@@ -31,7 +31,8 @@ def test_every_picture_of_a_page_is_there_and_has_words_for_who_cannot_see_it():
 
 
 def test_the_picture_of_an_episode_shows_the_measured_figures():
-    """`python -m benchmarks.figure` draws it; only its text is compared, not matplotlib's paths."""
+    """`python -m benchmarks.figure` draws it; the test compares only its text, not matplotlib's
+    paths."""
     data = tomllib.loads(DATA.read_text())
     for file in EPISODES:
         name = file.stem.removeprefix("episode-")
@@ -50,7 +51,7 @@ def _read_texts(svg: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SCREENS)
-def test_no_word_is_broken_on_a_narrower_or_wider_terminal(name):
+def test_words_are_not_broken_on_a_narrower_or_wider_terminal(name):
     wide = set(show_screen(name, 300).export_text().split())
     for width in (60, 80, 100):
         words = show_screen(name, width).export_text().split()

@@ -1,7 +1,7 @@
-"""Every command of docs/kubernetes.md is run, in the order of the page.
+"""Run every command of docs/kubernetes.md, in order.
 
-`qca` and `openssl` are real; a cluster and a registry there are not: their clients' calls are
-written down, and what they are called with is compared with the file that was rendered.
+`qca` and `openssl` are real, but there is no cluster and no registry: the calls of their clients
+are recorded, and their arguments are compared with the rendered file.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.support.program import QCA, environment
 
 BLOCKS = find_blocks("kubernetes", "sh")
 
-# Writes down its words, and keeps what it is given to read.
+# A program that records its arguments and its input.
 CLIENT = """#!/bin/sh
 echo "$(basename "$0") $@" >> called
 case "$*" in *=/dev/stdin) cat > stdin;; esac
@@ -27,7 +27,7 @@ case "$*" in *=/dev/stdin) cat > stdin;; esac
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the whole page was run."""
+    """A folder in which all commands of the page were run."""
     tmp_path = tmp_path_factory.mktemp("page")
     clients = tmp_path / "bin"
     clients.mkdir()
@@ -43,13 +43,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
             capture_output=True,
             text=True,
         )
-        # The doctor ends with 1 where it finds something, and this machine is not a node.
+        # The doctor exits with 1 if it finds a problem, and this machine is not a node.
         allowed = (0, 1) if block.startswith("qca doctor") else (0,)
         assert done.returncode in allowed, (block, done.stderr)
     return tmp_path
 
 
-def test_every_command_runs_and_names_what_is_in_the_file(ran):
+def test_every_command_runs_and_matches_the_file(ran):
     objects = list(YAML(typ="safe").load_all((ran / "qca.yaml").read_text()))
     names = {(one["kind"].lower(), one["metadata"]["name"]) for one in objects}
     calls = [shlex.split(line) for line in (ran / "called").read_text().splitlines()]
@@ -60,11 +60,11 @@ def test_every_command_runs_and_names_what_is_in_the_file(ran):
     labels = {f"{k}={v}" for one in objects for k, v in one["metadata"]["labels"].items()}
     assert selected <= labels
     kinds = next(call[2] for call in calls if call[:2] == ["kubectl", "delete"] and "-l" in call)
-    # Whoever follows the page keeps the runs.
+    # Following the page must not delete the runs.
     assert {kind for kind, _ in names} - set(kinds.split(",")) == {"persistentvolumeclaim"}
 
 
-def test_the_password_is_on_no_command_line_of_it(ran):
+def test_no_command_line_contains_the_password(ran):
     password = read_password(ran / "stdin")
     assert len(password) == 64
     assert password not in (ran / "called").read_text()

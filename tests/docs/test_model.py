@@ -1,4 +1,4 @@
-"""The table of docs/model.md on what each way to save memory buys is what `qca estimate` says."""
+"""The table of memory savings in docs/model.md matches `qca estimate`."""
 
 import re
 

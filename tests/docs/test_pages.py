@@ -1,4 +1,4 @@
-"""What holds of every page for newcomers, and of README.md's links to them."""
+"""Rules for every page for newcomers, and for README.md's links to them."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ from tests.support.pages import DOCS, NEWCOMERS_PAGES, NOT_RUN, ROOT, list_comma
 
 
 @pytest.mark.parametrize("line", NOT_RUN)
-def test_what_is_not_run_is_shown_and_takes_these_words(line):
+def test_commands_that_are_not_run_are_on_the_page_and_valid(line):
     assert line in [command for page in NEWCOMERS_PAGES for command in list_commands(page)]
     program, *words = shlex.split(line)
     if program == "qca":
@@ -34,19 +34,19 @@ def test_the_checks_that_they_name_exist():
 
 
 @pytest.mark.parametrize("page", [*NEWCOMERS_PAGES, "../README"])
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     file = (DOCS / f"{page}.md").resolve()
     for target in re.findall(r"\]\(([^)#]+)", file.read_text()):
         assert target.startswith("http") or (file.parent / target).exists(), target
 
 
-def test_the_readme_leads_to_each():
+def test_the_readme_links_to_each_page():
     readme = (ROOT / "README.md").read_text()
     assert all(f"(docs/{page}.md)" in readme for page in NEWCOMERS_PAGES)
 
 
 @pytest.mark.parametrize("page", ["tutorial", "watching"])
-def test_the_predicted_memory_is_what_the_tool_prints_of_the_small_profile(page):
+def test_the_predicted_memory_is_that_of_the_small_profile(page):
     train = apply_profile(TrainConfig(), "cpu")
     predicted = format_size(estimate(train, recompute="none", device="cpu").total_bytes)
     assert f"(2%), predicted {predicted}\n" in read_page(page)

@@ -1,4 +1,4 @@
-"""Each promise names the test that it rests on, and that test is there."""
+"""Each promise of the security policy names a test, which exists."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ def read_promises() -> list[str]:
     return [" ".join(one.split()) for one in re.split(r"^- ", promised, flags=re.MULTILINE)[1:]]
 
 
-def test_each_promise_names_a_test_that_is_there():
+def test_each_promise_names_an_existing_test():
     promises = read_promises()
     assert len(promises) > 10
     for promise in promises:

@@ -1,6 +1,6 @@
-"""The docs as a site: its order has every page, and gathering the pages breaks no link.
+"""The navigation of the docs site has every page, and gathering the pages breaks no link.
 
-`nox -s docs` builds it in strict mode, anchors and the reference included.
+`nox -s docs` builds the site in strict mode, including anchors and the reference.
 """
 
 import re
@@ -40,23 +40,23 @@ def _list_links(page: Path) -> Iterator[str]:
             yield target
 
 
-def test_the_order_has_every_page_once(pages):
+def test_the_navigation_has_every_page_once(pages):
     entries = list(_list_entries(PROJECT["nav"]))
     gathered = {page.relative_to(pages).as_posix() for page in pages.rglob("*.md")}
 
     assert len(entries) == len(set(entries))
-    # The pages of the checks are reached from checks.md, the test bed's from contributing.md.
+    # checks.md links to the pages of the checks, and contributing.md to that of the test bed.
     others = {page for page in gathered if page.startswith("checks/")} | {"testbed.md"}
     assert set(entries) == gathered - others
 
 
-def test_its_parts_are_what_a_reader_comes_for():
+def test_the_sections_are_the_four_kinds_of_pages():
     titles = [title for entry in PROJECT["nav"] for title in entry]
 
     assert titles == ["Overview", "Tutorial", "How-to", "Reference", "Explanation"]
 
 
-def test_every_link_stays_in_the_site_and_leads_somewhere(pages):
+def test_every_link_stays_in_the_site_and_has_a_target(pages):
     for page in pages.rglob("*.md"):
         for target in _list_links(page):
             place = (page.parent / target).resolve()
@@ -64,7 +64,7 @@ def test_every_link_stays_in_the_site_and_leads_somewhere(pages):
             assert place.is_file(), (page, target)
 
 
-def test_code_is_as_it_was(pages):
+def test_code_blocks_are_unchanged(pages):
     for page in [*DOCS.glob("*.md"), *(DOCS / "checks").glob("*.md")]:
         gathered = pages / page.relative_to(DOCS)
         blocks = [fence[0] for fence in FENCE.finditer(page.read_text())]

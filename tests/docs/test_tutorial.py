@@ -1,4 +1,4 @@
-"""docs/tutorial.md: every command is run."""
+"""Run every command of docs/tutorial.md."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.program import short_folder, write_config
 
 @pytest.mark.slow
 def test_the_tutorial_ends_with_a_report(tmp_path, monkeypatch):
-    """With a training run of seconds in the place of the page's."""
+    """The training run of the page is replaced by one that takes seconds."""
     write_config(tmp_path, {"runtime": "local"})
     with short_folder() as temporary:
         monkeypatch.setenv("TMPDIR", str(temporary))

@@ -1,4 +1,4 @@
-"""docs/two-machines.md: every command that needs no second machine is run."""
+"""Run every command of docs/two-machines.md that needs no second machine."""
 
 import pytest
 

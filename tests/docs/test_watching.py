@@ -1,4 +1,4 @@
-"""What docs/watching.md shows is so, and every command on it is run."""
+"""Check the statements of docs/watching.md, and run every command on it."""
 
 import json
 import re
@@ -27,7 +27,7 @@ COMMANDS = list_commands("watching")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that one is in; a training run was launched from it, and is over."""
+    """A working folder from which a run was launched, which has finished."""
     for run in ("first", "second"):
         complete_run(tmp_path / "runs" / run)
     (tmp_path / ".qca" / "first" / "logs").mkdir(parents=True)
@@ -57,7 +57,11 @@ def test_tensorboard_shows_the_run(tmp_path):
     writer.close()
     port = find_free_port()
     program, *words = shlex.split(command)
-    module = [sys.executable, "-m", f"{program}.main"]  # what the program `tensorboard` calls
+    module = [
+        sys.executable,
+        "-m",
+        f"{program}.main",
+    ]  # the function that the program `tensorboard` calls
     process = subprocess.Popen([*module, *words, "--port", str(port)], cwd=tmp_path)
     try:
         url = f"http://127.0.0.1:{port}/data/runs"
@@ -76,7 +80,7 @@ def _fetch_json(url: str) -> object:
         return None
 
 
-def test_the_store_is_published_where_the_scraper_looks(tmp_path):
+def test_the_store_is_published_on_the_scrapers_port(tmp_path):
     [settings] = find_blocks("watching", "toml")
     [scraper] = find_blocks("watching", "yaml")
     (tmp_path / "qca.toml").write_text(settings)
@@ -89,7 +93,7 @@ def test_the_store_is_published_where_the_scraper_looks(tmp_path):
     assert published == f"127.0.0.1:{port}:6379"
 
 
-def test_the_image_is_there_and_small():
+def test_the_image_exists_and_is_small():
     [name] = re.findall(r"!\[.*?\]\((.*?)\)", read_page("watching"))
     image = (DOCS / name).read_bytes()
     assert image.startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""docs/your-compose-file.md: every command is run, and prints what the page says."""
+"""Run every command of docs/your-compose-file.md, and compare its output with the page."""
 
 from tests.support.pages import run_page
 

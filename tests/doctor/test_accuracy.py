@@ -21,7 +21,7 @@ IDS = [check.id for check in CHECKS]
         ("dragonfly-runs", lambda: count_runs(TABLE, "in this repository")),
     ],
 )
-def test_what_lies_in_the_repository_is_counted_as_written(corpus, count):
+def test_the_counts_of_the_repository_are_up_to_date(corpus, count):
     description, outcomes = count()
 
     written = {
@@ -33,7 +33,7 @@ def test_what_lies_in_the_repository_is_counted_as_written(corpus, count):
     assert (description, tally(outcomes)) == (WRITTEN["corpora"][corpus], written), command
 
 
-def test_only_checks_that_are_there_have_counts_and_disagreements():
+def test_only_existing_checks_have_counts_and_disagreements():
     disagreements = tomllib.loads(DISAGREEMENTS.read_text())
 
     assert set(WRITTEN["checks"]) | set(disagreements) <= set(IDS)
@@ -42,7 +42,7 @@ def test_only_checks_that_are_there_have_counts_and_disagreements():
     )
 
 
-def test_a_wrong_verdict_is_counted_and_an_open_one_is_not_a_verdict():
+def test_wrong_verdicts_are_counted_and_undecided_ones_are_not():
     outcomes = [("QCA1", True), ("QCA1", False), ("QCA1", None), ("QCA2", True)]
 
     assert tally(outcomes) == {
@@ -56,15 +56,15 @@ def test_a_check_without_a_corpus_says_so():
     assert "No disagreement is recorded" in describe_accuracy("QCA805")
 
 
-def test_a_check_says_what_it_was_held_against_and_where_it_was_last_wrong():
+def test_a_check_names_its_comparisons_and_its_last_error():
     text = describe_accuracy("QCA301")
 
     assert "74 runs of Dragonfly v1.40.0" in text
-    assert "74 verdicts, 0 more left open, 0 wrong" in text
+    assert "74 verdicts, 0 left undecided, 0 wrong" in text
     assert "Last disagreement: " in text
 
 
-def test_a_flag_table_that_says_otherwise_is_counted_as_wrong(tmp_path):
+def test_a_contradicting_flag_table_is_counted_as_wrong(tmp_path):
     path = tmp_path / "flags.csv"
     path.write_text(
         "flag,type,first_release,retired_from,absent_from,absent_between\n"

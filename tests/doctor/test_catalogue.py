@@ -27,7 +27,7 @@ def _read_pages(docs: Path) -> dict[str, str]:
     return {str(page.relative_to(docs)): page.read_text() for page in pages}
 
 
-def test_the_pages_are_what_the_catalogue_writes(tmp_path):
+def test_the_pages_are_up_to_date(tmp_path):
     write_pages(tmp_path)
 
     command = "python -m infra.doctor.catalogue docs"
@@ -49,7 +49,7 @@ def test_a_check_is_complete(check):
     assert set(check.needs) <= {field.name for field in fields(HostFacts)}
 
 
-def test_the_ids_that_others_rely_on_mean_what_was_agreed():
+def test_published_ids_keep_their_meaning():
     titles = {check.id: check.title.lower() for check in CHECKS}
 
     for check_id, word in {
@@ -70,7 +70,7 @@ def test_a_check_is_found_by_its_id_in_any_case(given):
     assert find_check(given).id == "QCA301"
 
 
-def test_an_unknown_id_lists_what_comes_near():
+def test_an_unknown_id_suggests_similar_ones():
     with pytest.raises(UnknownCheckError) as error:
         find_check("QCA310")
 

@@ -25,7 +25,7 @@ DOCTOR = "qca doctor --files-only --only QCA799 compose.yaml"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the project in which all steps of the page before its commands were done."""
+    """Return a copy of the project after all steps of the page that precede its commands."""
     project = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "infra", project / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "qca").symlink_to(ROOT / "qca")
@@ -68,7 +68,7 @@ def _run(project: Path, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_page_says_what_its_commands_do(project):
+def test_the_commands_of_the_page_print_what_it_says(project):
     outputs = [_run(project, command) for command in COMMANDS.splitlines()]
 
     assert COMMANDS.splitlines()[-1] == DOCTOR

@@ -45,7 +45,7 @@ def _has_error(findings: list[Finding]) -> bool:
 
 
 @pytest.mark.parametrize("run", read_runs(), ids=str)
-def test_a_run_of_dragonfly_is_judged_as_it_ended(tmp_path, run: Run):
+def test_verdicts_match_the_runs_of_dragonfly(tmp_path, run: Run):
     _write(tmp_path / "stack.yml", run.words, run.variables)
 
     findings = _examine(tmp_path / "stack.yml")
@@ -131,9 +131,7 @@ def _fix(path: Path) -> list[bool]:
 @example(words={"save_schedule": "*:30", "max-memory": "1g"}, variables={})
 @example(words={}, variables={"max-memory": "1GIB", "http_admin_console": "on"})
 @given(words=GIVEN, variables=GIVEN)
-def test_a_file_is_fixed_as_the_stand_in_sees_it_or_left_as_it_was_and_told(
-    tmp_path, words, variables
-):
+def test_a_file_is_fixed_or_restored_and_reported(tmp_path, words, variables):
     path = tmp_path / "stack.yml"
     _write(
         path,

@@ -27,13 +27,13 @@ def test_a_healthy_host_has_no_finding_that_fails():
     assert bad == []
 
 
-def test_a_host_without_docker_and_gpu_is_a_healthy_host_for_a_local_run():
+def test_a_host_without_docker_and_gpu_is_healthy_for_a_local_run():
     bare = host(docker=no_engine("not-installed"), compose=NO_PLUGIN)
 
     assert [f for f in examine(bare, config()) if f.severity in (WARNING, ERROR)] == []
 
 
-def test_no_check_fails_on_a_host_where_nothing_can_be_seen():
+def test_no_check_fails_on_an_unknown_host():
     names = {field.name for field in fields(HostFacts)} - {"schema_version", "about"}
     dark: dict[str, Any] = dict.fromkeys(names, Unknown(reason="dark"))
     blind = HostFacts(**dark)
@@ -44,13 +44,13 @@ def test_no_check_fails_on_a_host_where_nothing_can_be_seen():
     assert not any(f.is_check_failure for f in findings)
 
 
-def test_without_files_no_check_of_files_says_a_word():
+def test_without_files_checks_of_files_report_nothing():
     blind = host(cpu="dark", docker="dark", gpu="dark")
 
     assert not [f for f in examine(blind, config()) if f.category == "file"]
 
 
-def test_several_files_are_judged_as_one_and_each_finding_names_its_own(tmp_path):
+def test_merged_files_are_checked_together_and_findings_name_their_file(tmp_path):
     (tmp_path / "a.yml").write_text(HEAD + "    command: --maxmemory=2G --proactor_threads=8\n")
     (tmp_path / "b.yml").write_text("services: {cache: {command: --maxmemory=1G}}\n")
     paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
@@ -66,7 +66,7 @@ def test_several_files_are_judged_as_one_and_each_finding_names_its_own(tmp_path
     assert (refused.location.file, refused.location.line) == (str(paths[1]), 1)
 
 
-def test_given_files_want_containers_even_where_the_run_is_local(tmp_path):
+def test_given_files_require_containers_even_for_a_local_run(tmp_path):
     file = compose_file(tmp_path, HEAD)
     facts = host(compose=NO_PLUGIN)
 
@@ -75,7 +75,7 @@ def test_given_files_want_containers_even_where_the_run_is_local(tmp_path):
     assert severities == {ERROR}
 
 
-def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
+def test_faults_of_a_users_file_do_not_stop_qca_up(tmp_path):
     file = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n")
 
     findings = examine(SIXTEEN_THREADS, config(), files=[file])
@@ -84,7 +84,7 @@ def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
     assert select_blocking(findings) == []
 
 
-def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):
+def test_a_nearby_file_cannot_fail_the_examination(tmp_path):
     nearby = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n    gpus: all\n")
 
     findings = examine(SIXTEEN_THREADS, config(), nearby=nearby)
@@ -93,7 +93,7 @@ def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):
     assert not any(f.severity is ERROR for f in findings)
 
 
-def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
+def test_a_file_without_dragonfly_and_gpu_passes(tmp_path):
     file = compose_file(tmp_path, "services:\n  db:\n    image: postgres:17\n")
 
     here = host(gpu=NO_GPU, images=(STORE_IMAGE, TRAINER_IMAGE, image("postgres:17")))
@@ -110,7 +110,7 @@ PROFILES = (
 )
 
 
-def test_what_is_not_started_is_at_most_an_info_that_says_its_profile(tmp_path):
+def test_faults_of_services_that_are_not_started_are_infos(tmp_path):
     file = compose_file(tmp_path, PROFILES)
 
     findings = examine(SIXTEEN_THREADS, config(), files=[file])

@@ -15,12 +15,12 @@ CASES = [
 BAD, GOOD = CASES[::2], CASES[1::2]
 
 
-def test_each_check_has_its_examples_and_no_file_is_left_over():
+def test_each_check_has_examples_and_each_file_a_check():
     assert {path.stem for path in EXAMPLES.iterdir()} == {check.id for check in CHECKS}
 
 
 @pytest.mark.parametrize(("check_id", "example"), CASES)
-def test_the_report_is_what_the_doctor_says(check_id: str, example: Example):
+def test_the_report_is_up_to_date(check_id: str, example: Example):
     report = format_report(judge_example(check_id, example))
 
     assert example.report == report, "out of date; run: python -m tests.support.examples"

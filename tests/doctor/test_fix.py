@@ -19,14 +19,14 @@ def _proposal(place: Path, *commands: str) -> Proposal:
     return Proposal(BROKEN, remedy)
 
 
-def test_what_helps_stays(tmp_path):
+def test_a_remedy_that_helps_is_kept(tmp_path):
     outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: [FIXED])
 
     assert outcome.helped
     assert (tmp_path / "x").exists()
 
 
-def test_what_does_not_help_is_undone(tmp_path):
+def test_a_remedy_that_does_not_help_is_undone(tmp_path):
     outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: [BROKEN])
 
     assert not outcome.helped
@@ -43,14 +43,14 @@ def test_what_does_not_help_is_undone(tmp_path):
     ],
     ids=["no finding at all", "could not look", "the check failed"],
 )
-def test_that_the_finding_is_missing_proves_nothing(tmp_path, now):
+def test_a_missing_finding_proves_nothing(tmp_path, now):
     outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: now)
 
     assert not outcome.helped
     assert not (tmp_path / "x").exists()
 
 
-def test_a_command_that_fails_ends_it_and_is_undone(tmp_path):
+def test_a_failing_command_is_undone(tmp_path):
     place = tmp_path / "x"
     proposal = _proposal(place, f"touch {place}", "echo no luck >&2; false", "touch /nonsense/y")
 
@@ -61,13 +61,13 @@ def test_a_command_that_fails_ends_it_and_is_undone(tmp_path):
     assert not place.exists()
 
 
-def test_a_command_may_print_what_is_no_text(tmp_path):
+def test_a_command_may_print_invalid_text(tmp_path):
     proposal = _proposal(tmp_path / "x", "printf '\\377 no luck' >&2; false")
 
     assert "no luck" in apply_remedy(proposal, lambda: [FIXED]).detail
 
 
-def test_only_automatic_remedies_of_what_is_wrong_are_proposed():
+def test_only_automatic_remedies_of_faults_are_proposed():
     link = one(
         host(compose=NO_PLUGIN, docker_compose=StandaloneCompose(path="/x/d", version="5.0.0")),
         "QCA201",

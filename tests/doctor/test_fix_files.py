@@ -129,7 +129,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("before", "after"), COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_the_line_is_changed_and_every_other_byte_stays(file, before, after, ending):
+def test_only_the_line_is_changed(file, before, after, ending):
     file.write_bytes((HEAD + before + TAIL).replace("\n", ending).encode())
 
     assert _fix(file)
@@ -175,13 +175,13 @@ def test_a_renamed_flag_gets_its_new_name(file, command):
         "    command: --save_schedule=*:30 --proactor_threads=1\n",  # no equivalent crontab
     ],
 )
-def test_what_is_not_clear_is_left_to_the_user(file, rest):
+def test_ambiguous_edits_are_left_to_the_user(file, rest):
     file.write_text(HEAD + rest)
 
     assert list_proposals(_findings(file)) == []
 
 
-def test_a_file_that_changed_meanwhile_is_left_alone(file):
+def test_a_file_that_changed_meanwhile_is_not_edited(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
     (proposal,) = list_proposals(_findings(file))
     file.write_text("# new first line\n" + file.read_text())
@@ -194,7 +194,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(file):
     assert file.read_text() == text
 
 
-def test_what_does_not_help_is_undone(file):
+def test_a_remedy_that_does_not_help_is_undone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
     findings = _findings(file)
     (proposal,) = list_proposals(findings)
@@ -203,7 +203,7 @@ def test_what_does_not_help_is_undone(file):
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
-def test_what_ctrl_c_interrupts_is_undone(file):
+def test_an_interrupted_fix_is_undone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
     (proposal,) = list_proposals(_findings(file))
 
@@ -215,7 +215,7 @@ def test_what_ctrl_c_interrupts_is_undone(file):
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
-def test_a_file_that_only_lies_in_the_folder_is_never_fixed(file):
+def test_a_nearby_file_is_never_fixed(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
 
     findings = examine(SIXTEEN, config(), nearby=read_compose_file(file, {}))
@@ -224,7 +224,7 @@ def test_a_file_that_only_lies_in_the_folder_is_never_fixed(file):
     assert list_proposals(findings) == []
 
 
-def test_an_edit_that_brings_another_error_is_undone(file):
+def test_an_edit_that_causes_another_error_is_undone(file):
     text = f"{HEAD}    command: --maxmemory=2G\n{TAIL}"
     file.write_text(text)
     before = _findings(file)
@@ -234,7 +234,7 @@ def test_an_edit_that_brings_another_error_is_undone(file):
     outcome = apply_remedy(proposal, lambda: [refused], before)
 
     assert not outcome.helped
-    assert "it brings QCA707: Compose says no; undone" in outcome.detail
+    assert "it causes QCA707: Compose says no; undone" in outcome.detail
     assert file.read_text() == text
 
 

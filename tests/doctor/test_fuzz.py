@@ -67,7 +67,7 @@ outputs = st.builds(
 
 @relaxed
 @given(output=outputs)
-def test_what_docker_compose_version_says(output):
+def test_any_output_of_docker_compose_version(output):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose.shutil, "which", lambda _: "/usr/bin/docker")
         with contextlib.suppress(ProbeError):
@@ -76,7 +76,7 @@ def test_what_docker_compose_version_says(output):
 
 @relaxed
 @given(output=outputs, content=st.binary(max_size=40) | st.just(b"\x7fELF MEI\014\013\012\013\016"))
-def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, content):
+def test_any_program_called_docker_compose(tmp_path, output, content):
     program = tmp_path / "docker-compose"
     program.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
@@ -106,7 +106,7 @@ ANSWER = {
 @given(
     change=st.dictionaries(st.sampled_from(sorted(ANSWER)), values, max_size=2), raw=st.booleans()
 )
-def test_what_an_interpreter_answers_about_its_libraries(change, raw):
+def test_any_answer_of_an_interpreter(change, raw):
     said = {**ANSWER, **change}
     text = json.dumps(said) if not raw else json.dumps(change)
     output = Output(0, f"chatter\n{v1_libraries.MARK}{text}\n", "")
@@ -114,7 +114,7 @@ def test_what_an_interpreter_answers_about_its_libraries(change, raw):
         v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), FixedOutput(output))
 
 
-def test_an_answer_nested_without_end():
+def test_a_deeply_nested_answer():
     output = Output(0, v1_libraries.MARK + "[" * 200_000, "")
 
     with pytest.raises(ProbeError):
@@ -133,7 +133,7 @@ def _places(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @relaxed
 @given(data=st.data())
-def test_a_facts_file_with_something_else_in_one_place(tmp_path, data):
+def test_a_facts_file_with_one_changed_value(tmp_path, data):
     document = json.loads(data.draw(st.sampled_from(HOSTS)).read_text())
     place = data.draw(st.sampled_from(_places(document)))
     inner = document
@@ -162,7 +162,7 @@ def _judge_and_print(facts: HostFacts) -> None:
 
 @relaxed
 @given(text=st.text(max_size=80))
-def test_a_facts_file_that_is_any_text(tmp_path, text):
+def test_a_facts_file_of_any_text(tmp_path, text):
     path = tmp_path / "host.json"
     path.write_bytes(text.encode(errors="surrogatepass"))
     with contextlib.suppress(InputError):

@@ -107,27 +107,27 @@ def _verdicts(findings: list[Finding]) -> str:
 @pytest.mark.parametrize(
     "name", [name for name, expected in EVERYTHING.items() if expected[0] is not None]
 )
-def test_a_recorded_host_gets_its_verdict(name, runtime):
+def test_a_recorded_host_gets_its_findings(name, runtime):
     findings = examine(load(HOSTS / f"{name}.json"), config({"runtime": runtime}))
 
     assert _verdicts(findings) == EVERYTHING[name][runtime == "compose"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_check_is_defective_on_any_host(name):
+def test_no_check_fails_itself_on_any_host(name):
     findings = examine(load(HOSTS / f"{name}.json"), config())
 
     assert not [f for f in findings if f.is_check_failure]
 
 
-def test_where_nothing_can_be_seen_nothing_is_called_ok_and_nothing_blocks():
+def test_on_an_unknown_host_nothing_passes_and_nothing_blocks():
     findings = examine(load(HOSTS / "all-unknown.json"), config())
 
     assert {f.severity for f in findings} == {Severity.SKIPPED}
     assert select_blocking(findings) == []
 
 
-def test_a_narrow_host_is_judged_by_what_its_containers_add_up_to():
+def test_a_small_host_is_checked_by_the_sum_of_its_containers():
     facts = load(HOSTS / "cgroup-limits.json")
 
     (finding,) = [f for f in examine(facts, config()) if f.id == "QCA302"]
@@ -138,7 +138,7 @@ def test_a_narrow_host_is_judged_by_what_its_containers_add_up_to():
     assert finding.severity is (Severity.OK if fits else Severity.WARNING)
 
 
-def test_a_toolkit_without_its_hook_is_not_called_fine():
+def test_a_toolkit_without_its_hook_does_not_pass():
     findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
 
     assert _verdicts(findings) in (

@@ -68,18 +68,18 @@ def file(tmp_path: Path) -> ComposeFile:
     return compose_file(tmp_path, COMPOSE)
 
 
-def test_a_check_that_judges_nothing_is_refused():
+def test_a_check_without_a_judge_is_refused():
     with pytest.raises(ValueError, match="judges neither"):
         _check()
 
 
-def test_the_host_is_judged_before_the_files(file):
+def test_the_host_is_checked_before_the_files(file):
     check = _check(judge_host=lambda _: ok("host"), judge_file=lambda _: [ok("file")])
 
     assert [finding.message for finding in _run(check, file, file)] == ["host", "file", "file"]
 
 
-def test_a_verdict_on_a_file_stands_on_its_line_or_on_the_first(file):
+def test_a_verdict_on_a_file_has_its_line_or_the_first(file):
     check = _check(judge_file=lambda s: [ok("a"), locate(ok("b"), s.file, s.file.services[0])])
 
     places = [finding.location for finding in _run(check, file)]
@@ -87,7 +87,7 @@ def test_a_verdict_on_a_file_stands_on_its_line_or_on_the_first(file):
     assert places == [Location(file.path, 1), Location(file.path, 2, (3, 6))]
 
 
-def test_an_unknown_fact_is_told_once_for_the_host_and_once_for_each_file(file):
+def test_an_unknown_fact_is_reported_once_per_host_and_file(file):
     check = _check(needs=("gpu",), judge_host=_raise, judge_file=_raise)
 
     findings = _run(check, file, file, gpu="NVML hung")
@@ -95,11 +95,11 @@ def test_an_unknown_fact_is_told_once_for_the_host_and_once_for_each_file(file):
     top = Location(file.path, 1)
     assert [finding.location for finding in findings] == [None, top, top]
     assert {finding.severity for finding in findings} == {Severity.SKIPPED}
-    assert {finding.message for finding in findings} == {"Could not look. gpu: NVML hung"}
+    assert {finding.message for finding in findings} == {"Cannot check. gpu: NVML hung"}
 
 
 @pytest.mark.parametrize("judge", [_raise, _raise_later])
-def test_a_check_that_raises_is_an_error_and_costs_no_other_finding(file, judge):
+def test_a_check_that_raises_is_an_error_and_hides_no_other_finding(file, judge):
     broken = _check(judge_host=judge, judge_file=lambda _: ok("file"))
 
     failure, other = _run(broken, file)
@@ -112,13 +112,13 @@ def test_a_check_that_raises_is_an_error_and_costs_no_other_finding(file, judge)
     assert other.severity is Severity.OK
 
 
-def test_a_failure_over_a_file_names_the_file(file):
+def test_a_failure_on_a_file_names_the_file(file):
     (failure,) = _run(_check(judge_file=_raise), file)
 
     assert failure.location == Location(file.path, 1)
 
 
-def test_a_failure_over_a_nearby_file_stays_an_error(file):
+def test_a_failure_on_a_nearby_file_stays_an_error(file):
     checks = [_check(judge_file=_raise)]
 
     (failure,) = examine(HOST, config(), nearby=file, checks=checks)

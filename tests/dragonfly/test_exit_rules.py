@@ -1,4 +1,4 @@
-"""Values because of which Dragonfly exits by its own rules."""
+"""Values that make Dragonfly exit by its own rules."""
 
 import pytest
 
@@ -61,5 +61,5 @@ def test_a_kept_rule(values):
     ("values", "before"),
     [({"dbfilename": "dump.rdb"}, (1, 8, 0)), ({"save_schedule": "*:30"}, (1, 13, 0))],
 )
-def test_a_rule_that_came_with_a_release(values, before):
+def test_a_rule_that_a_release_introduced(values, before):
     assert not list(list_broken_rules(values, before))

@@ -39,7 +39,7 @@ def _read(folder: Path, *names: str) -> Dragonfly:
     ],
 )
 @pytest.mark.parametrize("flag", ["--flagfile=/etc/dragonfly/f", "--flagfile /etc/dragonfly/f"])
-def test_a_flag_file_of_the_folder_is_read_where_it_is_named(tmp_path, keys, top, flag):
+def test_a_flag_file_in_the_folder_is_read(tmp_path, keys, top, flag):
     write_files(
         tmp_path,
         a_yml=f"services:\n  cache:\n{CACHE}    command: --hz=1 --maxmemory=1G {flag} --hz=3\n"
@@ -102,7 +102,7 @@ FLAGGED = f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/f\n
         ),
     ],
 )
-def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, maxmemory):
+def test_a_flag_file_is_searched_in_the_merged_files(tmp_path, first, later, maxmemory):
     write_files(tmp_path, a_yml=first, b_yml=later, f="--maxmemory=1G\n", g="--maxmemory=2G\n")
 
     given = _read(tmp_path, "a.yml", "b.yml").flags.get("maxmemory")
@@ -110,7 +110,7 @@ def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, max
     assert (given.value if given else None) == maxmemory
 
 
-def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
+def test_a_flag_file_outside_the_folder_is_not_read(tmp_path):
     write_files(
         tmp_path,
         here__a_yml=f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n"
@@ -122,7 +122,7 @@ def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
 
 
 @pytest.mark.parametrize("over", ["command: !override [dragonfly]", "volumes: !reset []"])
-def test_a_flag_file_goes_with_what_it_is_found_by(tmp_path, over):
+def test_a_flag_file_is_found_by_the_mounts_of_its_service(tmp_path, over):
     (tmp_path / "flags").write_text("--maxmemory=2G\n")
     base = (
         "services:\n  a:\n    image: dragonflydb/dragonfly\n    volumes: ['./flags:/etc/flags']\n"
@@ -172,7 +172,7 @@ def test_several_flag_files_and_nested_ones_are_followed(tmp_path, named):
     [(None, "does not exist"), ("maxmemory=1G\n", "is not a flag")],
     ids=["no such file", "a line without a dash"],
 )
-def test_a_flag_file_over_which_dragonfly_exits(tmp_path, text, says):
+def test_a_flag_file_that_makes_dragonfly_exit(tmp_path, text, says):
     files = {"f": text} if text else {}
     write_files(tmp_path, a_yml=MOUNTED.format("/conf/f"), **files)
 
@@ -181,14 +181,14 @@ def test_a_flag_file_over_which_dragonfly_exits(tmp_path, text, says):
     assert says in fault.reason
 
 
-def test_what_comes_before_an_unread_flag_file_is_not_settled(tmp_path):
+def test_flags_before_an_unread_flag_file_are_unknown(tmp_path):
     write_files(tmp_path, a_yml=MOUNTED.format("/etc/flags --port=1"))
 
     assert _read(tmp_path).settled_flags == {"port"}
 
 
 @pytest.mark.parametrize(("length", "times"), [(30, 2), (500, 1)], ids=["a bomb", "a long chain"])
-def test_flag_files_that_name_one_another_without_end_are_not_all_read(tmp_path, length, times):
+def test_flag_files_that_include_each_other_end(tmp_path, length, times):
     write_files(tmp_path, a_yml=MOUNTED.format("/conf/f0"), **{f"f{length}": "--maxmemory=1G\n"})
     for number in range(length):
         (tmp_path / f"f{number}").write_text(f"--flagfile=/conf/f{number + 1}\n" * times)

@@ -51,7 +51,7 @@ TYPES = {
         ("appendonly", (0, 9, 0), Standing.UNCERTAIN),
     ],
 )
-def test_a_flag_through_the_releases(flag, release, standing):
+def test_a_flag_by_release(flag, release, standing):
     assert find_standing(flag, release) is standing
 
 
@@ -73,7 +73,7 @@ def test_a_flag_through_the_releases(flag, release, standing):
         ("appendonly", (2, 1, 0), Standing.UNCERTAIN),
     ],
 )
-def test_of_v2_only_what_its_release_pages_name_is_known(flag, release, standing):
+def test_for_v2_only_flags_on_its_release_pages_are_known(flag, release, standing):
     assert find_standing(flag, release) is standing
 
 
@@ -98,12 +98,12 @@ def test_every_line_of_the_table_has_a_type_and_dates_in_order():
         ("zzzzqqqq", NEWEST_READ, ""),
     ],
 )
-def test_the_nearest_flag_is_one_that_the_release_has(name, release, flag):
+def test_the_suggested_flag_exists_in_the_release(name, release, flag):
     assert find_nearest_flag(name, release) == flag
 
 
 @pytest.mark.parametrize(
     ("flag", "expected"), [("tls", True), ("maxmemory", False), ("nonsense", False)]
 )
-def test_a_switch_is_a_flag_that_is_true_or_false(flag, expected):
+def test_a_boolean_flag_takes_no_word(flag, expected):
     assert is_switch(flag) is expected

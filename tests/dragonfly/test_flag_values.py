@@ -64,12 +64,12 @@ ILLEGAL = [
 
 
 @pytest.mark.parametrize(("kind", "value"), LEGAL)
-def test_a_value_that_the_type_takes(kind, value):
+def test_a_value_that_the_type_accepts(kind, value):
     assert describe_legal_values(kind, value, NEWEST_READ) == ""
 
 
 @pytest.mark.parametrize(("kind", "value"), ILLEGAL)
-def test_a_value_that_the_type_does_not_take(kind, value):
+def test_a_value_that_the_type_rejects(kind, value):
     assert describe_legal_values(kind, value, NEWEST_READ)
 
 
@@ -85,6 +85,6 @@ def test_a_number_is_read_in_both_notations(number):
 
 
 @given(st.text(max_size=60))
-def test_no_text_is_too_odd_for_a_type(text):
+def test_any_text_is_accepted_or_rejected_by_its_type(text):
     for kind in ("address", "bool", "cron", "float", "from64", "int32", "port", "size", "uint64"):
         assert isinstance(describe_legal_values(kind, text, NEWEST_READ), str)

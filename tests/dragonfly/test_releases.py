@@ -27,7 +27,7 @@ def test_the_release_of_an_image(image, release):
     assert parse_release(image) == release
 
 
-def test_the_sources_of_v1_were_read_and_those_of_v2_not():
+def test_the_rules_of_v1_are_known_from_sources_and_those_of_v2_are_not():
     assert is_read((1, 40, 1))
     assert not is_read((2, 0, 0))
 

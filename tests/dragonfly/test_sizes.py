@@ -17,7 +17,7 @@ def test_sizes_are_binary(text):
 @pytest.mark.parametrize(
     "text", ["512.mb", "+512mb", " 512mb", "0x20000000", ".5g", "536870912BB", "512mib", "0.5GiB"]
 )
-def test_spellings_that_start_v1_40(text):
+def test_notations_that_v1_40_accepts(text):
     assert read_size(text) == 512 * MIB
 
 
@@ -28,7 +28,7 @@ def test_spellings_that_start_v1_40(text):
         *("4GIB", "512mIB", "512 mb", "1,5g", "9E", "inf", "nan", "4iB"),
     ],
 )
-def test_sizes_it_does_not_read(text):
+def test_sizes_that_it_rejects(text):
     assert read_size(text) is None
 
 
@@ -47,17 +47,17 @@ def test_before_v1_36_only_the_first_letter_counted():
         (2**50, "1.00PiB"),
     ],
 )
-def test_how_it_prints_a_size(size, printed):
+def test_a_size_is_printed_as_in_its_log(size, printed):
     assert format_human_readable(size) == printed
 
 
 @given(st.integers(min_value=0, max_value=2**50))
-def test_the_size_we_write_is_the_size_that_is_read(size):
+def test_a_written_size_is_read_back(size):
     assert read_size(format_exact_size(size)) == size == parse_size(format_exact_size(size))
 
 
 @given(st.text(max_size=30))
-def test_no_text_is_too_odd_for_the_size_reader(text):
+def test_any_text_is_read_or_rejected_as_a_size(text):
     for release in (NEWEST_READ, (1, 35, 0)):
         size = read_size(text, release)
         assert size is None or size >= 0

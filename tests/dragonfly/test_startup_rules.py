@@ -20,11 +20,11 @@ from qca.core.units import GIB, MIB
         (24, 5 * GIB, True),  # issue 3526
     ],
 )
-def test_it_refuses_under_256_mib_a_thread(threads, maxmemory, refused):
+def test_it_refuses_less_than_256_mib_per_thread(threads, maxmemory, refused):
     assert rules.refuses_to_start(threads, maxmemory) is refused
 
 
-def test_it_says_so_in_its_own_words():
+def test_the_message_is_dragonflys_own():
     assert rules.format_refusal(16) == "There are 16 threads, so 4.00GiB are required. Exiting..."
     assert rules.format_refusal(3) == "There are 3 threads, so 768.00MiB are required. Exiting..."
     old = "Max memory is less than 256MB per thread. Exiting..."
@@ -48,27 +48,27 @@ def test_it_says_so_in_its_own_words():
         ({"quota": 0.5, "cgroup_version": "1", "flag": 8, "release": (1, 37, 0)}, 8),
     ],
 )
-def test_how_many_threads_it_starts(options, count):
+def test_the_number_of_threads(options, count):
     threads = rules.count_threads(16, **options)
 
     assert threads
     assert threads.count == count
 
 
-def test_without_the_cpus_only_given_threads_are_known():
+def test_without_the_cpus_only_explicit_threads_are_known():
     assert rules.count_threads(None) is None
     assert rules.count_threads(None, flag=0) is None
     threads = (rules.count_threads(None, flag=4), rules.count_threads(None, quota=2.0))
     assert [one.count for one in threads if one] == [4, 2]
 
 
-def test_its_own_maxmemory_is_a_share_of_what_is_available():
+def test_its_default_maxmemory_is_a_share_of_the_available_memory():
     assert rules.compute_default_maxmemory(10 * GIB, None) == 8 * GIB
     assert rules.compute_default_maxmemory(10 * GIB, 5 * GIB) == 4 * GIB
     assert rules.compute_default_maxmemory(10 * GIB, 5 * GIB, (1, 1, 0)) == 8 * GIB
 
 
 @given(st.integers(min_value=1, max_value=1024))
-def test_as_many_threads_as_memory_holds_are_never_refused(threads):
+def test_as_many_threads_as_fit_in_memory_are_never_refused(threads):
     assert not rules.refuses_to_start(threads, rules.compute_required_memory(threads))
     assert rules.compute_max_threads(rules.compute_required_memory(threads)) == threads

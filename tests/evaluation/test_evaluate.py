@@ -61,7 +61,7 @@ def test_the_run_is_compared_with_others_and_its_untrained_network(evaluation):
     assert first.loss_difference.mean == pytest.approx(difference)
 
 
-def test_its_numbers_are_means_over_fresh_states(automaton, evaluation):
+def test_results_are_means_over_fresh_states(automaton, evaluation):
     losses, energies = [], []
     for sample in range(STATES):
         psi = draw_initial_state(5, [sample], d_state=3, grid=8, purpose=Purpose.EVALUATION)
@@ -81,7 +81,7 @@ def test_its_numbers_are_means_over_fresh_states(automaton, evaluation):
     assert values.keys() == names | {measure.name for measure in MEASURES}
 
 
-def test_no_training_uses_the_states():
+def test_the_states_are_never_used_in_training():
     fresh = draw_initial_state(0, [0], d_state=2, grid=4, purpose=Purpose.EVALUATION)
     assert not torch.allclose(fresh, draw_initial_state(0, [0], d_state=2, grid=4))
 

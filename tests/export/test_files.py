@@ -90,7 +90,7 @@ def test_qca_loads_it_back(automaton, exports, format_):
     assert np.array_equal(ends[0], ends[1])
 
 
-def test_the_weights_are_all_there_under_their_names(automaton, exports):
+def test_all_weights_have_their_names(automaton, exports):
     with safe_open(exports["safetensors"], framework="pt") as file:
         names, header = set(file.keys()), file.metadata()
     assert names == automaton.evolution.model.state_dict().keys()

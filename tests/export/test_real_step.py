@@ -23,7 +23,7 @@ def test_it_is_the_step_of_the_evolution(update, gamma, d_state):
     assert (expected - psi).abs().max() > 1e-3
 
 
-def test_a_cell_that_turns_far_is_pulled_back_to_norm_1():
+def test_a_cell_that_rotates_far_is_corrected_to_norm_1():
     psi = 1.001 * draw_initial_state(0, range(1), d_state=3, grid=8)
     h = 3j * psi  # nearly half a turn
     found = torch.complex(*rotate(Parts(psi.real, psi.imag), Parts(h.real, h.imag)))

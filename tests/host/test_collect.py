@@ -36,7 +36,7 @@ def fail_with(error: BaseException) -> Callable[[], object]:
     return probe
 
 
-def test_what_a_probe_returns_is_known() -> None:
+def test_the_result_of_a_probe_is_known() -> None:
     facts = CpuFacts(online=1, affinity=1, cgroup_quota=None)
     assert run(lambda: facts) == Known(value=facts)
 
@@ -59,7 +59,7 @@ def test_what_a_probe_returns_is_known() -> None:
         (KeyboardInterrupt(), "failed: RuntimeError: KeyboardInterrupt"),
     ],
 )
-def test_whatever_a_probe_raises_becomes_unknown(error: BaseException, reason: str) -> None:
+def test_any_exception_of_a_probe_becomes_unknown(error: BaseException, reason: str) -> None:
     fact = run(fail_with(error))
     assert isinstance(fact, Unknown)
     assert reason in fact.reason
@@ -73,7 +73,7 @@ def test_a_probe_that_hangs_becomes_unknown_after_the_deadline() -> None:
     assert time.monotonic() - began < 1
 
 
-def test_several_that_hang_cost_the_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_hanging_probes_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     for probe in (cpu, gpu, listeners):
         monkeypatch.setattr(probe, "probe", lambda *_: time.sleep(20))
     began = time.monotonic()

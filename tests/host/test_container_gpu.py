@@ -1,4 +1,4 @@
-"""The GPUs that a training run gets, and whether a container gets any."""
+"""The GPUs for a training run, and the access of containers to them."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ GPUS = (
         ("0,7,0", [0]),
     ],
 )
-def test_a_process_gets_those_that_it_is_shown(visible, got):
+def test_a_process_gets_its_visible_gpus(visible, got):
     shown = driver(*GPUS, visible_devices=visible)
 
     assert [one.index for one in select_training_gpus(shown, "local", "all")] == got
@@ -43,7 +43,7 @@ def test_a_process_gets_those_that_it_is_shown(visible, got):
     assert [one.index for one in select_training_gpus(shown, "compose", "all")] == [0, 1, 2]
 
 
-def test_a_container_gets_the_first():
+def test_a_container_gets_the_first_gpus():
     shown = driver(*reversed(GPUS))
 
     assert [one.index for one in select_training_gpus(shown, "compose", 2)] == [0, 1]
@@ -61,7 +61,7 @@ AT_RUN = "/var/run/cdi/nvidia.yaml"
     [
         ({}, HOOK, {}, True, HOOK),
         ({"started": 1_700_000_001}, HOOK, {}, True, HOOK),
-        ({"started": 1_699_999_999}, HOOK, {}, False, "only then"),
+        ({"started": 1_699_999_999}, HOOK, {}, False, "only at startup"),
         # The runtime is registered, so the toolkit was installed earlier and upgraded since.
         ({"started": 1_699_999_999, "runtimes": ("nvidia", "runc")}, HOOK, {}, True, HOOK),
         ({"started": 1_699_999_999}, HOOK, {"hook_changed": None}, True, HOOK),
@@ -79,7 +79,7 @@ AT_RUN = "/var/run/cdi/nvidia.yaml"
         ({**WITH_CDI, "version": "29.1.3"}, None, {}, False, "before 29.2"),
     ],
 )
-def test_what_keeps_a_container_from_its_gpu(changes, hook, changed, usable, words):
+def test_obstacles_between_a_container_and_its_gpu(changes, hook, changed, usable, words):
     shown = driver(gpu(), toolkit=hook, container_toolkit=toolkit(**changed))
 
     access = assess_gpu_access(engine(**changes), shown)

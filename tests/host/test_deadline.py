@@ -25,7 +25,7 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def test_a_program_that_ends_is_quoted() -> None:
+def test_the_output_of_a_program_is_returned() -> None:
     output = Deadline(5).run(["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (output.exit_code, output.stdout, output.stderr) == (3, "out\n", "err\n")
     assert output.error_line == "err"
@@ -62,13 +62,13 @@ def test_a_program_that_cannot_be_started_says_why(argv: list[str], message: str
         Deadline(5).run(argv)
 
 
-def test_a_file_that_may_not_be_run_says_so(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_reported(tmp_path: Path) -> None:
     (tmp_path / "docker").touch(mode=0o644)
     with pytest.raises(ProbeError, match="Permission denied"):
         Deadline(5).run([tmp_path / "docker"])
 
 
-def test_a_file_that_is_no_program_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_program_is_reported(tmp_path: Path) -> None:
     broken = tmp_path / "docker"
     broken.write_bytes(b"\x7fELF and nothing more")
     broken.chmod(0o755)
@@ -91,21 +91,21 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     assert wait_for(lambda: all(has_ended(pid) for pid in started), 2)
 
 
-def test_a_program_that_closes_its_output_and_stays_is_killed_too(tmp_path: Path) -> None:
+def test_a_program_that_closes_its_output_but_runs_on_is_killed_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     with pytest.raises(ProbeTimeoutError):
         Deadline(0.5).run(["sh", "-c", f"echo $$ >{pid}; exec >&- 2>&-; sleep 60"])
     assert wait_for(lambda: has_ended(int(pid.read_text())), 2)
 
 
-def test_a_program_that_writes_without_end_is_cut_off() -> None:
+def test_a_program_with_endless_output_is_cut_off() -> None:
     before = psutil.Process().memory_info().rss
     with pytest.raises(ProbeError, match="wrote too much"):
         Deadline(10).run(["yes"])
     assert psutil.Process().memory_info().rss - before < 20 * MAX_BYTES
 
 
-def test_leaving_the_deadline_kills_what_still_runs(tmp_path: Path) -> None:
+def test_leaving_the_deadline_kills_running_programs(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     failed: list[BaseException] = []
 
@@ -145,5 +145,5 @@ def test_a_file_that_cannot_be_read_says_why(path: str) -> None:
         read_text(Path(path))
 
 
-def test_a_file_without_end_is_read_in_part() -> None:
+def test_an_endless_file_is_read_in_part() -> None:
     assert len(read_text(Path("/dev/zero"))) == MAX_BYTES

@@ -39,7 +39,7 @@ def test_the_hook_knows_numbers_whole_uuids_and_slices(name):
 @pytest.mark.parametrize(
     "name", ["1", OTHER, UUID[:12], "GPU-", "0:1", "1:0", "gpu0", "nvidia.com/gpu=0"]
 )
-def test_a_gpu_that_is_not_there(name):
+def test_a_missing_gpu(name):
     assert find(name) == UnresolvedGpu(name, is_missing=True, by_cdi_only=False)
 
 
@@ -74,12 +74,12 @@ def test_without_the_hook_the_names_are_those_of_cdi_devices(name, devices, is_f
     assert find(name, *devices, **NO_HOOK) == missing
 
 
-def test_with_both_either_will_do():
+def test_with_both_either_name_works():
     assert find(UUID, *BY_NUMBER, container_toolkit=toolkit()) is None
     assert find("nvidia.com/gpu=0", *BY_NUMBER, container_toolkit=toolkit()) is None
 
 
-def test_a_missing_gpu_goes_before_one_in_doubt():
+def test_a_missing_gpu_takes_precedence_over_an_uncertain_one():
     docker, one = engine(), driver(gpu(uuid=UUID))
 
     found = find_unresolved(docker, one, ["0000:01:00.0", "7"])

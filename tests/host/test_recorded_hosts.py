@@ -31,7 +31,7 @@ def test_there_are_hosts() -> None:
 
 
 @pytest.mark.parametrize("path", HOSTS, ids=lambda path: path.stem)
-def test_a_host_can_be_read_and_written_again(path: Path, tmp_path: Path) -> None:
+def test_a_host_survives_the_round_trip(path: Path, tmp_path: Path) -> None:
     facts = load(path)
     assert facts.about.startswith(("Recorded", "Written by hand: "))
     written, old = record(facts, NOBODY), json.loads(path.read_text())
@@ -51,7 +51,7 @@ def _keep_keys(written: Any, old: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", HOSTS, ids=lambda path: path.stem)
-def test_no_home_of_anybody_is_named(path: Path) -> None:
+def test_no_home_folder_is_named(path: Path) -> None:
     assert not re.search(r"/(home|Users)/|/root\b", path.read_text())
 
 

@@ -74,12 +74,12 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("text", "clean"), TEXTS.values(), ids=TEXTS.keys())
-def test_what_is_removed(text: str, clean: str) -> None:
+def test_identifying_texts_are_removed(text: str, clean: str) -> None:
     assert Scrubber(ANA, [text]).clean(text) == clean
 
 
 @pytest.mark.parametrize("user", ["root", "docker", "ubuntu", "nvidia", "1000"])
-def test_a_name_that_names_nobody_is_left(user: str) -> None:
+def test_a_generic_name_is_kept(user: str) -> None:
     text = f"unix:///var/run/docker.sock {user} 1000"
     identity = Identity(home=f"/home/{user}", users=(user,), hosts=("localhost",))
     assert Scrubber(identity, [text]).clean(text) == text
@@ -113,7 +113,7 @@ names = st.from_regex(r"[a-z_][a-z0-9_-]{2,11}", fullmatch=True).filter(
 
 @settings(max_examples=60, deadline=None)
 @given(user=names, host=names, where=st.sampled_from(["/home", "/Users", "/data/people"]))
-def test_whoever_records_is_not_named(
+def test_the_recording_user_is_not_named(
     user: str, host: str, where: str, tmp_path_factory: Any
 ) -> None:
     assume(user not in host and host not in user)
@@ -150,7 +150,7 @@ def test_the_users_own_images_are_not_named() -> None:
 
 
 @pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])
-def test_a_person_whose_name_is_a_word_of_the_format_can_record(tmp_path: Path, user: str) -> None:
+def test_a_user_named_like_a_word_of_the_format_can_record(tmp_path: Path, user: str) -> None:
     path = tmp_path / "host.json"
     path.write_text(record(example(), Identity(home=f"/home/{user}", users=(user,), hosts=())))
     assert load(path) == example()
@@ -228,9 +228,7 @@ NOT_FACTS = {
 
 
 @pytest.mark.parametrize(("content", "message"), NOT_FACTS.values(), ids=NOT_FACTS.keys())
-def test_a_file_that_holds_no_facts_is_refused(
-    tmp_path: Path, content: bytes, message: str
-) -> None:
+def test_a_file_without_facts_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "host.json"
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
@@ -258,9 +256,7 @@ json_values = st.recursive(
 
 @settings(max_examples=80, deadline=None)
 @given(name=st.sampled_from(sorted(field.name for field in fields(HostFacts))), value=json_values)
-def test_whatever_stands_in_a_file_is_read_or_refused(
-    name: str, value: Any, tmp_path_factory: Any
-) -> None:
+def test_any_file_is_read_or_refused(name: str, value: Any, tmp_path_factory: Any) -> None:
     document = {**json.loads(EXAMPLE.read_text()), name: value}
     path = tmp_path_factory.mktemp("fuzz") / "host.json"
     path.write_text(json.dumps(document))

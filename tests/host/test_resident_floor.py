@@ -35,14 +35,14 @@ def answer(monkeypatch: pytest.MonkeyPatch):
     return set_output
 
 
-def test_it_is_the_peak_that_the_smallest_training_reported(answer) -> None:
+def test_it_is_the_peak_of_the_smallest_run(answer) -> None:
     episodes = [{"event": "episode", "memory_bytes": size} for size in (5 * MIB, 7 * MIB)]
     answer(0, {"event": "started"}, *episodes, {"event": "finished"})
     assert measure_resident_floor() == 7 * MIB
 
 
 @pytest.mark.parametrize("changed", ["torch", DISTRIBUTION])
-def test_it_is_kept_for_this_build_of_torch_and_no_other(
+def test_it_is_cached_for_this_build_of_torch_only(
     answer, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(0, {"event": "episode", "memory_bytes": 7 * MIB})
@@ -54,7 +54,7 @@ def test_it_is_kept_for_this_build_of_torch_and_no_other(
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])
-def test_a_training_that_tells_nothing_is_an_error_and_is_not_kept(answer, exit_code: int) -> None:
+def test_a_run_without_output_is_an_error_and_is_not_cached(answer, exit_code: int) -> None:
     answer(exit_code, {"event": "started"}, stderr="ModuleNotFoundError: no torch")
     with pytest.raises(ProbeError, match="the smallest training run"):
         measure_resident_floor()
@@ -62,7 +62,9 @@ def test_a_training_that_tells_nothing_is_an_error_and_is_not_kept(answer, exit_
 
 
 @pytest.mark.parametrize("said", ["a library's greeting", "[1]", '{"event": "episode"}', ""])
-def test_what_is_no_episode_is_passed_over(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_lines_that_are_not_episodes_are_skipped(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
     lines = f'{said}\n{{"event": "episode", "memory_bytes": {MIB}}}\n'
     monkeypatch.setattr(Deadline, "run", lambda *_, **__: Output(0, lines, ""))
     assert measure_resident_floor() == MIB
@@ -84,7 +86,7 @@ def test_the_users_configuration_does_not_count(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
-def test_the_real_one_is_found_by_the_probe_from_then_on() -> None:
+def test_the_probe_finds_the_measured_value_afterwards() -> None:
     before = python.probe()
     assert before.resident_floor is None
     measured = measure_resident_floor()

@@ -1,4 +1,4 @@
-"""The real engine of the test bed, and stacks on it."""
+"""Fixtures with the real engine of the test bed, and stacks on it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tests.testbed.fixtures import Engine
 
 @pytest.fixture(scope="session")
 def settings(engine: Engine) -> dict[str, str]:
-    """The test bed's images for `qca`; the CA bundle where the network signs certificates anew."""
+    """The test bed's images for `qca`, and the CA bundle of a network with its own certificates."""
     variables = {
         "QCA_STACK_STORE_IMAGE": engine.images.store,
         "QCA_STACK_BASE_IMAGE": engine.images.python,
@@ -25,7 +25,7 @@ def settings(engine: Engine) -> dict[str, str]:
 
 @pytest.fixture
 def new(engine: Engine, settings: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Makes stacks: `new(proactor_threads=16)` sets that in `[stack]` of its configuration."""
+    """A function that creates stacks: `new(proactor_threads=16)` sets that key in `[stack]`."""
     with ExitStack() as made:
 
         def make(name: str = "here", **table: object) -> Stack:
@@ -36,7 +36,7 @@ def new(engine: Engine, settings: dict[str, str], tmp_path: Path) -> Iterator[Ca
 
 @pytest.fixture
 def stack(new: Callable[..., Stack]) -> Stack:
-    """An empty folder with a tiny training."""
+    """A stack in an empty folder with a tiny training configuration."""
     return new()
 
 
@@ -44,7 +44,7 @@ def stack(new: Callable[..., Stack]) -> Stack:
 def training(
     engine: Engine, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Training]:
-    """An endless training, shared by a module's tests."""
+    """An endless run, shared by a module's tests."""
     with new_stack(engine, tmp_path_factory.mktemp("training"), settings) as stack:
         shared = Training(stack)
         try:

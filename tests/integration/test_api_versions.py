@@ -1,4 +1,4 @@
-"""The real `docker` program and Compose at an engine that accepts no old API."""
+"""The real `docker` program and Compose with an engine that accepts no old API."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ COMMANDS = (["ps"], ["compose", "-p", "nothing", "ps"])
 
 @pytest.fixture(params=["engine", "older_engine", "newest_engine"])
 def plugin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ComposePlugin:
-    """The Compose of one test bed, as the probe finds it; the engine beside it is not asked."""
+    """The Compose of one test bed, as the probe finds it, without its engine."""
     bed: Engine = request.getfixturevalue(request.param)
     for name, value in bed.variables.items():
         monkeypatch.setenv(name, value)
@@ -60,7 +60,7 @@ def _run(plugin: ComposePlugin, words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("min_api", ["1.24", "1.44"])
-def test_what_is_called_new_enough_is_accepted(plugin, socket, min_api):
+def test_versions_that_pass_are_accepted(plugin, socket, min_api):
     newest = _list_newest(plugin)
 
     with engine_at(socket, ANSWERS, min_api):
@@ -70,7 +70,7 @@ def test_what_is_called_new_enough_is_accepted(plugin, socket, min_api):
     assert [error for error in errors if "too old" in error] == []
 
 
-def test_a_newer_minimum_is_refused_and_never_called_accepted(plugin, socket):
+def test_a_newer_minimum_is_refused_as_predicted(plugin, socket):
     newest = _list_newest(plugin)
 
     with engine_at(socket, ANSWERS, "1.98"):
@@ -86,8 +86,8 @@ def test_a_newer_minimum_is_refused_and_never_called_accepted(plugin, socket):
         assert one.reaches((1, 98)) is not True
 
 
-def test_compose_5_takes_the_version_of_an_older_engine(newest_engine, monkeypatch, socket):
-    """Its sources name API 1.44 as its own oldest; what it does was run on Engine 20.10 too."""
+def test_compose_5_uses_the_version_of_an_older_engine(newest_engine, monkeypatch, socket):
+    """Its sources name API 1.44 as the oldest; its behavior was also tested on Engine 20.10."""
     monkeypatch.setenv("DOCKER_CONFIG", newest_engine.variables["DOCKER_CONFIG"])
     plugin = compose.probe(Deadline(10))
     assert isinstance(plugin, ComposePlugin)

@@ -1,4 +1,4 @@
-"""Containers of a running training run are killed, stopped, paused and cut off from outside."""
+"""Containers of a run in progress are killed, stopped, paused and disconnected from outside."""
 
 import json
 import time
@@ -15,20 +15,21 @@ slow = pytest.mark.slow
 
 
 def kill_process(stack: Stack, service: str) -> None:
-    """As the kernel does where memory ends; what `docker kill` ends is not started again."""
+    """Kill a process as the kernel does when memory runs out; `docker kill` would prevent a
+    restart."""
     pid = str(stack.inspect(service)["State"]["Pid"])
     stack.engine.run("run", "--rm", "--pid=host", stack.engine.images.tiny, "kill", "-9", pid)
 
 
 def the_trainer_dies(stack: Stack, up: Running) -> None:
-    """Its restart policy starts it again."""
+    """The restart policy restarts the trainer."""
     starts = up.read_stderr().count("Training first")
     kill_process(stack, "trainer")
     wait_for(lambda: up.read_stderr().count("Training first") > starts)
 
 
 def the_store_dies(stack: Stack, up: Running) -> None:
-    """Its restart policy starts it again, empty."""
+    """The restart policy restarts the store, which is then empty."""
     kill_process(stack, "store")
     goes_on(stack)
 
@@ -57,13 +58,13 @@ def the_network_is_cut(stack: Stack, up: Running) -> None:
 
 
 def goes_on(stack: Stack) -> None:
-    """Training makes episodes meanwhile."""
+    """Episodes continue meanwhile."""
     made = stack.metrics()[-1]
     wait_for(lambda: stack.metrics()[-1] > made + 2)
 
 
 def the_store_catches_up(stack: Stack) -> None:
-    """A name that is not there while the store starts anew may take the resolver its time."""
+    """While the store restarts, looking up its name may take long."""
     made = stack.metrics()[-1]
     wait_for(lambda: any(record["episode"] >= made for record in stack.read_stream()))
 
@@ -76,7 +77,7 @@ MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cu
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
-def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
+def test_disturbed_containers_lose_no_episode(stack, blows):
     with stack.qca.start("up", "--runtime", "compose", *ENDLESS) as up:
         up.wait_for_stderr("episode ")
         for blow in blows:
@@ -90,8 +91,8 @@ def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
 
 @slow
 @pytest.mark.parametrize("service", ["trainer", "store"])
-def test_after_a_killed_container_the_next_up_goes_on(stack, service):
-    """What `docker kill` ends, the engine does not start again."""
+def test_after_a_killed_container_the_next_up_resumes(stack, service):
+    """The engine does not restart a container after `docker kill`."""
     with stack.qca.start("up", "--runtime", "compose", *ENDLESS) as up:
         up.wait_for_stderr("episode ")
         goes_on(stack)
@@ -107,7 +108,7 @@ def test_after_a_killed_container_the_next_up_goes_on(stack, service):
 
 
 def assert_nothing_was_lost(stack: Stack) -> None:
-    """Each episode is there once, in the store too, with the numbers of an undisturbed run."""
+    """Each episode occurs once, also in the store, with the numbers of an undisturbed run."""
     ours = records(stack, "first")
     assert [record["episode"] for record in ours] == list(range(1, len(ours) + 1))
     assert stack.read_stream() == ours

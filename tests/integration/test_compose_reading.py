@@ -1,4 +1,4 @@
-"""The small files of `reading_cases` are what the Compose of the test bed says they are."""
+"""The expected values of `reading_cases` match the Compose of the test bed."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def _ask(path: Path, text: str, engine: Engine) -> subprocess.CompletedProcess[s
 
 
 def test_values(tmp_path: Path, engine: Engine) -> None:
-    """All at once: a start of Compose costs more than a file."""
+    """All files are read at once, since starting Compose takes longer than reading a file."""
     services = {
         name: write_service(keys).replace("image: x\n    image", "image")
         for name, (keys, _, _) in TAKEN.items()
@@ -47,4 +47,4 @@ def test_refusals(name: str, tmp_path: Path, engine: Engine) -> None:
     done = _ask(tmp_path / "compose.yml", text, engine)
 
     assert done.returncode != 0
-    assert words.lower() in done.stderr.lower()  # by release, some begin with a capital
+    assert words.lower() in done.stderr.lower()  # capitals differ by release

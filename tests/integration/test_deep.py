@@ -1,4 +1,4 @@
-"""`qca doctor --deep` on a real engine: what is started and found, and that nothing is left."""
+"""`qca doctor --deep` on a real engine starts containers, reports, and leaves nothing behind."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def qca(engine: Engine, settings: dict[str, str], tmp_path: Path) -> Program:
 
 
 def list_started(engine: Engine) -> list[str]:
-    """Return the containers, networks and volumes that `--deep` has made."""
+    """Return the containers, networks and volumes that `--deep` has created."""
     chosen = ("--quiet", "--filter", f"label={LABEL}")
     kinds = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
     return [name for kind in kinds for name in engine.run(*kind, *chosen).stdout.split()]
@@ -61,7 +61,7 @@ def read_findings(done: subprocess.CompletedProcess[str]) -> dict[str, list[dict
     return findings
 
 
-def test_a_healthy_engine_passes_and_keeps_nothing(qca, nothing_left):
+def test_a_healthy_engine_passes_and_nothing_is_left(qca, nothing_left):
     done = qca(*DEEP, "--yes", "--record", "host.json")
 
     found = read_findings(done)
@@ -75,7 +75,7 @@ def test_a_healthy_engine_passes_and_keeps_nothing(qca, nothing_left):
     assert read_findings(replayed) == found
 
 
-def test_without_a_terminal_nothing_is_started_and_nothing_is_fine(qca, nothing_left):
+def test_without_a_terminal_nothing_is_started_and_nothing_passes(qca, nothing_left):
     done = qca(*DEEP)
 
     found = [one for findings in read_findings(done).values() for one in findings]
@@ -86,7 +86,7 @@ def test_without_a_terminal_nothing_is_started_and_nothing_is_fine(qca, nothing_
 
 
 @pytest.mark.slow
-def test_no_is_an_answer(qca, nothing_left):
+def test_answering_no_starts_nothing(qca, nothing_left):
     with open_terminal(qca, *DEEP) as terminal:
         wait_for(lambda: "Start them? [y/N]" in terminal.read())
         terminal.write("n\n")
@@ -97,7 +97,7 @@ def test_no_is_an_answer(qca, nothing_left):
     ("number", "status"),
     [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, -15, marks=pytest.mark.slow)],
 )
-def test_interrupted_it_removes_what_it_started(qca, build, engine, nothing_left, number, status):
+def test_an_interruption_removes_all_containers(qca, build, engine, nothing_left, number, status):
     image = build(engine.images.store, NEVER_HEALTHY)
     qca.variables["QCA_STACK_STORE_IMAGE"] = image
 
@@ -130,7 +130,7 @@ echo '{{"Descriptor": {{}}, "OCIManifest": {{"layers": [{{"size": 1048576}}]}}}}
 
 @pytest.mark.slow
 def test_a_download_is_listed_with_its_size_and_kept(qca, engine, nothing_left, tmp_path_factory):
-    """The test's registry has no certificate, without which `docker manifest` does not ask it."""
+    """The test's registry has no certificate, so `docker manifest` does not query it."""
     program = tmp_path_factory.mktemp("bin") / "docker"
     program.write_text(TELL_SIZE.format(docker=shutil.which("docker")))
     program.chmod(0o755)
@@ -162,11 +162,11 @@ def test_an_image_of_unknown_size_is_never_downloaded(qca, nothing_left):
 
     (finding,) = read_findings(done)["QCA391"]
     assert finding["severity"] == "skipped"
-    assert "does not report the size of the download" in finding["message"]
+    assert "does not report the download size" in finding["message"]
 
 
 @pytest.mark.slow
-def test_what_a_killed_examination_left_is_removed_by_the_next(qca, engine, nothing_left):
+def test_the_next_examination_removes_what_a_killed_one_left(qca, engine, nothing_left):
     def make(token: str, expires: int, *command: str) -> str:
         labels = (f"{LABEL}={token}", f"{EXPIRES_LABEL}={expires}")
         kind = (word for label in labels for word in ("--label", label))
@@ -178,7 +178,7 @@ def test_what_a_killed_examination_left_is_removed_by_the_next(qca, engine, noth
         make(token, past, "volume", "create", token)
     make("killed", past, "create", engine.images.tiny)
     running = [
-        make("running", past, "network", "create", "running"),  # made long before the container
+        make("running", past, "network", "create", "running"),  # created long before the container
         make("running", future, "create", engine.images.tiny),
     ]
     try:

@@ -1,4 +1,4 @@
-"""Compose V1, really installed and really run against the engine, beside what doctor says of it."""
+"""The doctor's verdicts on Compose V1 match its real behavior with the engine."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ HTTP_DOCKER = "Not supported URL scheme http+docker"
 CHUNKED = "request() got an unexpected keyword argument 'chunked'"
 SSL_VERSION = "kwargs_from_env() got an unexpected keyword argument 'ssl_version'"
 
-# docker-py, requests, urllib3, and what `docker-compose ps` was seen to end with.
+# docker-py, requests, urllib3, and the error of `docker-compose ps`.
 CELLS = [
     ("5.0.3", "2.28.1", "1.26.12", ""),  # Debian 12's
     ("6.1.3", "2.31.0", "1.26.20", ""),
@@ -56,7 +56,7 @@ def _ps(script: Path, project: Path, engine: Engine) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(("docker", "requests", "urllib3", "error"), CELLS)
-def test_what_is_predicted_is_what_happens(
+def test_predictions_match_the_real_outcome(
     docker: str,
     requests: str,
     urllib3: str,
@@ -84,7 +84,7 @@ def test_what_is_predicted_is_what_happens(
 
 @pytest.fixture
 def seeds_evening(tmp_path: Path, compose_v1: MakeV1) -> Machine:
-    """Good libraries of the system, and over them what `pip install --user` brought."""
+    """Working libraries of the system, and newer ones over them from `pip install --user`."""
     good = compose_v1(docker="5.0.3", requests="2.28.1", urllib3="1.26.12")
     machine = make_machine(tmp_path / "machine", good)
     done = machine.run(
@@ -103,13 +103,13 @@ def _examined(machine: Machine, folder: Path, **variables: str) -> dict[str, dic
 
 
 def _no_plugin(tmp_path: Path) -> dict[str, str]:
-    """A docker client without Compose V2, as the seed had it."""
+    """A docker client without Compose V2, like the seed's."""
     folder = tmp_path / "no-plugins"
     folder.mkdir(exist_ok=True)
     return {"DOCKER_CONFIG": str(folder), "QCA_STACK_RUNTIME": "compose"}
 
 
-def test_the_seeds_evening_from_end_to_end(
+def test_the_seeds_problem_from_end_to_end(
     seeds_evening: Machine, project: Path, tmp_path: Path, engine: Engine
 ) -> None:
     machine, variables = seeds_evening, _no_plugin(tmp_path)
@@ -122,7 +122,8 @@ def test_the_seeds_evening_from_end_to_end(
         assert failed.returncode != 0
         assert HTTP_DOCKER in failed.stderr
 
-    # Doctor says so, with the versions and the place, and first what changes nothing.
+    # The doctor reports that, with the versions and their location; the first remedy changes
+    # nothing.
     found = _examined(machine, project, **variables)
     assert found["QCA202"]["severity"] == "warning"
     broken = found["QCA203"]
@@ -133,18 +134,18 @@ def test_the_seeds_evening_from_end_to_end(
     assert mildest == f"PYTHONNOUSERSITE=1 {script} ps"
     assert not broken["remedies"][1]["automatic"]
 
-    # That remedy works as it is printed, in doctor's eyes too.
+    # That remedy works as printed, and the doctor confirms it.
     pasted = machine.run("bash", "-c", mildest, folder=project)
     assert pasted.returncode == 0, pasted.stderr
     clean = _examined(machine, project, **variables, PYTHONNOUSERSITE="1")
     assert clean["QCA203"]["severity"] == "ok"
     assert machine.packages() == before
 
-    # --fix gives V1 an environment of its own, tries it, and leaves all else as it was.
+    # --fix installs V1 in its own environment, tests it, and changes nothing else.
     only = ("--only", "QCA203")
     fixed = qca(machine, "doctor", *only, "--fix", "--yes", folder=project, **variables)
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
-    assert "fixed: the finding is gone" in fixed.stderr
+    assert "fixed: the problem is fixed" in fixed.stderr
     assert mildest in fixed.stderr
     own = machine.home / ".local/share/qca/compose-v1"
     added = {place for place in machine.packages() if str(own.relative_to(machine.folder)) in place}
@@ -162,7 +163,7 @@ def test_the_seeds_evening_from_end_to_end(
 def test_a_fix_that_does_not_help_is_undone(
     seeds_evening: Machine, project: Path, tmp_path: Path
 ) -> None:
-    """Nobody listens at that address: V1 in its own environment fails as well."""
+    """Nothing listens at that address, so V1 fails in its own environment too."""
     machine = seeds_evening
     variables = {**_no_plugin(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
     before = machine.packages()

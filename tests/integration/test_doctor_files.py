@@ -1,4 +1,4 @@
-"""Compose files as people have them: what doctor says of them, and what really happens."""
+"""The doctor's findings about realistic Compose files match the behavior of the engine."""
 
 import json
 import subprocess
@@ -13,8 +13,8 @@ from infra.host.deadline import Deadline
 from infra.host.probes import docker
 from tests.testbed.fixtures import Engine
 
-# The seed's own file, as its notes tell of it: 2G for the 16 threads of the laptop, given
-# here by number, since this machine has fewer.
+# The file from the seed's notes: 2G for the 16 threads of the laptop, which are set explicitly
+# because this machine has fewer.
 SEEDS = """\
 # Dragonfly for the experiment
 services:
@@ -36,7 +36,7 @@ REFUSAL = "There are 16 threads, so 4.00GiB are required. Exiting..."
 
 @pytest.fixture
 def seeds(tmp_path: Path, engine_unchanged: Engine) -> Iterator[Path]:
-    """The seed's file in a folder of its own; whatever it started is removed."""
+    """The seed's file in its own folder; everything that it started is removed."""
     images = engine_unchanged.images
     folder = tmp_path / f"seeds-{time.time_ns()}"
     folder.mkdir()
@@ -65,7 +65,8 @@ def _findings(engine: Engine, folder: Path, *words: str) -> list[dict]:
 
 
 def _start(engine: Engine, file: Path) -> tuple[str, int]:
-    """Starts the store, and gives back its log and its exit code; 0 where it keeps running."""
+    """A function that starts the store and returns its log and its exit code, or 0 if it keeps
+    running."""
     engine.run("compose", "-f", str(file), "up", "-d", "dragonfly")
     (container,) = engine.run("compose", "-f", str(file), "ps", "-aq", "dragonfly").stdout.split()
     log = engine.run("logs", container)
@@ -80,12 +81,12 @@ def _start(engine: Engine, file: Path) -> tuple[str, int]:
     pytest.fail(f"it neither runs nor ends: {log.stderr}")
 
 
-def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
+def test_the_seeds_file_is_refused_as_predicted_fixed_and_starts(
     seeds: Path, engine: Engine
 ) -> None:
     text, folder = seeds.read_text(), seeds.parent
 
-    # Predicted and refused, in the same words.
+    # The prediction and the refusal have the same message.
     (predicted,) = [f for f in _findings(engine, folder, "-f", seeds.name) if f["id"] == "QCA301"]
     assert predicted["severity"] == "error"
     assert REFUSAL in predicted["message"]
@@ -96,7 +97,7 @@ def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
     assert REFUSAL in log
     engine.run("compose", "-f", str(seeds), "down", "-v", "-t", "1")
 
-    # Mended on that line, and only there.
+    # The fix changes that line only.
     done = _qca(engine, folder, "doctor", "-f", seeds.name, "--only", "QCA301", "--fix", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "-      --proactor_threads=16\n" in done.stderr
@@ -104,9 +105,9 @@ def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
     assert seeds.read_text() == text.replace("threads=16", "threads=8")
     assert [path.name for path in folder.iterdir()] == [seeds.name]
 
-    # And it starts.
+    # The store then starts.
     found = _findings(engine, folder, "-f", seeds.name)
-    # The file limits no memory, which is worth a remark.
+    # The file sets no memory limit, which the doctor mentions.
     assert {(f["id"], f["severity"]) for f in found if f["severity"] != "ok"} == {
         ("QCA806", "info")
     }
@@ -116,7 +117,7 @@ def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
     assert "Max memory limit is: 2.00GiB" in log
 
 
-# Two items of a list, in each of its forms; a number that was a variable must stay a text.
+# Two items of a list, in each notation; a number from a variable must stay a text.
 IN_TWO = {
     "on lines": "\n      - dragonfly\n      - '--maxmemory'\n      - \"2G\"  # ours\n"
     "      - --proactor_threads\n      - ${N:-16}\n",
@@ -127,7 +128,7 @@ IN_TWO = {
 
 
 @pytest.mark.parametrize("form", IN_TWO)
-def test_a_flag_in_two_items_is_mended_so_that_compose_takes_it(
+def test_a_flag_in_two_items_is_fixed_as_compose_accepts_it(
     form: str, tmp_path: Path, engine: Engine
 ) -> None:
     file = tmp_path / "two.yml"
@@ -146,7 +147,7 @@ def test_a_flag_in_two_items_is_mended_so_that_compose_takes_it(
     assert [finding["severity"] for finding in starts] == ["ok"]
 
 
-def test_several_files_are_merged_as_compose_merges_them(seeds: Path, engine: Engine) -> None:
+def test_several_files_are_merged_as_by_compose(seeds: Path, engine: Engine) -> None:
     folder = seeds.parent
     (folder / "more.yml").write_text(
         "services:\n  dragonfly:\n    command: dragonfly --maxmemory=4G --proactor_threads=16\n"
@@ -169,7 +170,7 @@ def test_several_files_are_merged_as_compose_merges_them(seeds: Path, engine: En
     assert by_id["QCA302"]["evidence"]["container_memory_bytes"] == int(told["mem_limit"])
 
 
-# What our own reading finds must be what Compose finds, where both can be asked.
+# Our own reading must agree with Compose.
 SAME = {
     "anchors": "x-b: &b {{image: {store}, command: dragonfly --maxmemory=1G}}\n"
     "services: {{a: *b, c: {{<<: *b, mem_limit: 2g}}}}\n",
@@ -187,7 +188,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_our_own_reading_is_that_of_compose(
+def test_our_own_reading_equals_composes(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
     from infra.compose_file.load import read_compose_files
@@ -221,7 +222,7 @@ def test_our_own_reading_is_that_of_compose(
         }
 
 
-def test_a_file_that_compose_refuses_is_said_to_be_refused(tmp_path: Path, engine: Engine) -> None:
+def test_a_file_that_compose_refuses_is_reported(tmp_path: Path, engine: Engine) -> None:
     (tmp_path / "c.yml").write_text("services: {a: {imag: x}}\n")
 
     (finding,) = [f for f in _findings(engine, tmp_path, "-f", "c.yml") if f["id"] == "QCA707"]
@@ -231,7 +232,7 @@ def test_a_file_that_compose_refuses_is_said_to_be_refused(tmp_path: Path, engin
     assert engine.run("compose", "-f", str(tmp_path / "c.yml"), "config", check=False).returncode
 
 
-def test_the_most_memlock_is_what_a_container_really_gets(
+def test_the_maximum_memlock_is_what_a_container_gets(
     engine: Engine, engine_environment: Engine
 ) -> None:
     with Deadline(20) as limit:
@@ -253,7 +254,7 @@ def test_the_most_memlock_is_what_a_container_really_gets(
         assert "rlimit type 8" in done.stderr
 
 
-# Keys of a service, and what both say of it: nothing, or the beginning of the engine's words.
+# The keys of a service, and the expected message: none, or the start of the engine's error.
 LIMITS = {
     "mem_limit: 512": "Minimum memory limit allowed is 6MB",
     "mem_limit: 1g\n    mem_reservation: 2g": "Minimum memory limit can not be less",
@@ -273,7 +274,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize(("keys", "says"), LIMITS.items(), ids=LIMITS)
-def test_what_the_engine_refuses_is_an_error(
+def test_settings_that_the_engine_refuses_are_errors(
     keys: str, says: str, tmp_path: Path, engine_unchanged: Engine
 ) -> None:
     engine, folder = engine_unchanged, tmp_path / f"limits-{time.time_ns()}"

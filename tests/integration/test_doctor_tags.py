@@ -1,4 +1,4 @@
-"""What Compose makes of `!reset` and `!override`, asked again of both versions."""
+"""Both versions of Compose still treat `!reset` and `!override` as recorded."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.testbed.fixtures import Engine
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_compose_still_says_what_was_recorded(
+def test_compose_still_prints_the_recorded_output(
     name: str, tmp_path: Path, engine: Engine, older_engine: Engine
 ) -> None:
     newest = ask(tmp_path, name, engine.environment)
@@ -35,7 +35,7 @@ def test_compose_still_says_what_was_recorded(
         "all services are overridden",
     ],
 )
-def test_composes_answer_and_our_places_go_together(
+def test_composes_answer_gets_our_positions(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
     paths = write_case(tmp_path, name)

@@ -1,4 +1,4 @@
-"""The engine's API, reached as the `docker` program reaches it."""
+"""The engine's API is reached in the same way as by the `docker` program."""
 
 import hashlib
 import json
@@ -53,13 +53,13 @@ def relay(engine: Engine) -> Iterator[Callable[..., int]]:
         yield lambda tls=None: relays.enter_context(relay_to(path, tls))
 
 
-def test_the_current_context_leads_to_the_engine(engine_id, relay, tmp_path, monkeypatch):
+def test_the_current_context_is_used(engine_id, relay, tmp_path, monkeypatch):
     write_context(tmp_path, "far", f"tcp://127.0.0.1:{relay()}")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     assert read_engine_id() == engine_id
 
 
-def test_docker_host_wins_over_the_context(engine_id, relay, tmp_path, monkeypatch):
+def test_docker_host_overrides_the_context(engine_id, relay, tmp_path, monkeypatch):
     write_context(tmp_path, "far", "tcp://127.0.0.1:1")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{relay()}")
@@ -68,7 +68,7 @@ def test_docker_host_wins_over_the_context(engine_id, relay, tmp_path, monkeypat
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority, and a certificate by it for this machine, which serves both sides."""
+    """A certificate authority, and its certificate for this machine, which both sides use."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make certificates with")
     folder = tmp_path_factory.mktemp("certificates")
@@ -95,7 +95,7 @@ def test_a_context_with_certificates_speaks_tls(
     folder = write_context(tmp_path, "far", f"tcp://127.0.0.1:{port}")
     shutil.copytree(certificates, folder)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates / "cert.pem"))  # others' business
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates / "cert.pem"))  # of other projects
     assert read_engine_id() == engine_id
 
 
@@ -134,7 +134,7 @@ def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment,
 
 
 def test_the_stacks_containers_are_those_of_its_services(engine_environment):
-    """Stopped ones too; not what `docker compose run` leaves, nor another project's."""
+    """Stopped containers count too, but not those of `docker compose run` or of other projects."""
 
     def create(service: str, project: str = PROJECT, oneoff: str = "False") -> str:
         labels = {"project": project, "service": service, "oneoff": oneoff}

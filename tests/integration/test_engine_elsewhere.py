@@ -1,4 +1,4 @@
-"""An engine that has none of this machine's files: a run from its start to its copy here."""
+"""A run on an engine without this machine's files, from its start to its copy here."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from tests.support.stack import Stack
 
 @pytest.fixture
 def far(stack: Stack) -> Iterator[Stack]:
-    """A stack whose folder its engine cannot see, on an engine that is reached through TCP."""
+    """A stack whose folder the engine, reached through TCP, cannot access."""
     config = (stack.folder / "qca.toml").read_text()
     with (
         hide_folder(stack.folder) as hidden,
@@ -58,7 +58,7 @@ def assert_only_the_user_can_read_the_password(far: Stack) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_goes_on_is_copied_and_again_after_an_interruption(far):
+def test_a_resumed_run_is_copied_again(far):
     with far.qca.start("up", "--runtime", "compose", *ENDLESS) as up:
         up.wait_for_stderr("episode ")
         far.qca("fetch", "first")

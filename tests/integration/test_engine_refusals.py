@@ -1,4 +1,4 @@
-"""The rows of `tests.support.engine_refusals` are what the test bed's engine and Compose say."""
+"""The rows of `tests.support.engine_refusals` match the test bed's engine and Compose."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.support.engine_refusals import ACCEPTED, REFUSED, write_project
 from tests.testbed.fixtures import Engine
 
-# The others are run by the nox session `slow`; a row takes about a second.
+# The nox session `slow` runs the others; a row takes about a second.
 FEW = [REFUSED[0], REFUSED[6], REFUSED[15]]
 
 
@@ -52,5 +52,5 @@ def test_engine_accepts(tmp_path: Path, engine: Engine) -> None:
         for number, settings in enumerate(ACCEPTED)
     ]
 
-    # A log option of the daemon's default driver is unknown to us, and to the engine here.
+    # We do not know the options of the daemon's default log driver, and neither does this engine.
     assert [settings for settings, error in started if "Error" in error] == ACCEPTED[-1:]

@@ -1,4 +1,4 @@
-"""A run in a named volume, where 0.1.0 kept it: refused by `up`, copied here, and continued."""
+"""`up` refuses a run in a named volume, where 0.1.0 kept it; it is copied here and resumed."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ RUNS = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
 @pytest.fixture
 def kept(stack: Stack) -> Callable[[Path], None]:
-    """Puts a run folder into the project's volume."""
+    """A function that puts a run folder into the project's volume."""
     volume = f"{stack.project}_runs"
     label = f"com.docker.compose.project={stack.project}"
 
@@ -28,7 +28,7 @@ def kept(stack: Stack) -> Callable[[Path], None]:
     return keep
 
 
-def test_a_run_in_a_volume_is_copied_here_and_again_once_it_went_on(stack, kept, tmp_path):
+def test_a_run_in_a_volume_is_copied_and_copied_again_after_more_training(stack, kept, tmp_path):
     older = shutil.copytree(RUNS / "finished", tmp_path / "older")
     journal = older / "events.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
@@ -48,7 +48,7 @@ def test_a_run_in_a_volume_is_copied_here_and_again_once_it_went_on(stack, kept,
     stack.qca("report", "first")
 
 
-def test_what_is_in_no_volume_is_here_or_unknown(stack):
+def test_a_run_outside_volumes_is_here_or_unknown(stack):
     shutil.copytree(RUNS / "finished", stack.folder / "runs" / "first")
     assert "is already here" in stack.qca("fetch", "first").stderr
     assert "no run 'second'" in stack.qca("fetch", "second", check=2).stderr

@@ -1,4 +1,4 @@
-"""The rendered file, given to every Compose and started without `qca`."""
+"""Every Compose accepts the rendered file, which works without `qca`."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from tests.testbed.fixtures import Engine
 REPOSITORY = Path(__file__).parents[2]
 COMMITTED = sorted((REPOSITORY / "compose").glob("*.yaml"))
 
-# What the head of the file asks for; any values do for a look at the file.
+# The variables that the head of the file names; any values work for reading the file.
 REQUIRED = {
     "QCA_TRAINER_IMAGE": "qca-trainer",
     "QCA_STORE_FLAGS": "./store.flags",
@@ -28,7 +28,7 @@ REQUIRED = {
 
 
 def rendered(folder: Path, variables, **table: object) -> Path:
-    """The file of this host's plan."""
+    """The rendered file of this host's plan."""
     write_config(folder, table)
     Program(folder, variables)("render", "compose", "--runtime", "compose", "-o", "compose.yaml")
     return folder / "compose.yaml"
@@ -42,7 +42,7 @@ def file(settings, tmp_path_factory) -> Path:
 
 
 def look(engine: Engine, file: Path) -> subprocess.CompletedProcess[str]:
-    """`docker compose config` of this file, in a folder that has nothing else."""
+    """Return the output of `docker compose config` for this file, in a folder with nothing else."""
     return subprocess.run(
         ["docker", "compose", "-f", file, "config", "--quiet"],
         cwd=file.parent,
@@ -69,13 +69,13 @@ def test_compose_v2_accepts_the_committed_files_without_a_warning(any_engine, co
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_there_are_committed_files():
+def test_committed_files_exist():
     names = {path.stem for path in COMMITTED}
     assert {"cpu", "gpu", "low-memory", "seed-laptop"} <= names
 
 
 @pytest.mark.parametrize("variable", REQUIRED)
-def test_what_is_missing_is_named_with_where_to_look(engine, file, variable):
+def test_a_missing_variable_is_named_with_a_hint(engine, file, variable):
     given = {name: value for name, value in REQUIRED.items() if name != variable}
     done = subprocess.run(
         ["docker", "compose", "-f", file, "config", "--quiet"],
@@ -121,7 +121,7 @@ def docker_services(
     docker_setup,
     docker_cleanup,
 ):
-    """As pytest-docker's own, but for this module only: its containers are gone afterwards."""
+    """Like pytest-docker's own fixture, but for this module; its containers are removed."""
     with get_docker_services(
         docker_compose_command,
         docker_compose_file,
@@ -153,7 +153,7 @@ def answers(store: redis.Redis) -> bool:
 
 
 def commands(file: Path) -> list[str]:
-    """The shell commands of the file's head: build, password, folder of the run, start."""
+    """Return the shell commands of the file's head: build, password, run folder, start."""
     head = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
     text = "\n".join(head).replace("\\\n", " ")
     lines = [" ".join(line.split()) for line in text.splitlines()]
@@ -198,7 +198,7 @@ def test_the_commands_at_its_head_work_as_printed(stack: Stack, settings):
 
 
 def checkout(folder: Path, settings) -> Path:
-    """The repository's files, with the CA bundle that this network may need."""
+    """A copy of the repository, with the CA bundle that this network may need."""
     folder.mkdir()
     bundle = settings.get("QCA_STACK_CA_BUNDLE")
     make_context(folder, Path(bundle) if bundle else None)

@@ -1,7 +1,7 @@
-"""What the engine says of the running containers: no more rights than they need, no password.
+"""The running containers have only the rights that they need, and show no password.
 
-Started by root and by an ordinary user, since the password's file, and with it the user in the
-containers, is another one then.
+They are started by root and by an ordinary user, because the password file and the containers' user
+differ.
 """
 
 import json
@@ -26,19 +26,19 @@ from tests.testbed.fixtures import Engine
 
 SERVICES = ["store", "trainer"]
 
-# Nobody's, on any machine.
+# No machine has a user with this ID.
 ORDINARY = 54321
 
 
 @dataclass(frozen=True)
 class Started:
-    """A stack that trains, and by whom."""
+    """A stack that trains, and its user."""
 
     stack: Stack
     uid: int
-    """The user in the containers, whom the password's file belongs to."""
+    """The user in the containers, who owns the password file."""
     port: int | None
-    """Where the store is published."""
+    """The address at which the store is published."""
 
     def inspect(self, service: str) -> dict[str, Any]:
         return self.stack.inspect(service)
@@ -63,12 +63,12 @@ def started(
 
 
 def as_ordinary(stack: Stack) -> Stack:
-    """The same stack in the hands of a user who may use the engine, and no more."""
+    """The same stack, started by a user who may use the engine but has no other rights."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
     group = Path("/var/run/docker.sock").stat().st_gid
     become = [f"--reuid={ORDINARY}", f"--regid={ORDINARY}", f"--groups={group}"]
-    # To read the interpreter and the checkout, which may lie in root's home; not to write there.
+    # Allows reading the interpreter and the checkout, perhaps in root's home, but no writing.
     read = [f"--{which}-caps=-all,+dac_read_search" for which in ("inh", "ambient")]
     before = ["setpriv", *become, *read]
     config = stack.folder / "docker-config"
@@ -86,7 +86,7 @@ def as_ordinary(stack: Stack) -> Stack:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_may_do_no_more_than_it_needs(started, service):
+def test_a_container_has_only_the_rights_that_it_needs(started, service):
     found = started.inspect(service)
     host = found["HostConfig"]
     assert found["Config"]["User"] == f"{started.uid}:{started.uid}"
@@ -101,7 +101,7 @@ def test_a_container_may_do_no_more_than_it_needs(started, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_and_can_do_no_more(started, service):
+def test_a_container_cannot_exceed_its_rights(started, service):
     inside = started.stack.run_inside
     assert inside(service, "id", "-u").strip() == str(started.uid)
     status = inside(service, "cat", "/proc/1/status")
@@ -113,7 +113,7 @@ def test_and_can_do_no_more(started, service):
 
 
 @pytest.mark.parametrize(("service", "part"), [("store", "dragonfly"), ("trainer", "trainer")])
-def test_what_can_grow_is_limited_to_the_plan(started, service, part):
+def test_everything_that_grows_is_limited_to_the_plan(started, service, part):
     words = ("plan", "--runtime", "compose", "--format", "json")
     plan = json.loads(started.stack.qca(*words).stdout)
     host = started.inspect(service)["HostConfig"]
@@ -132,7 +132,7 @@ def test_what_can_grow_is_limited_to_the_plan(started, service, part):
         ("trainer", {"/tmp"}, {"/run/secrets/store_flags": False, "/runs/first": True}),
     ],
 )
-def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts):
+def test_only_the_planned_folders_are_writable(started, service, scratch, mounts):
     found = started.inspect(service)
     tmpfs = found["HostConfig"]["Tmpfs"]
     assert set(tmpfs) == scratch
@@ -147,7 +147,7 @@ def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts)
     ("service", "restart", "grace"),
     [("store", ("unless-stopped", 0), 10), ("trainer", ("on-failure", 3), 60)],
 )
-def test_it_is_started_again_and_stopped_as_it_needs(started, service, restart, grace):
+def test_restart_and_stop_settings_are_applied(started, service, restart, grace):
     found = started.inspect(service)
     policy = found["HostConfig"]["RestartPolicy"]
     assert (policy["Name"], policy["MaximumRetryCount"]) == restart
@@ -155,7 +155,7 @@ def test_it_is_started_again_and_stopped_as_it_needs(started, service, restart, 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_its_image_has_a_version_and_its_health_is_asked_for(started, service):
+def test_the_image_has_a_version_and_a_health_check(started, service):
     config = started.inspect(service)["Config"]
     name, _, tag = config["Image"].rpartition(":")
     assert name
@@ -166,14 +166,14 @@ def test_its_image_has_a_version_and_its_health_is_asked_for(started, service):
 # -- network --------------------------------------------------------------------------------------
 
 
-def test_the_trainer_has_no_way_out(started):
+def test_the_trainer_cannot_reach_the_internet(started):
     [network] = started.inspect("trainer")["NetworkSettings"]["Networks"]
     described = json.loads(started.stack.engine.run("network", "inspect", network).stdout)[0]
     assert described["Internal"] is True
     assert not started.inspect("trainer")["HostConfig"]["PortBindings"]
 
 
-def test_the_store_is_published_on_this_machine_alone_and_only_if_asked_for(started):
+def test_the_store_is_published_only_on_this_machine_and_on_request(started):
     bindings = started.inspect("store")["HostConfig"]["PortBindings"]
     if started.port is None:
         assert not bindings
@@ -185,7 +185,7 @@ def test_the_store_is_published_on_this_machine_alone_and_only_if_asked_for(star
 # -- the password ---------------------------------------------------------------------------------
 
 
-def test_its_file_is_for_the_user_in_the_containers_alone(started):
+def test_only_the_containers_user_can_read_the_password_file(started):
     file = (started.stack.folder / ".qca" / "first" / "store.flags").stat()
     assert (file.st_uid, stat.S_IMODE(file.st_mode)) == (started.uid, 0o400)
     for service in SERVICES:
@@ -193,7 +193,7 @@ def test_its_file_is_for_the_user_in_the_containers_alone(started):
         assert seen.split() == [str(started.uid), "400"]
 
 
-def test_it_shows_nowhere(started):
+def test_the_password_appears_nowhere(started):
     stack, password = started.stack, started.stack.password()
     assert len(password) == 64
     for service in SERVICES:
@@ -211,7 +211,7 @@ def test_it_shows_nowhere(started):
         assert password not in (stack.folder / ".qca" / "first" / name).read_text()
 
 
-def test_compose_does_not_print_it_either(started):
+def test_compose_does_not_print_the_password_either(started):
     done = subprocess.run(
         [
             "docker",
@@ -229,5 +229,5 @@ def test_compose_does_not_print_it_either(started):
     assert started.stack.password() not in done.stdout
 
 
-def test_the_store_answers_only_with_it(started):
+def test_the_store_answers_only_with_the_password(started):
     assert "NOAUTH" in started.stack.run_inside("store", "redis-cli", "ping")

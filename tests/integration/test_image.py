@@ -40,7 +40,7 @@ def test_it_runs_as_an_ordinary_user(engine, image, config):
     assert int(inside(engine, image, "-c", "id -u")) > 0
 
 
-def test_it_looks_after_its_own_health(config):
+def test_it_has_a_working_health_check(config):
     check = config["Healthcheck"]
     assert check["Test"][:4] == ["CMD", "python", "-m", "qca.runs.health"]
     assert min(check["Interval"], check["Timeout"], check["StartPeriod"], check["Retries"]) > 0
@@ -64,7 +64,7 @@ def test_the_ca_bundle_of_the_build_is_not_in_it(engine, image):
     assert found == ""
 
 
-def test_its_history_and_settings_tell_no_secret(engine, image, config):
+def test_its_history_and_settings_contain_no_secret(engine, image, config):
     history = engine.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
     words = (history + json.dumps(config)).lower()
     assert "qca" in words
@@ -73,7 +73,7 @@ def test_its_history_and_settings_tell_no_secret(engine, image, config):
 
 
 def test_it_adds_little_to_its_base(engine, image, settings):
-    """No second torch, no caches: what is added is the program and what the base lacks."""
+    """The image adds only the program and what the base lacks: no second torch, no caches."""
     sizes = [
         int(engine.run("image", "inspect", "--format", "{{.Size}}", name).stdout)
         for name in (image, settings["QCA_STACK_BASE_IMAGE"])
@@ -81,7 +81,7 @@ def test_it_adds_little_to_its_base(engine, image, settings):
     assert sizes[0] - sizes[1] < 100_000_000
 
 
-def test_the_source_alone_changes_the_name(tmp_path):
+def test_only_the_source_changes_the_name(tmp_path):
     context, arguments = list_context(), {"BASE_IMAGE": "debian"}
     assert BUNDLE not in context
     name = compute_image_name(context, arguments)
@@ -91,8 +91,8 @@ def test_the_source_alone_changes_the_name(tmp_path):
     assert compute_image_name(changed, arguments) != name
 
 
-def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_environment, tmp_path):
-    """Of its own alone, and not while a container has it."""
+def test_a_projects_next_image_replaces_the_last(engine, engine_environment, tmp_path):
+    """Only the project's own images are removed, and none that a container uses."""
     names = {}
     for name, project in [("old", "a"), ("used", "a"), ("new", "a"), ("others", "b")]:
         names[name] = f"qca-trainer:test-{os.getpid()}-{name}"
@@ -109,8 +109,8 @@ def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_enviro
         engine.run("image", "rm", *(names[one] for one in ("used", "new", "others")))
 
 
-def test_an_image_is_pinned_by_the_digest_that_the_engine_knows(engine, engine_environment):
-    """That is, once it has met a registry; afterwards it is found under it without one."""
+def test_an_image_is_pinned_by_its_digest(engine, engine_environment):
+    """The digest is known once the image has been in a registry, and then also without one."""
     with registry() as host:
         name = f"{host}/mirror/tiny:v1"
         engine.run("tag", engine.images.tiny, name)
@@ -123,4 +123,4 @@ def test_an_image_is_pinned_by_the_digest_that_the_engine_knows(engine, engine_e
             assert has_image(found)
         finally:
             engine.run("rmi", name)
-    assert pin_digest(engine.images.tiny) == engine.images.tiny  # built here: no registry has it
+    assert pin_digest(engine.images.tiny) == engine.images.tiny  # built here, so no registry has it

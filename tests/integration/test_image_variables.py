@@ -1,4 +1,4 @@
-"""The real engine says what an image sets, and that it does not have one."""
+"""The real engine reports the variables of an image, and a missing image."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ REQUIRED = "cuda>=12.8 brand=tesla,driver>=535,driver<536"
 
 @pytest.fixture
 def image(engine: Engine) -> Iterator[str]:
-    """An image that requires something of the driver, as NVIDIA's do."""
+    """An image with requirements for the driver, like NVIDIA's."""
     container = f"qca-test-requirement-{os.getpid()}"
     name = f"{container}:1"
     engine.run("create", "--name", container, engine.images.tiny)
@@ -24,7 +24,7 @@ def image(engine: Engine) -> Iterator[str]:
     engine.run("image", "rm", name)
 
 
-def test_an_image_that_is_here_says_what_it_sets(engine: Engine, image: str) -> None:
+def test_the_variables_of_a_local_image_are_read(engine: Engine, image: str) -> None:
     found = read_image_variables("docker", image, engine.environment)
 
     assert found is not None
@@ -33,9 +33,7 @@ def test_an_image_that_is_here_says_what_it_sets(engine: Engine, image: str) -> 
 
 
 @pytest.mark.parametrize("name", ["qca-test-there-is-none:1", "--format={{json .}}", "$(id)"])
-def test_an_image_that_is_not_here_says_nothing_and_is_not_pulled(
-    engine: Engine, name: str
-) -> None:
+def test_a_missing_image_is_unknown_and_not_pulled(engine: Engine, name: str) -> None:
     assert read_image_variables("docker", name, engine.environment) is None
 
 

@@ -1,4 +1,4 @@
-"""`qca up` interrupted at any moment: all is gone, or one line says what is left, and the cure."""
+"""An interrupted `qca up` removes everything, or one line names the rest and how to remove it."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ UP = ("up", "--runtime", "compose", *ENDLESS)
 
 
 def assert_gone_or_said(stack: Stack, said: str) -> None:
-    """And in either case `qca down` leaves nothing but the run."""
+    """In either case, `qca down` then leaves only the run."""
     left = stack.list_leftovers()["containers"]
     assert not left or f"Left of the stack {stack.project}" in said
     assert not left or "`qca down` removes it" in said
@@ -26,7 +26,7 @@ def assert_gone_or_said(stack: Stack, said: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["Starting store and trainer", "episode "])
-def test_two_ctrl_c_end_with_130_and_a_word_about_what_is_left(stack, moment):
+def test_two_ctrl_c_exit_with_130_and_name_the_rest(stack, moment):
     with stack.qca.start(*UP) as up:
         up.wait_for_stderr(moment)
         up.process.send_signal(signal.SIGINT)
@@ -37,7 +37,7 @@ def test_two_ctrl_c_end_with_130_and_a_word_about_what_is_left(stack, moment):
     assert_gone_or_said(stack, done.stderr)
 
 
-def test_a_closed_terminal_ends_all_with_a_checkpoint(stack):
+def test_a_closed_terminal_stops_everything_with_a_checkpoint(stack):
     with open_terminal(stack.qca, *UP) as terminal:
         wait_for(lambda: "loss " in terminal.read())
         os.killpg(terminal.process.pid, signal.SIGHUP)  # which the kernel sends
@@ -46,7 +46,7 @@ def test_a_closed_terminal_ends_all_with_a_checkpoint(stack):
     assert stack.list_checkpoints()[-1] == stack.metrics()[-1]
 
 
-def test_down_finds_a_stack_whose_state_folder_is_gone(stack):
+def test_down_finds_a_stack_without_its_state_folder(stack):
     with stack.qca.start(*UP) as up:
         up.wait_for_stderr("episode ")
         up.process.kill()
@@ -60,7 +60,7 @@ def test_down_finds_a_stack_whose_state_folder_is_gone(stack):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("signals", [1, 2])
-def test_at_twenty_moments(stack, signals):
+def test_interruptions_at_twenty_times_leave_nothing(stack, signals):
     for moment in range(20):
         with stack.qca.start(*UP) as up:
             time.sleep(0.5 * moment)
@@ -70,6 +70,6 @@ def test_at_twenty_moments(stack, signals):
                 if up.process.poll() is not None:
                     break
             done = up.end()
-        # While Python starts, it is Python that the signal ends.
+        # While Python is starting, the signal ends Python itself.
         assert done.returncode in (130, -signal.SIGINT), (moment, done.stderr)
         assert_gone_or_said(stack, done.stderr)

@@ -1,8 +1,8 @@
 """The pods of `qca render kubernetes`, started one by one on the real engine.
 
-An engine is no cluster: this test does what a kubelet and a cluster's DNS would do. It shows
-that the pods' commands find one another, run as hardened as they ask to, and end as a Job
-expects; the objects themselves are validated in tests/stack/test_kubernetes.py.
+An engine is not a cluster: this test does the work of a kubelet and a cluster's DNS. It shows that
+the pods find each other, run with the configured hardening, and exit as a Job expects;
+tests/stack/test_kubernetes.py validates the objects themselves.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Pods:
-    """A plan's pods on an engine, as containers on a network of their own."""
+    """A plan's pods on an engine, as containers on their own network."""
 
     engine: Engine
     folder: Path
@@ -36,7 +36,7 @@ class Pods:
     specs: dict[str, dict] = field(default_factory=dict)
 
     def render(self, *words: str) -> None:
-        """Take the pods from the file that this plan renders."""
+        """Read the pods from the rendered file of this plan."""
         write_config(self.folder)
         image = trainer_image(self.engine, self.settings)
         flags = ("--device=cpu", f"--nodes={NODES}", f"--trainer-image={image}", "-o", "k.yaml")
@@ -47,7 +47,7 @@ class Pods:
                 self.specs[component] = one["spec"]["template"]["spec"]
 
     def start(self, component: str, host: str, *aliases: str) -> str:
-        """Start a pod of `component` under a host name; give back its container's name."""
+        """Start a pod of `component` with a host name; return its container's name."""
         pod = self.specs[component]
         [container] = pod["containers"]
         name = f"{self.name}-{host}-{next(_numbers)}"
@@ -82,7 +82,7 @@ class Pods:
         volumes = {one["name"]: one for one in pod["volumes"]}
         for mount in container["volumeMounts"]:
             volume, path = volumes[mount["name"]], mount["mountPath"]
-            if "emptyDir" in volume:  # a kubelet makes them writable for everybody
+            if "emptyDir" in volume:  # a kubelet makes them writable for all users
                 yield f"--tmpfs={path}:size={volume['emptyDir']['sizeLimit'].rstrip('i')},mode=1777"
             elif "secret" in volume:
                 yield f"--volume={self._secret(pod, volume['secret']['defaultMode'])}:{path}:ro"
@@ -90,7 +90,7 @@ class Pods:
                 yield f"--volume={self.name}:{path}"
 
     def _secret(self, pod: dict, mode: int) -> Path:
-        """The Secret as a kubelet lays it out: root's, and the pod's fsGroup's."""
+        """Create the Secret as a kubelet does: owned by root and the pod's fsGroup."""
         folder = self.folder / "secret"
         folder.mkdir(exist_ok=True)
         file = folder / "store.flags"
@@ -100,17 +100,17 @@ class Pods:
         return folder
 
     def alive(self, container: str) -> bool:
-        """What the trainer's probes say."""
+        """Return the results of the trainer's probes."""
         [probed] = self.specs["trainer"]["containers"]
         command = probed["livenessProbe"]["exec"]["command"]
         return self.engine.run("exec", container, *command, check=False).returncode == 0
 
     def exit_code(self, container: str) -> int:
-        """Its exit code, once it has ended."""
+        """Return its exit code, once it has exited."""
         return int(self.engine.run("wait", container, timeout=120).stdout)
 
     def logs(self, container: str) -> str:
-        """What it has written so far."""
+        """Return its output so far."""
         done = self.engine.run("logs", container)
         return done.stdout + done.stderr
 
@@ -141,16 +141,16 @@ def episodes(pods: Pods, container: str) -> list[int]:
     return [int(line.split('"episode":')[1].split(",")[0]) for line in marked]
 
 
-def test_two_nodes_train_one_model_and_both_end_well(pods: Pods):
+def test_two_nodes_train_one_model_and_both_succeed(pods: Pods):
     pods.render()
     store = pods.start("store", "qca-store-0", "qca-store")
-    # The later one is the first pod, at which they meet.
+    # The pod that starts later is the first pod, to which the others connect.
     second = pods.start("trainer", "qca-trainer-1")
     first = pods.start("trainer", "qca-trainer-0")
     assert [pods.exit_code(one) for one in (first, second)] == [0, 0], pods.logs(first)
     assert episodes(pods, first) == [1, 2, 3, 4, 5, 6]
     assert '"processes":2' in pods.logs(first)
-    assert episodes(pods, second) == []  # only the first one writes
+    assert episodes(pods, second) == []  # only the first pod writes
     count = f"REDISCLI_AUTH={PASSWORD} redis-cli xlen qca:first:metrics"
     assert pods.engine.run("exec", store, "sh", "-c", count).stdout.strip() == "6"
     for container in (store, first, second):
@@ -158,7 +158,7 @@ def test_two_nodes_train_one_model_and_both_end_well(pods: Pods):
 
 
 @pytest.mark.slow
-def test_a_drained_node_is_no_finished_one_and_all_go_on_together(pods: Pods):
+def test_a_drained_node_does_not_count_as_finished_and_all_resume(pods: Pods):
     pods.render("--episodes=1000000")
     first, second = (pods.start("trainer", f"qca-trainer-{n}") for n in range(NODES))
     wait_for(lambda: len(episodes(pods, first)) > 3)
@@ -167,7 +167,7 @@ def test_a_drained_node_is_no_finished_one_and_all_go_on_together(pods: Pods):
 
     pods.engine.run("stop", "--time=60", second)
     assert pods.exit_code(second) != 0
-    assert pods.exit_code(first) != 0  # alone it could not go on
+    assert pods.exit_code(first) != 0  # it could not continue alone
     before = episodes(pods, first)[-1]
     assert f'"event":"checkpoint","episode":{before}' in pods.logs(first)
 

@@ -1,7 +1,7 @@
-"""The probes of `qca doctor --deep` on a real engine, and images that play what can fail.
+"""The probes of `qca doctor --deep` on a real engine, with images that simulate failures.
 
-The GPU is a stand-in for NVIDIA's libcuda that fails where it is told to; that the program itself
-runs on a GPU was seen on an H200 (docs/doctor.md).
+The GPU is a stand-in for NVIDIA's libcuda that fails on request; the program itself was tested on
+an H200 (docs/doctor.md).
 """
 
 import os
@@ -48,7 +48,7 @@ def sandbox(engine_environment: Engine) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def build(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Build images with the stand-in for libcuda and a torch for other GPUs at hand."""
+    """Build images with the stand-in for libcuda and a torch for other GPUs."""
     folder = tmp_path_factory.mktemp("cuda")
     if shutil.which("cc") is None:
         unavailable("no C compiler for the stand-in of libcuda")
@@ -85,7 +85,9 @@ def cuda(engine: Engine, build: Callable[..., str]) -> str:
         ),
     ],
 )
-def test_the_gpu_fails_at_the_layer_that_does(sandbox, build, cuda, lines, failed_at, code, detail):
+def test_the_failing_layer_of_the_gpu_is_named(
+    sandbox, build, cuda, lines, failed_at, code, detail
+):
     image = build(cuda, *lines.split("\n"))
 
     run = run_on_gpu(sandbox, image, CONFINED, gpus=0, user="999:999", seconds=30)
@@ -95,15 +97,15 @@ def test_the_gpu_fails_at_the_layer_that_does(sandbox, build, cuda, lines, faile
     assert bool(run.device) == (failed_at not in ("program", "init", "device"))
 
 
-def test_a_container_without_the_drivers_library_is_told_apart(sandbox, engine):
+def test_a_container_without_the_drivers_library_is_recognized(sandbox, engine):
     run = run_on_gpu(sandbox, engine.images.store, CONFINED, gpus=0, user="999:999", seconds=30)
 
     assert run.failed_at == "library"
     assert "libcuda.so.1: cannot open shared object file" in run.detail
 
 
-def test_the_engine_has_no_gpu_to_give(sandbox, engine):
-    """What every engine without NVIDIA's toolkit answers, this one among them."""
+def test_an_engine_without_a_gpu_is_reported(sandbox, engine):
+    """The answer of every engine without NVIDIA's toolkit, including this one."""
     run = run_on_gpu(sandbox, engine.images.store, CONFINED, gpus=1, user="999:999", seconds=30)
 
     assert run.failed_at == "start"
@@ -111,7 +113,7 @@ def test_the_engine_has_no_gpu_to_give(sandbox, engine):
 
 
 @pytest.mark.slow
-def test_a_build_of_torch_for_cpus_is_no_help(sandbox, build, engine):
+def test_a_cpu_build_of_torch_is_not_used(sandbox, build, engine):
     image = build(engine.images.python, "COPY libcuda.so.1 /usr/lib/")
 
     run = run_on_gpu(sandbox, image, CONFINED, gpus=0, user="999:999", seconds=120)
@@ -121,7 +123,7 @@ def test_a_build_of_torch_for_cpus_is_no_help(sandbox, build, engine):
 
 
 @pytest.mark.slow
-def test_a_program_that_hangs_is_ended_at_its_limit(sandbox, build, cuda):
+def test_a_hanging_program_is_stopped_at_its_limit(sandbox, build, cuda):
     image = build(
         cuda,
         "ENV PYTHONPATH=/stub",
@@ -134,7 +136,7 @@ def test_a_program_that_hangs_is_ended_at_its_limit(sandbox, build, cuda):
     assert (run.failed_at, run.detail) == ("program", "the container did not end within 1.5 s")
 
 
-def test_volumes_are_written_as_the_user_that_is_planned(sandbox, engine):
+def test_volumes_are_written_as_the_planned_user(sandbox, engine):
     service = {**CONFINED, "image": engine.images.tiny}
     volumes = {"/runs": sandbox.create_volume()}
 
@@ -146,7 +148,7 @@ def test_volumes_are_written_as_the_user_that_is_planned(sandbox, engine):
     assert write("1000:1000")["/runs"] is False
 
 
-def test_a_name_that_the_host_knows_and_a_container_does_not(sandbox, engine, monkeypatch):
+def test_a_name_that_only_the_host_can_resolve(sandbox, engine, monkeypatch):
     monkeypatch.setattr(lookup_probe, "OUTSIDE_NAME", "nowhere.invalid")
     monkeypatch.setattr(lookup_probe, "_is_known_here", lambda name: True)
 
@@ -188,6 +190,6 @@ def test_an_engine_elsewhere_gets_the_password_in_a_volume(sandbox, engine, tmp_
     assert sandbox.run(request, 20).output == "--requirepass=x"
 
 
-def test_an_image_that_is_not_there_is_a_refusal(sandbox):
+def test_a_missing_image_is_refused(sandbox):
     with pytest.raises(RefusedError, match="No such image"):
         sandbox.run(ContainerRequest(image="localhost:1/none:1", command=[]), 20)

@@ -1,4 +1,4 @@
-"""What cannot come up: the reason in words, status 1, and nothing left behind."""
+"""A stack that cannot start leads to a message, exit code 1, and nothing left behind."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.support.program import Program, environment, short_folder
 from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
-# Seconds that nobody waits for, and by which the sleeper is found among the processes.
+# A sleep that no test waits for; the number identifies the process.
 ASLEEP = "86399"
 
 TOO_SMALL = {"proactor_threads": "16", "maxmemory": "2GiB"}
@@ -80,7 +80,7 @@ def test_an_image_that_cannot_be_pulled_is_named(stack):
 
 @pytest.fixture
 def sleepy_base(engine, tmp_path) -> Iterator[str]:
-    """A base image whose Python sleeps, so that a build on it does not end."""
+    """A base image whose Python sleeps, so that a build on it does not finish."""
     name = f"qca-test-sleepy-{os.getpid()}:1"
     (tmp_path / "Dockerfile").write_text(
         f"FROM {engine.images.tiny}\n"
@@ -112,18 +112,18 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
 
 
 @pytest.mark.parametrize("moment", ["Examining this host", "Starting store and trainer"])
-def test_ctrl_c_at_any_other_moment_leaves_nothing(stack, moment):
+def test_ctrl_c_at_any_other_time_leaves_nothing(stack, moment):
     with stack.qca.start("up", "--runtime", "compose") as up:
         up.wait_for_stderr(moment)
         up.process.send_signal(signal.SIGINT)
         time.sleep(0.5)
-        if up.process.poll() is None:  # an impatient second one
+        if up.process.poll() is None:  # an impatient second Ctrl-C
             up.process.send_signal(signal.SIGINT)
         assert up.end().returncode == 130
     assert_nothing_left(stack)
 
 
-def test_a_build_that_fails_shows_its_last_words(stack):
+def test_a_failed_build_shows_the_end_of_its_output(stack):
     done = stack.up("--base-image", stack.engine.images.tiny, check=1)
     assert "python3: not found" in done.stderr
     assert_nothing_left(stack)
@@ -143,7 +143,7 @@ def test_a_port_in_use_is_reported_with_its_holder(stack):
 
 @pytest.fixture
 def silent_engine() -> Iterator[str]:
-    """A socket that accepts and never answers."""
+    """A socket that accepts connections and never answers."""
     with short_folder() as folder, socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / "docker.sock"))
         server.listen()
@@ -168,13 +168,13 @@ def test_an_engine_that_never_answers_is_not_waited_for(stack, silent_engine):
 
 @pytest.fixture
 def forbidden(stack, engine) -> Iterator[tuple[Program, str]]:
-    """The program as somebody who may not open the socket, and that socket."""
+    """The program as a user who may not open the socket, and that socket."""
     with short_folder() as folder, socket.socket(socket.AF_UNIX) as server:
         path = folder / "docker.sock"
         server.bind(str(path))
         server.listen()
         path.chmod(0o000)
-        # Root may open everything by two capabilities; without them it is anybody.
+        # Two capabilities let root open everything; without them, root is an ordinary user.
         ordinary = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
         before = ordinary if os.geteuid() == 0 else []
         if before and shutil.which("setpriv") is None:
@@ -182,7 +182,7 @@ def forbidden(stack, engine) -> Iterator[tuple[Program, str]]:
         yield Program(stack.folder, stack.qca.variables, before), f"unix://{path}"
 
 
-def test_a_socket_that_may_not_be_opened_is_reported_with_the_remedy(stack, forbidden):
+def test_a_socket_without_permission_is_reported_with_the_remedy(stack, forbidden):
     program, host = forbidden
     done = program("up", "--runtime", "compose", check=1, DOCKER_HOST=host)
     assert "QCA101" in done.stderr
@@ -190,7 +190,7 @@ def test_a_socket_that_may_not_be_opened_is_reported_with_the_remedy(stack, forb
     assert_nothing_left(stack)
 
 
-def test_without_the_compose_plugin_the_training_runs_locally(stack, tmp_path):
+def test_without_the_compose_plugin_training_runs_locally(stack, tmp_path):
     empty = tmp_path / "docker-config"
     empty.mkdir()
     if has_compose(stack, empty):

@@ -1,4 +1,4 @@
-"""A second `qca up` in a folder whose stack is there: what fails before its start changes none."""
+"""A second `qca up` in a folder with a stack changes nothing if it fails before the start."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def stack(engine, settings, tmp_path_factory) -> Iterator[Stack]:
 
 
 def looks(stack: Stack) -> tuple[object, ...]:
-    """What there is of the stack: its store's start, and the files of its state folder."""
+    """Return the start time of the store, and the files of the state folder."""
     state = stack.inspect("store")["State"]
     files = {path.name: path.read_bytes() for path in (stack.folder / ".qca" / "first").iterdir()}
     files.pop("lock")
@@ -33,7 +33,7 @@ def looks(stack: Stack) -> tuple[object, ...]:
     ],
     ids=["no image", "no build", "no plan"],
 )
-def test_what_cannot_start_leaves_the_earlier_stack_as_it_was(stack, words, said):
+def test_a_failed_start_does_not_change_the_earlier_stack(stack, words, said):
     before = looks(stack)
     done = stack.up("--run", "another", *words, check=1)
     assert said in done.stderr

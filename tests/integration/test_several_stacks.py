@@ -1,4 +1,4 @@
-"""Two runs of one folder at once, each a stack of its own, launched in the background."""
+"""Two runs of one folder at once, each with its own stack, launched in the background."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ def list_names(stack: Stack) -> set[str]:
     return set(stack.engine.run(*words).stdout.split())
 
 
-def test_two_runs_train_at_once_and_are_ended_one_by_one(stack):
+def test_two_runs_train_at_once_and_are_stopped_one_by_one(stack):
     for run in ("first", "second"):
         done = stack.up("--detach", "--run", run, *ENDLESS)
         assert f"`qca attach {run}` follows it" in done.stderr

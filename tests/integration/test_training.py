@@ -17,7 +17,7 @@ SERVICES = ["store", "trainer"]
 
 @pytest.fixture
 def stack(training: Training) -> Stack:
-    """The stack whose training runs."""
+    """A stack with a run in progress."""
     training.up()
     return training.stack
 
@@ -32,7 +32,7 @@ def test_every_episode_arrives_in_the_store_once_and_in_order(stack):
     assert {"loss", "steps_per_second", "memory_bytes"} <= stored[-1].keys()
 
 
-def test_status_shows_both_healthy_and_how_far_the_training_is(stack):
+def test_status_shows_both_services_and_the_progress(stack):
     def status():
         found = json.loads(stack.qca("status", "--format", "json").stdout)
         healths = [service["health"] for service in found["services"]]
@@ -51,14 +51,14 @@ def test_status_shows_both_healthy_and_how_far_the_training_is(stack):
     assert "loss" in text
 
 
-def test_logs_are_those_of_the_service_asked_for(stack):
+def test_logs_are_those_of_the_requested_service(stack):
     lines = stack.qca("logs", "trainer", "-n", "2").stdout.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("trainer-1") and "episode " in line for line in lines)
     assert "stands in for Dragonfly" in stack.qca("logs", "store").stdout
 
 
-def test_logs_follow_and_ctrl_c_ends_it(stack):
+def test_logs_follow_until_ctrl_c(stack):
     with stack.qca.start("logs", "-f", "--tail", "1", "trainer") as logs:
         wait_for(lambda: logs.stdout.read_text().count("| episode ") > 20)
         assert logs.end(signal.SIGINT).returncode == 130
@@ -82,7 +82,7 @@ def test_progress_goes_to_stderr_as_plain_lines(training):
 # -- others ---------------------------------------------------------------------------------------
 
 
-def test_a_second_up_in_the_folder_is_refused_and_disturbs_nothing(training, stack):
+def test_a_second_up_in_the_folder_is_refused_and_changes_nothing(training, stack):
     up = training.up()
     done = stack.up(check=1)
     assert f"process {up.process.pid}" in done.stderr
@@ -106,7 +106,9 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["ctrl-c", "sigterm"]
 )
-def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, number, status):
+def test_a_signal_stops_everything_with_a_checkpoint_and_the_next_up_resumes(
+    training, number, status
+):
     up, stack = training.up(), training.stack
     assert up.end(number).returncode == status
     assert not any(stack.list_leftovers().values())
@@ -116,7 +118,7 @@ def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, n
     assert f"episode {saved + 1}/" in training.up().read_stderr()
 
 
-def test_down_ends_a_running_up_first_and_who_watches_too(training):
+def test_down_first_stops_a_running_up_and_its_watchers(training):
     up, stack = training.up(), training.stack
     with open_terminal(stack.qca, "status", "--watch") as terminal:
         wait_for(lambda: "of 1,000,000" in terminal.read())

@@ -43,7 +43,7 @@ def test_the_dominant_component_is_counted_from_0():
     ("components", "bits"),
     [((1, 0, 0, 0), 0), ((0.5, 0.5j, -0.5, 0.5), 2), ((3, 3j), 1), ((0, 0), 0)],
 )
-def test_entropy_counts_bits_whatever_the_norm(components, bits):
+def test_entropy_is_in_bits_for_any_norm(components, bits):
     assert compute_entropy(fill(*components)) == pytest.approx(bits, abs=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_asymmetry_is_0_under_a_quarter_turn_and_the_losses_symmetry_otherwise()
     assert (compute_asymmetry(fill(1, 1j)) == 0).all()
 
 
-def test_a_grid_that_is_not_square_has_no_quarter_turn():
+def test_a_grid_that_is_not_square_has_no_asymmetry():
     assert np.isnan(compute_asymmetry(make_state(np.ones((1, 4, 8))))).all()
 
 

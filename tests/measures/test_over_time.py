@@ -20,7 +20,7 @@ def make_state(psi: np.ndarray, step: int = 0) -> State:
     return State.from_psi(step, psi.astype(np.complex64))
 
 
-def test_energy_is_read_before_the_renormalization():
+def test_energy_is_measured_before_the_renormalization():
     state = State(1, field(), np.full((8, 8), 0.8, np.float32))
     assert measure_energy(state) == pytest.approx(0.8)
     assert measure_norm_error(state) == pytest.approx(0, abs=1e-6)

@@ -29,7 +29,7 @@ def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
         (11 * MIB, 12 * MIB),
     ],
 )
-def test_a_segment_by_the_size_of_the_block(size: int, segment: int) -> None:
+def test_the_segment_depends_on_the_size_of_the_block(size: int, segment: int) -> None:
     assert round_to_segment(size) == segment
 
 

@@ -54,7 +54,7 @@ def test_the_seeds_network_has_27_883_292_parameters() -> None:
     assert count_parameters(14, 128) == 27_883_292
 
 
-def test_the_terms_of_the_seeds_run_are_those_that_were_measured() -> None:
+def test_the_terms_of_the_seeds_run_equal_the_measured_ones() -> None:
     terms = estimate(SEED, recompute="step", device="cpu").breakdown
     assert terms.parameters / MIB == pytest.approx(106.4, abs=0.05)
     assert terms.gradients / MIB == pytest.approx(106.4, abs=0.05)
@@ -63,7 +63,7 @@ def test_the_terms_of_the_seeds_run_are_those_that_were_measured() -> None:
     assert terms.workspace == 0
 
 
-def test_the_seeds_run_needs_gibibytes_by_plain_autograd_and_under_800_mib_by_step() -> None:
+def test_the_seeds_run_needs_gibibytes_with_plain_autograd_and_under_800_mib_with_step() -> None:
     plain = estimate(SEED, recompute="none", device="cpu").predicted_peak_bytes
     step = estimate(SEED, recompute="step", device="cpu").predicted_peak_bytes
     assert plain / MIB == pytest.approx(24_400, rel=0.02)
@@ -82,16 +82,15 @@ def test_the_breakdown_adds_up(
 
 
 def begins_segment(values: dict[str, Any], recompute: ResolvedRecompute, key: str) -> bool:
-    """Return whether one more step begins a segment of `two-level`, which then has fewer states
-    alive.
+    """Return whether one more step starts a segment of `two-level`, with fewer states alive.
 
-    Where the loss needs more than the network, the peak is in its backward, and falls there.
+    If the loss needs more than the network, the peak is in its backward, and drops there.
     """
     steps = values["steps"]
     return recompute == "two-level" and key == "steps" and steps % compute_interval(steps) == 0
 
 
-def test_the_need_of_two_level_falls_where_a_step_begins_a_segment() -> None:
+def test_the_need_of_two_level_drops_if_a_step_starts_a_segment() -> None:
     small = TrainConfig(grid=4, d_state=1, hidden_channels=1, precision="bf16")
     before, after = (
         estimate(small.override(steps=steps), recompute="two-level", fused=False).total_bytes
@@ -101,7 +100,7 @@ def test_the_need_of_two_level_falls_where_a_step_begins_a_segment() -> None:
 
 
 @given(sizes, strategies, st.sampled_from(sorted(STEP_OF)))
-def test_more_of_anything_never_needs_less(
+def test_larger_sizes_never_need_less(
     values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
     assume(not begins_segment(values, recompute, key))
@@ -110,7 +109,7 @@ def test_more_of_anything_never_needs_less(
 
 
 @given(sizes, strategies, st.sampled_from(["grid", "steps", "batch_size"]))
-def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
+def test_larger_sizes_of_solve_never_need_less_on_a_gpu(
     values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
     assume(not begins_segment(values, recompute, key))
@@ -123,10 +122,11 @@ def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
 
 
 @given(sizes, st.sampled_from(["none", "step", "host"]))
-def test_the_need_grows_by_the_same_for_every_further_step(
+def test_every_additional_step_adds_the_same_need(
     values: dict[str, Any], recompute: ResolvedRecompute
 ) -> None:
-    # From where the loss evaluates all of its sample steps, and the optimizer's own need is passed.
+    # Large enough for the loss to evaluate all its sample steps, and to exceed the optimizer's own
+    # need.
     steps = 3000
     first, second, third = (
         predict_peak(recompute, {**values, "steps": steps + more}) for more in (0, 1, 2)
@@ -135,7 +135,7 @@ def test_the_need_grows_by_the_same_for_every_further_step(
         assert third - second == second - first
 
 
-def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> None:
+def test_an_additional_step_adds_a_state_under_step_and_a_graph_under_none() -> None:
     state = 14 * 64 * 64 * 8
     at = {
         (recompute, steps): estimate(
@@ -149,7 +149,7 @@ def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> Non
     assert at["none", 501] - at["none", 500] > 100 * state
 
 
-def test_all_strategies_need_the_same_of_weights_gradients_and_optimizer() -> None:
+def test_all_strategies_need_the_same_weights_gradients_and_optimizer() -> None:
     found = [estimate(SEED, recompute=recompute).breakdown for recompute in STRATEGIES]
     assert len({(terms.parameters, terms.gradients, terms.optimizer) for terms in found}) == 1
 
@@ -168,7 +168,7 @@ def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> Non
     assert kept == {"none": 500, "step": 500, "two-level": 43, "host": 2}
 
 
-def test_half_precision_adds_a_copy_of_the_weights_and_halves_what_a_step_keeps() -> None:
+def test_half_precision_adds_a_copy_of_the_weights_and_halves_activations() -> None:
     full, half = (
         estimate(SEED.override(precision=precision), recompute="step").breakdown
         for precision in ("fp32", "bf16")
@@ -178,7 +178,7 @@ def test_half_precision_adds_a_copy_of_the_weights_and_halves_what_a_step_keeps(
     assert half.activations < 0.8 * full.activations
 
 
-def test_moments_in_host_memory_cost_a_gpu_nothing_and_are_counted_for_the_host() -> None:
+def test_moments_in_host_memory_count_for_the_host_only() -> None:
     there = SEED.override(optimizer_state="host")
     assert estimate(there, recompute="step").breakdown.optimizer == 0
     weights = 4 * 27_883_292
@@ -190,7 +190,7 @@ def test_states_in_host_memory_are_pinned_in_a_power_of_two() -> None:
     assert estimate_host_bytes(SEED, "host") == 2**28  # 500 states of 0.4375 MiB are 218.75 MiB
 
 
-def test_the_context_stands_beside_the_peak() -> None:
+def test_the_context_is_separate_from_the_peak() -> None:
     found = estimate(SEED, recompute="step", device="cuda")
     assert found.context_bytes == CUDA_CONTEXT
     assert found.total_bytes == found.predicted_peak_bytes + CUDA_CONTEXT
@@ -199,7 +199,7 @@ def test_the_context_stands_beside_the_peak() -> None:
     assert estimate(SEED, recompute="step", device="cpu").context_bytes > RESIDENT_FLOOR
 
 
-def test_a_cpus_context_follows_what_was_measured_of_this_python() -> None:
+def test_a_cpus_context_follows_the_measurement_of_this_python() -> None:
     shipped = estimate(SEED, recompute="step", device="cpu")
     measured = estimate(SEED, recompute="step", device="cpu", resident_floor=600 * MIB)
     assert (shipped.context.measured, measured.context.measured) == (False, True)
@@ -207,7 +207,7 @@ def test_a_cpus_context_follows_what_was_measured_of_this_python() -> None:
     assert measured.context_bytes - shipped.context_bytes == 600 * MIB - RESIDENT_FLOOR
 
 
-def test_gpus_that_train_together_need_nccls_memory_as_well() -> None:
+def test_gpus_that_train_together_also_need_nccls_memory() -> None:
     alone = estimate(SEED, recompute="step", device="cuda")
     each = estimate(SEED, recompute="step", device="cuda", together=True)
     assert each.predicted_peak_bytes == alone.predicted_peak_bytes
@@ -216,7 +216,7 @@ def test_gpus_that_train_together_need_nccls_memory_as_well() -> None:
     assert on_a_cpu == estimate(SEED, recompute="step", device="cpu")
 
 
-def test_noise_costs_memory_only_where_it_is_applied() -> None:
+def test_noise_takes_memory_only_if_it_is_applied() -> None:
     quiet = predict_peak("none", {"max_noise": 0.0})
     assert predict_peak("none", {"max_noise": 0.0005}) == quiet
     assert predict_peak("none", {"max_noise": 0.1}) > quiet

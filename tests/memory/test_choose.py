@@ -1,4 +1,4 @@
-"""Choose how to run a training run within a budget."""
+"""Choose a recompute strategy that fits a budget."""
 
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ def predict_need(recompute: ResolvedRecompute, **values: Any) -> int:
     return estimate(configure(**values), recompute=recompute).total_bytes
 
 
-# By the cost model, the fastest first; each is taken where those before it lack memory.
+# By the cost model, fastest first; each is chosen if those before it do not fit.
 LADDER = [
     ("step", 8, "device"),
     ("host", 8, "device"),
@@ -35,7 +35,7 @@ LADDER = [
 
 
 @pytest.mark.parametrize(("recompute", "segment", "optimizer_state"), LADDER)
-def test_auto_takes_the_fastest_way_that_fits(
+def test_auto_chooses_the_fastest_strategy_that_fits(
     recompute: Any, segment: int, optimizer_state: str
 ) -> None:
     budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)
@@ -50,16 +50,14 @@ def test_auto_takes_the_fastest_way_that_fits(
     assert not less.fits or less.estimate.total_bytes < budget
 
 
-def test_with_a_byte_less_than_the_last_way_needs_nothing_fits() -> None:
+def test_one_byte_less_than_the_last_strategy_needs_fits_nothing() -> None:
     recompute, segment, optimizer_state = LADDER[-1]
     budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)  # type: ignore[arg-type]
     assert not choose(SEED, budget - 1).fits
 
 
 @pytest.mark.parametrize(("precision", "segment"), [("fp32", 8), ("tf32", 16), ("bf16", 16)])
-def test_a_large_budget_buys_the_segment_that_was_measured_fastest(
-    precision: str, segment: int
-) -> None:
+def test_a_large_budget_allows_the_fastest_measured_segment(precision: str, segment: int) -> None:
     choice = choose(configure(precision=precision), 80 * GIB)
     assert (choice.recompute, choice.segment, choice.tapes) == ("step", segment, 0)
 
@@ -68,14 +66,14 @@ def test_a_segment_is_no_longer_than_the_episode() -> None:
     assert choose(configure(steps=5), 80 * GIB).segment == 4
 
 
-def test_plain_autograd_is_no_choice_on_a_gpu_and_the_first_on_a_cpu() -> None:
+def test_plain_autograd_is_never_chosen_on_a_gpu_and_preferred_on_a_cpu() -> None:
     small = configure(steps=4, grid=8)
     assert choose(small, 80 * GIB, device="cpu").tapes == 4
     assert choose(small, 80 * GIB).recompute == "step"
 
 
 @pytest.mark.parametrize("half", ["bf16", "fp16"])
-def test_half_precision_comes_last_and_only_where_the_card_has_it(
+def test_half_precision_is_the_last_choice_and_only_if_supported(
     half: Literal["bf16", "fp16"],
 ) -> None:
     # With a large batch, the activations take more than a copy of the weights.
@@ -90,17 +88,17 @@ def test_half_precision_comes_last_and_only_where_the_card_has_it(
     ("asked", "value"),
     [("recompute", "none"), ("recompute", "host"), ("precision", "bf16"), ("batch_size", 64)],
 )
-def test_what_is_asked_for_is_judged_and_not_replaced(asked: str, value: Any) -> None:
+def test_a_configured_strategy_is_checked_and_not_replaced(asked: str, value: Any) -> None:
     choice = choose(configure(**{asked: value}), CARD, half="fp16")
     assert getattr(choice.train, asked) == value
 
 
-def test_where_nothing_fits_it_is_the_way_that_needs_least() -> None:
+def test_if_nothing_fits_the_strategy_with_the_least_need_is_returned() -> None:
     choice = choose(SEED, 0)
     assert (choice.fits, choice.recompute, choice.optimizer_state) == (False, "host", "host")
 
 
-def test_where_the_budget_is_unknown_it_is_one_steps_graph() -> None:
+def test_with_an_unknown_budget_one_steps_graph_is_chosen() -> None:
     choice = choose(SEED, None)
     assert (choice.fits, choice.recompute, choice.segment) == (None, "step", 1)
 
@@ -111,28 +109,28 @@ def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("half", ["bf16", "fp16"])
-def test_half_precision_by_plain_autograd_is_refused_with_the_reason(half: Any) -> None:
+def test_half_precision_with_plain_autograd_is_refused_with_the_reason(half: Any) -> None:
     with pytest.raises(InputError, match="would add up the gradients of 500 steps in 16 bits"):
         choose(configure(precision=half, recompute="none"), CARD)
 
 
-def test_says_what_the_choice_needs_what_there_is_and_what_is_preferred() -> None:
+def test_the_reason_names_need_budget_and_preferred_plans() -> None:
     because = choose(SEED, 2 * GIB + 200 * MIB).because
     assert "recompute plan `host` in segments of 8 steps needs" in because
     assert "budget of 2.2 GiB" in because
-    assert "what is preferred to it would need" in because
+    assert "preferred plans would need at least" in because
     assert "(recompute plan `step` in segments of 8 steps)" in because
 
 
-def test_says_by_how_much_it_does_not_fit() -> None:
+def test_the_reason_says_how_much_is_missing() -> None:
     assert "more than the budget of 100 MiB" in choose(SEED, 100 * MIB).because
 
 
-def test_says_that_the_budget_is_unknown() -> None:
+def test_the_reason_says_that_the_budget_is_unknown() -> None:
     assert "budget is unknown" in choose(SEED, None).because
 
 
-def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
+def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_one() -> None:
     train, tried = configure(recompute="step", segment=8, precision="fp32"), []
     train = train.override(optimizer_state="device")
     while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
@@ -142,20 +140,20 @@ def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last()
     assert tried == [("step", 1, "device"), ("host", 1, "device"), ("host", 1, "host")]
 
 
-def test_after_a_refusal_the_precision_stays() -> None:
+def test_after_a_refusal_the_precision_is_kept() -> None:
     cheaper = find_next_cheaper(configure(recompute="step", precision="bf16"), device="cuda")
     assert cheaper is not None
     assert cheaper[0].precision == "bf16"
 
 
-def test_what_goes_to_the_host_has_to_fit_there() -> None:
+def test_memory_moved_to_the_host_must_fit_there() -> None:
     budget = predict_need("host")
     states = choose(SEED, budget).host_bytes
     assert choose(SEED, budget, host_budget=states).recompute == "host"
     assert not choose(SEED, budget, host_budget=states - 1).fits
     asked = choose(configure(recompute="host"), budget, host_budget=states - 1)
     assert (asked.recompute, asked.fits) == ("host", False)
-    assert "more than the 256 MiB that the host has for it" in asked.because
+    assert "more than the 256 MiB that the host has available" in asked.because
 
 
 def test_plain_autograd_is_never_planned_in_16_bits() -> None:

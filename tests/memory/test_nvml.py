@@ -25,7 +25,7 @@ def free(size: int) -> Device:
     ],
     ids=["one", "two", "none", "no driver", "lost", "shares the host's memory"],
 )
-def test_the_budget_is_what_the_emptiest_gpu_has_free(
+def test_the_budget_is_that_of_the_gpu_with_the_most_free_memory(
     nvml: FakeNvml, size: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]

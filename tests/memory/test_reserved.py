@@ -150,7 +150,7 @@ RESERVED_WITHOUT_KERNELS: list[tuple[dict[str, Any], int]] = [
     ({**SHORT, "precision": "bf16", "segment": 16}, 1036),
 ]
 AT_MOST, AT_MOST_IN_FP16_BATCHES = 1.10, 1.20
-# Of a small training, for which the allocator asks for whole segments all the same.
+# A small run, for which the allocator still requests whole segments.
 SLACK = 64 * MIB
 
 
@@ -166,7 +166,7 @@ def predict(values: dict[str, Any], *, fused: bool) -> int:
 
 
 @pytest.mark.parametrize(("values", "reserved"), RESERVED, ids=format_case)
-def test_a_prediction_is_never_under_and_not_far_over(
+def test_predictions_are_never_too_low_and_not_much_too_high(
     values: dict[str, Any], reserved: int
 ) -> None:
     most = max(AT_MOST * reserved * MIB, reserved * MIB + SLACK)

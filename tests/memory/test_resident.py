@@ -50,7 +50,7 @@ def measure_resident(values: dict[str, Any]) -> int:
         ),
     ],
 )
-def test_stays_within_peak_and_context(
+def test_memory_stays_within_peak_and_context(
     recompute: ResolvedRecompute, values: dict[str, Any]
 ) -> None:
     train = TrainConfig(**values, recompute=recompute)

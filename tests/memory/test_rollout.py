@@ -1,4 +1,4 @@
-"""The closed form of a rollout's memory is what fake tensors count."""
+"""The closed form of a rollout's memory matches the count of fake tensors."""
 
 from typing import get_args
 
@@ -37,12 +37,12 @@ def measure_step(shape: Shape, update: Update, gamma: float, network: type[nn.Mo
 
 @pytest.mark.parametrize(("update", "gamma"), UPDATE_CASES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_step_takes_what_is_counted(shape, update, gamma):
+def test_the_closed_form_of_a_step_equals_the_count(shape, update, gamma):
     assert measure_step(shape, update, gamma, UNetUnitary) == estimate_step(shape, update, gamma)
 
 
 @pytest.mark.parametrize(("update", "gamma"), UPDATE_CASES)
-def test_an_update_alone_takes_what_its_table_says(update, gamma):
+def test_an_update_alone_takes_the_tabulated_memory(update, gamma):
     shape = Shape(16, 5, 1, 1)
     expected = UPDATES[update, gamma > 0].count_bytes(shape)
     assert measure_step(shape, update, gamma, nn.Identity) == expected

@@ -1,4 +1,4 @@
-"""Find the largest training for a budget."""
+"""Find the largest batch, grid or number of steps for a budget."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory
     [("batch", "batch_size", 1), ("grid", "grid", 4), ("steps", "steps", 1)],
 )
 @pytest.mark.parametrize("recompute", ["auto", "step"])
-def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
+def test_solve_finds_the_largest_value_that_fits(
     dimension: Dimension, field: str, unit: int, recompute: str
 ) -> None:
     train = SEED.override(recompute=recompute)
@@ -27,13 +27,13 @@ def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
     assert solution.choice.fits
     assert solution.value > getattr(SEED, field)
     if solution.value == 1_000_000:
-        return  # more is not allowed, whatever it needs: `two-level` grows with the root
+        return  # the limit of the configuration, as `two-level` grows only with the root
     larger = train.override(**{field: solution.value + unit})
     assert not choose(larger, CARD, host_budget=8 * GIB).fits
 
 
 @given(st.integers(0, 64 * GIB), st.sampled_from(["batch", "grid", "steps"]))
-def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension) -> None:
+def test_the_result_of_solve_fits_or_nothing_does(budget: int, dimension: Dimension) -> None:
     try:
         assert solve(SEED, budget, dimension).choice.estimate.fits(budget)
     except PlanError:
@@ -41,10 +41,10 @@ def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension
         assert not choose(SEED.override(**smallest[dimension]), budget).fits
 
 
-def test_where_nothing_fits_the_error_gives_the_need_and_the_budget() -> None:
+def test_if_nothing_fits_the_error_names_the_need_and_the_budget() -> None:
     with pytest.raises(PlanError, match=r"batch_size = 1: .* needs .* budget of 100 MiB"):
         solve(SEED, 100 * MIB, "batch")
 
 
-def test_steps_end_where_the_configuration_ends() -> None:
+def test_steps_are_limited_by_the_configuration() -> None:
     assert solve(SEED, 10**6 * GIB, "steps").value == 1_000_000

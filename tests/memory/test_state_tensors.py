@@ -1,4 +1,4 @@
-"""The tensors of update and loss, counted again from the code that makes them."""
+"""The tensors of update and loss are counted again from the code that creates them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ D_STATES = [1, 2, 8, 64]
 
 
 class Net(nn.Module):
-    """Saves its input, as the real network does, and little else."""
+    """A network that saves its input, like the real one, and little else."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def count_bytes(tensors: StateTensors, d_state: int) -> int:
 @pytest.mark.parametrize("d_state", D_STATES)
 @pytest.mark.parametrize("given", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize(("update", "damped"), UPDATES)
-def test_a_step_holds_what_the_table_says(
+def test_a_step_holds_the_tabulated_tensors(
     update: str, damped: bool, given: bool, d_state: int
 ) -> None:
     table: dict[tuple[str, bool], OpMemory] = FIRST_UPDATES if given else UPDATES
@@ -64,7 +64,7 @@ def test_a_step_holds_what_the_table_says(
 @pytest.mark.parametrize("d_state", D_STATES)
 @pytest.mark.parametrize("sample_steps", [1, 2, 10])
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_loss_holds_no_more_than_the_table_says(
+def test_a_loss_holds_at_most_the_tabulated_tensors(
     name: BuiltInLoss, sample_steps: int, d_state: int
 ) -> None:
     sample_steps = min(sample_steps, MAX_SAMPLE_STEPS[name])

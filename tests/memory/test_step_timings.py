@@ -42,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "qca" / "step-timings.json"
 
 
-def test_a_timing_is_kept_for_its_torch() -> None:
+def test_a_timing_is_cached_for_its_torch() -> None:
     timing = make_timing()
 
     keep_step_timings([timing])
@@ -62,7 +62,7 @@ def test_a_second_measurement_replaces_the_first() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"timings": 1}', '{"timings": [{"seconds": "x"}]}'])
-def test_a_damaged_cache_counts_as_none(cache: Path, text: str) -> None:
+def test_a_damaged_cache_counts_as_empty(cache: Path, text: str) -> None:
     cache.parent.mkdir()
     cache.write_text(text)
 
@@ -86,11 +86,13 @@ def test_a_timing_with_a_wrong_value_counts_as_none(cache: Path, field: str, val
     ("changes", "expected"),
     [({}, True), ({"grid": 32}, False), ({"batch_size": 2}, False), ({"device": "cpu"}, False)],
 )
-def test_a_timing_is_of_one_device_and_one_size(changes: dict[str, object], expected: bool) -> None:
+def test_a_timing_applies_to_one_device_and_size(
+    changes: dict[str, object], expected: bool
+) -> None:
     assert make_timing(**changes).is_of(CARD, TrainConfig()) is expected
 
 
-def test_a_measured_way_costs_what_was_measured() -> None:
+def test_a_measured_strategy_has_its_measured_cost() -> None:
     timings = [make_timing(), make_timing(segment=8, seconds=0.07)]
 
     cost = estimate_step_cost("step", "fp32", 8, device="cuda", timings=timings)
@@ -98,7 +100,7 @@ def test_a_measured_way_costs_what_was_measured() -> None:
     assert cost == pytest.approx(0.07)
 
 
-def test_an_unmeasured_way_costs_in_proportion_to_the_most_similar_one() -> None:
+def test_an_unmeasured_strategy_scales_with_the_most_similar_one() -> None:
     timings = [make_timing(), make_timing(precision="tf32", seconds=0.09)]
     built_in = [estimate_step_cost("step", "tf32", k, device="cuda") for k in (1, 16)]
 
@@ -107,7 +109,7 @@ def test_an_unmeasured_way_costs_in_proportion_to_the_most_similar_one() -> None
     assert cost == pytest.approx(0.09 * built_in[1] / built_in[0])
 
 
-def test_auto_takes_the_way_that_was_measured_as_the_fastest() -> None:
+def test_auto_chooses_the_strategy_measured_as_fastest() -> None:
     slow_segments = [make_timing(), *(make_timing(segment=k, seconds=0.3) for k in (2, 4, 8))]
     budget = 8 * 2**30
 
@@ -127,7 +129,7 @@ def test_auto_takes_the_way_that_was_measured_as_the_fastest() -> None:
         ((8, 6), ["fp32", "tf32", "bf16", "fp16"]),
     ],
 )
-def test_the_precisions_are_those_that_the_gpu_computes_in(
+def test_the_precisions_are_those_that_the_gpu_supports(
     compute_capability: tuple[int, int] | None, expected: list[str]
 ) -> None:
     assert list_precisions(compute_capability) == expected

@@ -134,7 +134,9 @@ def test_it_holds_for_single_steps_by_the_adjoint(
 
 @pytest.mark.parametrize("recompute", STRATEGIES)
 @pytest.mark.parametrize("loss", ["evolutionary", "mse_energy"])
-def test_an_episode_of_one_step_is_not_underrated(recompute: ResolvedRecompute, loss: Any) -> None:
+def test_an_episode_of_one_step_is_not_underestimated(
+    recompute: ResolvedRecompute, loss: Any
+) -> None:
     # More than a tenth above if the loss uses only the energy, because then no gradient goes
     # through the normalization of psi. Training runs have more than one step.
     train = TrainConfig(grid=32, d_state=4, hidden_channels=4, steps=1, loss=loss)
@@ -142,10 +144,10 @@ def test_an_episode_of_one_step_is_not_underrated(recompute: ResolvedRecompute, 
 
 
 @pytest.mark.parametrize("recompute", STRATEGIES)
-def test_the_peak_grows_by_the_same_for_every_further_step(recompute: ResolvedRecompute) -> None:
+def test_every_additional_step_adds_the_same_to_the_peak(recompute: ResolvedRecompute) -> None:
     """So a few steps in the table represent many; `two-level` grows with their square root."""
-    # From 16 to 25 to 36: whole segments, the root grows by one. In less than a dozen steps the
-    # peak lies elsewhere.
+    # From 16 to 25 to 36: whole segments, the root grows by one. With fewer than a dozen steps the
+    # peak is elsewhere.
     lengths = (16, 25, 36) if recompute == "two-level" else (12, 14, 16)
     trains = [TrainConfig(grid=16, d_state=8, hidden_channels=4, steps=n) for n in lengths]
     first, second, third = (measure(recompute, train) for train in trains)
@@ -156,11 +158,11 @@ def test_the_peak_grows_by_the_same_for_every_further_step(recompute: ResolvedRe
     ("recompute", "update", "steps", "mib"),
     [
         ("step", "cartesian", 8, 498.2),
-        pytest.param("step", "unitary", 8, 498.2, marks=pytest.mark.slow),  # as the one before
+        pytest.param("step", "unitary", 8, 498.2, marks=pytest.mark.slow),  # as before
         ("none", "cartesian", 8, 815.1),
     ],
 )
-def test_short_episodes_of_the_seeds_model_take_what_was_measured(
+def test_short_episodes_of_the_seeds_model_take_the_measured_memory(
     recompute: ResolvedRecompute, update: Any, steps: int, mib: float
 ) -> None:
     train = TrainConfig(steps=steps, update=update, max_noise=0)
@@ -169,7 +171,8 @@ def test_short_episodes_of_the_seeds_model_take_what_was_measured(
 
 
 def estimate_plain_mib() -> float:
-    """MiB of the seed's whole episode by plain autograd, from its slope: it grows by the step."""
+    """Return the MiB of the seed's whole episode with plain autograd, extrapolated from its growth
+    per step."""
     shorter, longer = (measure("none", TrainConfig(steps=steps)) for steps in (20, 21))
     return (longer + (500 - 21) * (longer - shorter)) / MIB
 
@@ -179,7 +182,7 @@ def estimate_plain_mib() -> float:
 @pytest.mark.parametrize(
     ("recompute", "limit"), [("step", 800 * MIB), ("two-level", 600 * MIB), ("host", 600 * MIB)]
 )
-def test_the_seeds_whole_episode_stays_under_what_was_promised(
+def test_the_seeds_whole_episode_stays_below_the_promised_memory(
     recompute: ResolvedRecompute, limit: int
 ) -> None:
     """500 steps, 27.9M parameters, float32, AdamW's moments on the device."""
@@ -195,7 +198,7 @@ def test_the_seeds_whole_episode_stays_under_what_was_promised(
 
 
 @pytest.mark.parametrize(("device", "states"), [("cpu", 3), ("cuda", 0)])
-def test_host_memory_counts_where_it_is_the_devices(device: Device, states: int) -> None:
+def test_host_memory_counts_if_it_is_the_devices(device: Device, states: int) -> None:
     few, many = (
         measure("host", TrainConfig(grid=8, d_state=2, hidden_channels=2, steps=n), device)
         for n in (12, 15)
@@ -214,7 +217,7 @@ def test_a_storage_counts_while_any_tensor_shares_it() -> None:
     assert (live.live, live.peak) == (0, 1024)
 
 
-def test_what_autograd_saved_counts_until_it_was_used() -> None:
+def test_saved_tensors_count_until_they_are_used() -> None:
     with FakeTensorMode(), LiveBytes() as live:
         x = torch.zeros(256, requires_grad=True)
         loss = x.exp().exp().sum()  # saves both exponentials, and gives a scalar
@@ -223,7 +226,7 @@ def test_what_autograd_saved_counts_until_it_was_used() -> None:
         assert live.live == 2 * 1024 + 4  # x and its gradient
 
 
-def test_the_peak_can_be_taken_anew() -> None:
+def test_the_peak_can_be_reset() -> None:
     with FakeTensorMode(), LiveBytes() as live:
         torch.zeros(256)
         live.restart_peak()

@@ -40,7 +40,7 @@ def test_a_step_keeps_type_and_shape(update, gamma, d_state):
     assert (step.squared_norm.dtype, step.squared_norm.shape) == (torch.float32, (2, 8, 8))
 
 
-def test_calling_it_gives_the_state_of_advance():
+def test_calling_it_returns_the_state_of_advance():
     evolution = lively_evolution("cartesian", 0.01)
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     assert torch.equal(evolution(psi), evolution.advance(psi).psi)
@@ -56,7 +56,7 @@ def test_the_field_takes_the_first_half_of_the_channels_as_its_real_part():
     assert h[0, :, 0, 0].tolist() == [0 + 2j, 1 + 3j]
 
 
-def test_cartesian_is_an_euler_step_with_loss_and_then_normalised():
+def test_cartesian_is_a_normalized_lossy_euler_step():
     draw = np.random.default_rng(0)
     psi, h = _complex(draw, 3), _complex(draw, 3)
     moved = psi + h * psi - 0.25 * psi
@@ -82,7 +82,7 @@ def test_unitary_is_the_exponential_of_the_generator(seed: int, d: int, scale: f
 
 
 @pytest.mark.parametrize("norm", [1e-3, 0.5, 1.0])
-def test_a_damped_cell_is_rotated_as_its_direction_and_keeps_its_norm(norm: float):
+def test_rotating_a_damped_cell_keeps_its_norm(norm: float):
     draw = np.random.default_rng(1)
     psi, h = _complex(draw, 4), _complex(draw, 4)
     psi /= np.linalg.norm(psi)
@@ -91,7 +91,7 @@ def test_a_damped_cell_is_rotated_as_its_direction_and_keeps_its_norm(norm: floa
 
 
 @pytest.mark.parametrize("std", [1e-5, 0.05, 1.0])
-def test_unitary_keeps_every_norm_for_500_steps_without_renormalising(std: float):
+def test_unitary_keeps_every_norm_for_500_steps_without_renormalization(std: float):
     evolution = Evolution(lively_model(3, 8, std), 0.0, "unitary")
     psi = draw_initial_state(0, [0], d_state=3, grid=8)
     with torch.no_grad():
@@ -139,7 +139,7 @@ def test_rotations_by_any_angle_keep_every_norm(
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize(("dtype", "error"), [(torch.complex64, 6e-5), (torch.complex128, 1.2e-13)])
 @pytest.mark.parametrize("d_state", [1, 3])
-def test_a_damped_cells_norm_drifts_by_one_rounding_a_step(
+def test_a_damped_cells_norm_drifts_by_one_rounding_per_step(
     d_state: int, dtype: torch.dtype, error: float, field: str
 ):
     """The error of a number that is rounded at each of 500 steps: 500 times 2^-23 or 2^-52."""
@@ -149,7 +149,7 @@ def test_a_damped_cells_norm_drifts_by_one_rounding_a_step(
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_damping_after_any_angle_is_that_of_double_precision(angle: float):
+def test_damping_after_any_rotation_equals_double_precision(angle: float):
     psi = draw_initial_state(0, [0], d_state=3, grid=8)
     h = angle * draw_initial_state(1, [0], d_state=3, grid=8)
     found = damp(rotate_any_norm(psi, h), 0.05)
@@ -159,14 +159,14 @@ def test_damping_after_any_angle_is_that_of_double_precision(angle: float):
     torch.testing.assert_close(found.squared_norm.double(), exact.squared_norm, rtol=0, atol=atol)
 
 
-def test_cartesian_reads_the_weight_before_it_normalises():
+def test_cartesian_measures_the_weight_before_normalizing():
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     step = lively_evolution("cartesian", 0.1).advance(psi)
     assert (step.squared_norm - 1).abs().min() > 1e-3
     torch.testing.assert_close(compute_squared_norm(step.psi), torch.ones(1, 1, 8, 8))
 
 
-def test_damping_spares_the_ground_level_and_reports_what_is_left():
+def test_damping_spares_the_ground_level_and_reports_the_remaining_weight():
     psi = _cell(np.array([0.6, 0.0, 0.8j]))
     step = damp(psi, 0.25)
     torch.testing.assert_close(
@@ -175,7 +175,7 @@ def test_damping_spares_the_ground_level_and_reports_what_is_left():
     assert step.squared_norm.item() == pytest.approx(1 - 0.25 * 0.64)
 
 
-def test_damping_is_not_normalised_away():
+def test_damping_is_not_removed_by_normalization():
     evolution = lively_evolution("unitary", 0.05)
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     weights = [1.0]
@@ -214,14 +214,14 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 @pytest.mark.parametrize("angle", [1e-6, 1e-2, 0.5, 3.0, 6.3, 20.0])
-def test_gradients_are_those_of_finite_differences(step, angle: float):
+def test_gradients_match_finite_differences(step, angle: float):
     psi = draw_initial_state(0, [0], d_state=3, grid=4).to(torch.complex128).requires_grad_()
     h = angle * draw_initial_state(1, [0], d_state=3, grid=4).to(torch.complex128)
     assert torch.autograd.gradcheck(step, (psi, h.requires_grad_()), atol=1e-5 * max(1.0, angle))
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_gradients_in_single_precision_are_those_in_double(angle: float):
+def test_gradients_in_single_precision_match_double(angle: float):
     def differentiate(dtype: torch.dtype) -> Tensor:
         psi, h, weight = (draw_initial_state(n, [0], d_state=3, grid=8).to(dtype) for n in range(3))
         h = (angle * h).requires_grad_()
@@ -236,7 +236,7 @@ def test_gradients_in_single_precision_are_those_in_double(angle: float):
 
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 1.0])
-def test_nothing_divides_by_zero_where_the_field_or_a_cell_vanishes(update, gamma):
+def test_a_zero_field_or_cell_does_not_divide_by_zero(update, gamma):
     model = UNetUnitary(2, 8)
     torch.nn.init.zeros_(model.outc.weight)
     psi = draw_initial_state(0, [0], d_state=2, grid=4)
@@ -253,6 +253,6 @@ def test_nothing_divides_by_zero_where_the_field_or_a_cell_vanishes(update, gamm
     ("arguments", "named"),
     [({"update": "euler"}, "euler"), ({"gamma": -0.1}, "-0.1"), ({"gamma": float("nan")}, "nan")],
 )
-def test_wrong_arguments_are_named(arguments, named):
+def test_wrong_arguments_are_refused_by_name(arguments, named):
     with pytest.raises(ValueError, match=named):
         Evolution(UNetUnitary(2, 8), **arguments)

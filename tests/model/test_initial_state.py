@@ -8,7 +8,7 @@ def draw(seed: int, samples: list[int]) -> torch.Tensor:
     return draw_initial_state(seed, samples, d_state=3, grid=8)
 
 
-def test_cells_are_normalised_complex_normal():
+def test_cells_are_normalized_complex_normal():
     psi = draw_initial_state(0, range(4), d_state=2, grid=32)
     assert psi.dtype == torch.complex64
     torch.testing.assert_close(torch.linalg.vector_norm(psi, dim=1), torch.ones(4, 32, 32))

@@ -44,7 +44,7 @@ def stillness(monkeypatch):
     install(monkeypatch, GROUP, __name__, stillness="Stillness", greedy="Greedy", text="json")
 
 
-def test_a_training_can_use_it(stillness):
+def test_training_can_use_it(stillness):
     trainer = Trainer(small(loss="stillness"), torch.device("cpu"))
     outcome = trainer.compute_gradients(lambda: None)
     assert outcome.loss == outcome.terms["excited"]

@@ -1,4 +1,4 @@
-"""The fused kernels and the products that stand for convolutions equal plain operators."""
+"""The fused kernels and the products that replace convolutions equal plain operators."""
 
 import pytest
 import torch
@@ -35,12 +35,12 @@ def get_kernels() -> Kernels:
     return kernels
 
 
-def test_a_cpu_has_none() -> None:
+def test_a_cpu_has_no_kernels() -> None:
     assert find_kernels(torch.empty(1)) is None
 
 
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
-def test_without_them_the_update_is_the_evolutions_own(update: Update) -> None:
+def test_without_kernels_the_update_is_the_evolutions_own(update: Update) -> None:
     assert isinstance(make_update(Evolution(nn.Identity(), 0.1, update), None), PlainUpdate)
 
 

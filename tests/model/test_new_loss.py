@@ -1,4 +1,4 @@
-"""A built-in loss has entries in three modules; the test names the one where it is missing.
+"""A built-in loss has entries in three modules; the test names the module where one is missing.
 
 1. `qca/core/losses.py`: its name in `BuiltInLoss`, and how many steps it evaluates;
 2. `qca/model/losses.py`: its class, and the class in `LOSSES`;
@@ -38,5 +38,5 @@ def test_the_documentation_lists_every_loss() -> None:
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)
-def test_a_loss_evaluates_as_many_steps_as_its_memory_is_counted_for(name: BuiltInLoss) -> None:
+def test_a_loss_evaluates_the_steps_that_its_memory_counts(name: BuiltInLoss) -> None:
     assert losses.LOSSES[name]().max_sample_steps == MAX_SAMPLE_STEPS[name]

@@ -1,7 +1,7 @@
 from qca.model.random_streams import Purpose, make_generator
 
 
-def test_streams_are_named_by_all_their_counters():
+def test_streams_differ_in_every_counter():
     names = [
         (1, Purpose.STATE, 2),
         (1, Purpose.NOISE, 2),

@@ -59,7 +59,7 @@ def test_shapes_of_the_weights(name: str, shape: tuple[int, ...]):
     ("channels", "groups"),
     [(1, 1), (4, 1), (8, 1), (9, 1), (12, 1), (16, 2), (17, 1), (20, 2), (24, 3), (128, 16)],
 )
-def test_an_eighth_as_many_groups_as_channels_where_that_divides(channels: int, groups: int):
+def test_groups_are_an_eighth_of_the_channels_if_that_divides(channels: int, groups: int):
     norms = [m for m in ConvBlock(2, channels).modules() if isinstance(m, torch.nn.GroupNorm)]
     assert [norm.num_groups for norm in norms] == [groups, groups]
 
@@ -71,7 +71,7 @@ def test_output_is_shaped_like_the_input(batch: int, height: int, width: int):
 
 
 @pytest.mark.parametrize(("height", "width"), [(6, 8), (8, 9), (2, 2)])
-def test_a_grid_that_cannot_be_halved_twice_is_named(height: int, width: int):
+def test_a_grid_that_cannot_be_halved_twice_is_refused(height: int, width: int):
     with pytest.raises(ValueError, match=f"{height}x{width}.*multiples of 4"):
         UNetUnitary(3, 8)(torch.randn(1, 6, height, width))
 

@@ -70,7 +70,7 @@ def test_every_gradient_equals_autograds(
 
 @pytest.mark.parametrize(("segment", "batch"), [(1, 1), (1, 3), (5, 1), (8, 2)])
 @pytest.mark.parametrize(("d_state", "hidden", "grid"), [(1, 1, 4), (2, 12, 8), (5, 8, 16)])
-def test_it_holds_for_every_size(
+def test_every_gradient_equals_autograds_for_every_size(
     segment: int, batch: int, d_state: int, hidden: int, grid: int
 ) -> None:
     model = make_model(torch.float64, d_state, hidden)
@@ -112,7 +112,7 @@ def test_rows_without_a_gradient_add_nothing() -> None:
 
 
 def test_no_tensor_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing one waits for a GPU, which the capture of a graph does not survive."""
+    """Printing a tensor waits for the GPU, which would abort the capture of a graph."""
     printed: list[Tensor] = []
     monkeypatch.setattr("torch._tensor_str._str", lambda tensor, **_: printed.append(tensor) or "")
     find_errors(make_model(torch.float32), segment=3, batch=1)

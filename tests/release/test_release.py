@@ -1,4 +1,4 @@
-"""What is published: its version, its changelog, its two files, and an install of the wheel.
+"""The release: its version, its changelog, its two files, and an installation of the wheel.
 
 `nox -s release` runs it on the day of a release. Before that the changelog holds entries that
 belong to no version, and the first test fails.
@@ -54,7 +54,7 @@ def _list_tracked(*folders: str) -> set[str]:
     return set(_run("git", "-C", ROOT, "ls-files", "--", *folders).splitlines())
 
 
-def test_the_changelog_tells_of_this_version_and_of_nothing_after_it():
+def test_the_changelog_ends_with_this_version():
     unreleased, newest, *_ = parse_changelog((ROOT / "CHANGELOG.md").read_text())
 
     assert unreleased.version == UNRELEASED
@@ -62,7 +62,7 @@ def test_the_changelog_tells_of_this_version_and_of_nothing_after_it():
     assert newest.version == VERSION
 
 
-def test_the_version_is_one():
+def test_all_versions_are_equal():
     assert read_version() == VERSION, "reinstall: pip install -e '.[dev]'"
 
 
@@ -77,7 +77,7 @@ def test_two_files_are_built(folder):
     }
 
 
-def test_the_wheel_holds_the_packages_as_they_are_committed(wheel):
+def test_the_wheel_contains_the_committed_packages(wheel):
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
 
     image = {name for name in names if name.startswith("infra/data/image/")}
@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_packages_as_they_are_committed(wheel):
     assert names - image == _list_tracked("qca", "infra")
 
 
-def test_the_wheel_says_what_pyproject_says(wheel):
+def test_the_wheels_metadata_match_pyproject(wheel):
     metadata = message_from_bytes(wheel.read(f"{STEM}.dist-info/METADATA"))
 
     assert metadata["Name"] == DISTRIBUTION
@@ -97,14 +97,14 @@ def test_the_wheel_says_what_pyproject_says(wheel):
     assert f"{STEM}.dist-info/licenses/LICENSE" in wheel.namelist()
 
 
-def test_the_source_distribution_holds_what_is_committed_and_no_more(folder):
+def test_the_source_distribution_contains_exactly_the_committed_files(folder):
     with tarfile.open(folder / f"{STEM}.tar.gz") as archive:
         names = {name.removeprefix(f"{STEM}/") for name in archive.getnames()}
 
     assert names - {"PKG-INFO"} == _list_tracked()
 
 
-def test_a_registry_would_take_them(folder):
+def test_a_registry_would_accept_them(folder):
     said = _run(sys.executable, "-m", "twine", "check", "--strict", *sorted(folder.iterdir()))
 
     assert said.count("PASSED") == 2

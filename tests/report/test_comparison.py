@@ -29,7 +29,7 @@ def runs(tmp_path):
     return [read_run(folder) for folder in folders]
 
 
-def test_a_chart_has_a_curve_for_each_run_that_has_something_to_draw(runs):
+def test_a_chart_has_a_curve_for_each_run_with_points(runs):
     loss, *_ = draw_overlays(runs)
     assert [legend.label for legend in loss.legend] == ["first", "second"]
     assert loss.caption == "From the first to the last: first 4 to 0.667; second 4 to 0.667."

@@ -28,8 +28,8 @@ def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
     assert predict_memory(run) is None
 
 
-def test_the_prediction_is_the_one_that_the_run_was_started_with(tmp_path):
-    """Neither a measurement of this Python nor the shipped one changes the prediction."""
+def test_the_prediction_is_that_of_the_runs_start(tmp_path):
+    """Neither a measurement of this Python nor the built-in figure changes the prediction."""
     started = start_event() | {"predicted_context_bytes": 500 * 2**20}
     run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
 

@@ -54,7 +54,7 @@ def test_a_run_that_has_not_begun_says_when_they_come(tmp_path):
     assert "of the state yet: a training run makes them when" in why(tmp_path / "run", 0, [])
 
 
-def test_a_running_training_says_when_they_come(tmp_path):
+def test_a_run_in_progress_says_when_they_come(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     with (folder / "lock").open("w") as lock:

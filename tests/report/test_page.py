@@ -27,7 +27,7 @@ INLINE = {"code"}
 
 
 class Page(HTMLParser):
-    """A parsed page; fails on a tag that is not closed where it was opened."""
+    """A parser that fails on tags that are not closed in the right order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ def test_it_loads_nothing_and_runs_nothing(complete_page, eventful_page):
         assert "default-src 'none'" in text
 
 
-def test_every_id_is_there_once(eventful_page):
+def test_every_id_is_unique(eventful_page):
     ids = Page(eventful_page).ids
     assert sorted(ids) == sorted(set(ids))
 
@@ -225,13 +225,13 @@ def test_texts_of_files_are_escaped_and_name_no_person(render, tmp_path):
     ],
     ids=["one", "zero", "huge", "tiny", "many"],
 )
-def test_no_numbers_break_it(render, tmp_path, records):
+def test_any_numbers_can_be_shown(render, tmp_path, records):
     shown = Page(render(write_run(tmp_path / "run", records)))
     assert "From" in shown.text
     assert "nan" not in shown.text.split()
 
 
-def test_consecutive_checkpoints_are_one_entry_that_unfolds():
+def test_consecutive_checkpoints_are_one_expandable_entry():
     [gathered] = build_timeline([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
     assert gathered.title == "3 checkpoints, the last: checkpoint of episode 150"
     assert gathered.inner[0].title == "Checkpoint of episode 50"

@@ -19,7 +19,7 @@ def test_a_measure_is_drawn_with_its_first_and_last_value():
     assert "step" in charts["Entropy"].svg
 
 
-def test_the_energy_is_shown_where_it_is_known():
+def test_the_energy_is_shown_if_it_is_known():
     assert "Energy" not in [chart.title for chart in draw_measures(make_snapshots())]
     energies = {0: 1.0, 2: 0.9, 4: 0.85, 6: 0.8}
     [energy, *_] = draw_measures(make_snapshots(energies=energies))
@@ -30,7 +30,7 @@ def test_the_energy_is_shown_where_it_is_known():
     ] == list(energies.values())
 
 
-def test_a_norm_that_is_off_by_rounding_is_not_drawn():
+def test_rounding_errors_of_the_norm_are_not_drawn():
     assert "Norm error" not in [chart.title for chart in draw_measures(make_snapshots())]
     assert "Norm error" in [chart.title for chart in draw_measures(make_snapshots(0.5))]
 

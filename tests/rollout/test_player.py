@@ -84,7 +84,7 @@ def test_the_mouse_scrubs_and_reads_a_cell(player, recording):
     assert value == pytest.approx(recording.stack(0)[2, 4, 4], abs=0.005)
 
 
-def test_it_plays_by_itself_where_motion_is_welcome(browser, page):
+def test_it_plays_automatically_unless_motion_is_reduced(browser, page):
     open_page(browser, page)
     WebDriverWait(browser, 10).until(lambda driver: read_text(driver, "step") == "step 6")
     assert read_text(browser, "play") == "Pause"
@@ -127,7 +127,7 @@ def test_it_loads_nothing_and_the_browser_logs_nothing(browser, page):
     assert browser.get_log("browser") == []
 
 
-def test_it_begins_with_the_density_that_has_the_most_to_show(recording):
+def test_it_starts_with_the_density_that_varies_most(recording):
     assert choose_shown(draw_fields(recording)) == 0
     assert choose_shown(draw_fields(recording)[1:]) == 0
 

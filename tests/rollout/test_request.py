@@ -46,7 +46,7 @@ def test_an_unknown_output_format_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize(("steps", "grid"), [(500, 64), (100_000, 64), (500, 4096), (3, 4)])
-def test_a_page_leaves_out_frames_and_cells_until_it_is_small(make_small_request, steps, grid):
+def test_a_page_omits_frames_and_cells_until_it_is_small(make_small_request, steps, grid):
     request = make_small_request("a.html", steps, (grid, grid), fields=10)
     size = request.frames * request.shown_cells * 10
     assert size <= LARGEST_FRAMES
@@ -61,7 +61,7 @@ def test_all_requested_frames_must_fit_into_the_page(make_small_request):
     assert "--every 2" in error.value.hint
 
 
-def test_more_frames_than_anything_can_hold(make_small_request):
+def test_too_many_frames_for_any_file(make_small_request):
     with pytest.raises(
         InputError, match="too many frames: 1,000,001; the limit is 100,000"
     ) as error:
@@ -69,26 +69,26 @@ def test_more_frames_than_anything_can_hold(make_small_request):
     assert "--every 11 " in error.value.hint
 
 
-def test_more_frames_than_the_memory_holds(make_small_request, monkeypatch):
+def test_too_many_frames_for_the_memory(make_small_request, monkeypatch):
     memory = namedtuple("Memory", "available")(2**30)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     with pytest.raises(PlanError, match=r"need .* of memory; 1 GiB are available"):
         require_possible(make_small_request("a.gif", steps=2000), 14)
 
 
-def test_more_states_than_the_disk_holds(make_small_request, monkeypatch):
+def test_too_many_states_for_the_disk(make_small_request, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**30, 2**29, 2**27))
     require_possible(make_small_request("a.npz", steps=10), 14)
     with pytest.raises(PlanError, match=r"a.npz needs .*; the disk has 112 MiB free"):
         require_possible(make_small_request("a.npz", steps=500), 14)
 
 
-def test_a_folder_that_is_not_there(tmp_path, make_small_request):
+def test_a_missing_folder(tmp_path, make_small_request):
     with pytest.raises(LaunchError, match="nowhere does not exist"):
         require_possible(make_small_request("nowhere/a.html"), 14)
 
 
-def test_a_folder_in_the_place_of_the_output(tmp_path, make_small_request):
+def test_a_folder_in_place_of_the_output(tmp_path, make_small_request):
     (tmp_path / "a.html").mkdir()
     with pytest.raises(LaunchError, match=r"cannot write .*a\.html: a folder"):
         require_possible(make_small_request("a.html"), 14)
@@ -101,7 +101,7 @@ def test_the_pictures_of_a_large_grid_are_larger(make_small_request):
     assert count_kept_bytes(gif, 14) - count_kept_bytes(png, 14) == 3 * 1024 * 1024
 
 
-def test_a_page_of_few_cells_leaves_out_frames_too(make_small_request):
+def test_a_page_of_few_cells_omits_frames_too(make_small_request):
     request = make_small_request("a.html", steps=200_000, grid=(4, 4))
     assert request.every == 3
     require_possible(request, 14)

@@ -28,7 +28,7 @@ def test_the_requested_fields_are_shown():
     assert [one.name for one in chosen] == ["phase:2", "entropy"]
 
 
-def test_a_rollout_is_described_with_what_is_left_out(tmp_path):
+def test_the_description_names_omitted_frames_and_cells(tmp_path):
     automaton = lively_automaton(tmp_path / "first")
     fields = choose_fields([], "html", (8, 8), 3)
     short, long = (

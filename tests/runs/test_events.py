@@ -31,7 +31,7 @@ def test_what_is_not_an_event_is_a_value_error(line):
 @pytest.mark.parametrize(
     ("device", "context", "memory"), [("cpu", 7, 10), ("cpu", None, None), ("cuda:0", 7, 3)]
 )
-def test_what_is_predicted_is_what_is_measured(device, context, memory):
+def test_the_prediction_matches_the_measured_quantity(device, context, memory):
     """A resident set includes the interpreter; CUDA's allocator counts only tensors."""
     given = {"device": device, "predicted_peak_bytes": 3, "predicted_context_bytes": context}
     assert make_started().model_copy(update=given).predicted_memory_bytes == memory

@@ -57,6 +57,6 @@ def test_beats_are_not_written_more_often_than_needed(tmp_path):
         "qca.train.distributed.torch_env",
     ],
 )
-def test_what_is_read_without_a_training_needs_no_torch(module):
+def test_reading_a_run_needs_no_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -113,7 +113,7 @@ def test_repeated_events_stay_and_the_start_says_which_are_void(restarted_run):
     assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]
 
 
-def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restarted_run):
+def test_an_episode_skipped_twice_counts_once(restarted_run):
     skipped = list_skipped_episodes(read_journal(restarted_run / "events.jsonl"))
     records = read_records(restarted_run / "metrics.jsonl")
     assert skipped == [2, 4]
@@ -121,7 +121,7 @@ def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restart
     assert sorted([*skipped, *(r.episode for r in records)]) == [1, 2, 3, 4, 5, 6]
 
 
-def test_an_unreadable_journal_does_not_stop_a_training(tmp_path):
+def test_an_unreadable_journal_does_not_stop_training(tmp_path):
     run(small(episodes=3), tmp_path)
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()

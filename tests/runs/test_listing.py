@@ -31,11 +31,11 @@ def test_an_invalid_start_time_leaves_the_age_unknown(tmp_path, start):
     assert found.state == "interrupted"
 
 
-def test_a_folder_that_is_not_there_has_no_runs(tmp_path):
+def test_a_missing_folder_has_no_runs(tmp_path):
     assert summarize_runs(tmp_path / "runs", NOW) == []
 
 
-def test_what_is_no_folder_is_not_taken_for_an_empty_one(tmp_path):
+def test_a_file_does_not_count_as_an_empty_folder(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(InputError, match="runs: cannot be read: Not a directory"):
         summarize_runs(tmp_path / "runs", NOW)

@@ -91,7 +91,7 @@ def test_an_untouched_file_is_not_rewritten(tmp_path):
     assert path.stat().st_ino == before
 
 
-def test_a_reader_of_the_old_file_never_sees_it_cut(tmp_path):
+def test_a_reader_of_the_old_file_never_sees_it_truncated(tmp_path):
     path = tmp_path / "metrics.jsonl"
     _write_log(path, 1, 2, 3)
     with path.open() as reader:

@@ -79,7 +79,7 @@ def test_a_repeated_episode_counts_once():
     assert [r.loss for r in parse_newest_records([*before, restart, again])] == [4, 2, 9]
 
 
-def test_of_a_long_file_the_end_is_read(tmp_path):
+def test_only_the_end_of_a_long_file_is_read(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(record(n).model_dump_json() + "\n" for n in range(1, 2001)))
     lines = read_last_lines(path)

@@ -45,7 +45,7 @@ def test_the_repetition_is_described_in_one_sentence(first, until, message):
 
 
 @pytest.mark.parametrize(("lines", "is_reported"), [(4, False), (5, False), (3, True)])
-def test_lines_that_are_lost_are_reported(lines, is_reported):
+def test_lost_lines_are_reported(lines, is_reported):
     assert bool(describe_lost_lines(lines, learned=4)) is is_reported
 
 

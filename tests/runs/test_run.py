@@ -147,14 +147,14 @@ def test_the_error_for_a_damaged_file_names_it(tmp_path, spoil, message):
 
 
 @pytest.mark.parametrize("line", ["{", "7", '{"time": 3, "event": "noted"}', '{"event": []}'])
-def test_a_line_of_the_journal_that_is_no_event_is_left_out(tmp_path, line):
+def test_a_journal_line_that_is_not_an_event_is_ignored(tmp_path, line):
     folder = complete_run(tmp_path / "run")
     with (folder / "events.jsonl").open("a") as journal:
         journal.write(line + "\n")
     assert [event["event"] for event in read_run(folder).events] == ["started", "finished"]
 
 
-def test_a_last_line_that_is_still_being_written_is_left_out(tmp_path):
+def test_an_unfinished_last_line_is_ignored(tmp_path):
     folder = complete_run(tmp_path / "run")
     with (folder / "metrics.jsonl").open("a") as metrics:
         metrics.write('{"event": "epi')

@@ -35,7 +35,7 @@ def list_files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_run_arrives_whole_and_nothing_else_is_left(tmp_path):
+def test_a_run_is_copied_completely_and_nothing_else_is_left(tmp_path):
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
     unpack_run(archive(run), tmp_path / "runs" / "first")
     assert list_files(tmp_path / "runs") == {f"first/{name}" for name in list_files(run)}
@@ -53,7 +53,7 @@ def test_an_older_copy_is_replaced_and_keeps_its_additions(tmp_path):
 def test_another_run_or_one_trained_further_is_not_replaced(tmp_path, journal):
     here = write_run(tmp_path / "runs" / "first", journal)
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
-    with pytest.raises(InputError, match="already exists, as another run"):
+    with pytest.raises(InputError, match="already exists; it is another run"):
         unpack_run(archive(run), here)
     assert (here / "events.jsonl").read_text() == journal
     assert [path.name for path in here.parent.iterdir()] == ["first"]
@@ -70,7 +70,7 @@ def test_a_run_that_is_trained_here_is_not_replaced(tmp_path):
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("name", ["events.jsonl", "notes/pipe", "pipe"])
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+def test_a_pipe_is_refused_without_waiting(tmp_path, name):
     here = write_run(tmp_path / "runs" / "first", JOURNAL[0])
     path = here / name
     path.parent.mkdir(exist_ok=True)
@@ -82,7 +82,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
     assert list_files(tmp_path / "runs") == {f"first/{one}" for one in list_files(here)}
 
 
-def test_an_archive_that_breaks_off_leaves_the_older_copy(tmp_path):
+def test_a_truncated_archive_keeps_the_older_copy(tmp_path):
     here = write_run(tmp_path / "runs" / "first", JOURNAL[0])
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
     with pytest.raises(InputError, match="damaged"):
@@ -90,7 +90,7 @@ def test_an_archive_that_breaks_off_leaves_the_older_copy(tmp_path):
     assert (here / "events.jsonl").read_text() == JOURNAL[0]
 
 
-def test_an_archive_cannot_write_outside_of_the_folder(tmp_path):
+def test_an_archive_cannot_write_outside_the_folder(tmp_path):
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as file:
         file.addfile(tarfile.TarInfo("../victim"))
@@ -108,7 +108,7 @@ def test_an_archive_without_a_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("failing", [1, 2])
-def test_an_exchange_that_fails_leaves_the_older_copy_with_its_additions(
+def test_a_failed_replacement_keeps_the_older_copy_with_its_additions(
     tmp_path, monkeypatch, failing
 ):
     here = write_run(tmp_path / "runs" / "first", JOURNAL[0])

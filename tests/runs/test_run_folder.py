@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "run")
 
 
-def test_one_trainer_holds_it_and_the_next_is_refused(folder: RunFolder) -> None:
+def test_one_trainer_holds_the_lock_and_the_next_is_refused(folder: RunFolder) -> None:
     with folder.hold():
         assert folder.is_held()
         with pytest.raises(LaunchError, match="another trainer"), folder.hold():
@@ -22,7 +22,7 @@ def test_one_trainer_holds_it_and_the_next_is_refused(folder: RunFolder) -> None
     assert not folder.is_held()
 
 
-def test_a_command_that_asks_whether_it_is_held_does_not_refuse_a_trainer(
+def test_checking_the_lock_does_not_block_a_trainer(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with folder.hold():

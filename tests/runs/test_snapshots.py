@@ -18,7 +18,7 @@ def states() -> dict[int, NDArray[np.complex64]]:
     return {step: (real + 1j * imag).astype(np.complex64) for step, (real, imag) in parts.items()}
 
 
-def test_each_state_comes_back_to_the_last_bit_in_the_order_of_time(tmp_path, states):
+def test_states_are_read_back_exactly_and_in_order(tmp_path, states):
     write_snapshots(tmp_path / "states.safetensors", 50, states)
     found = read_snapshots(tmp_path / "states.safetensors")
     assert found is not None
@@ -29,7 +29,7 @@ def test_each_state_comes_back_to_the_last_bit_in_the_order_of_time(tmp_path, st
         assert np.array_equal(state, states[step])
 
 
-def test_energies_come_back_where_they_were_written(tmp_path, states):
+def test_energies_are_read_back_if_they_were_written(tmp_path, states):
     path = tmp_path / "states.safetensors"
     write_snapshots(path, 50, states, {0: 1.0, 2: 0.75})
     found = read_snapshots(path)

@@ -29,7 +29,7 @@ def session(folder: Path, first: int, *episodes: int) -> None:
     writer.close()
 
 
-def test_every_scalar_of_an_episode_is_there(tmp_path):
+def test_every_scalar_of_an_episode_is_written(tmp_path):
     one = record(1, reserved_bytes=2**30)
     writer = open_writer(tmp_path, 1)
     writer.write_episode(one)
@@ -47,7 +47,7 @@ def test_a_continued_run_has_each_episode_once(tmp_path):
     assert [step for step, _ in curve(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_session_that_was_killed_loses_no_earlier_one(tmp_path):
+def test_a_killed_session_loses_no_earlier_one(tmp_path):
     session(tmp_path, 1, 1, 2, 3)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-7])
@@ -61,7 +61,7 @@ def test_twelve_sessions_within_a_second_stay_in_order(tmp_path):
     assert [step for step, _ in curve(tmp_path)] == list(range(1, 14))
 
 
-def test_a_real_training_is_written_as_its_metrics_are(tmp_path):
+def test_the_event_file_of_a_real_run_equals_its_metrics(tmp_path):
     with open_tensorboard(tmp_path / "board", warn=pytest.fail) as listen:
         events = run(small(), tmp_path / "run")
         for event in events:
@@ -79,7 +79,7 @@ def test_a_reader_sees_an_episode_as_soon_as_it_ends(tmp_path):
         listen(Finished(reason="complete", episodes=1))
 
 
-def test_a_folder_that_cannot_be_made_is_reported_and_stops_nothing(tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported_and_stops_nothing(tmp_path):
     (tmp_path / "board").touch()
     warnings: list[str] = []
     writer = open_writer(tmp_path / "board", 1, warn=warnings.append)
@@ -99,14 +99,14 @@ def test_a_disk_that_fills_up_is_reported_once_and_stops_nothing():
     assert warnings == ["no more TensorBoard files are written: No space left on device"]
 
 
-def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):
+def test_a_clock_that_was_set_back_does_not_change_the_order(tmp_path, monkeypatch):
     session(tmp_path, 1, 1, 2)
     monkeypatch.setattr(time, "time", lambda: 1e9)
     session(tmp_path, 2, 2, 3)
     assert [step for step, _ in curve(tmp_path)] == [1, 2, 3]
 
 
-def test_a_missing_library_is_reported_and_the_training_continues(tmp_path, monkeypatch):
+def test_a_missing_library_is_reported_and_training_continues(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     warnings: list[str] = []
     writer = open_writer(tmp_path / "board", 1, warn=warnings.append)

@@ -26,7 +26,7 @@ def test_a_run_is_read(name, status, done, newest_checkpoint):
     assert run.last_checkpoint == newest_checkpoint
 
 
-def test_every_episode_was_learned_from_or_skipped():
+def test_every_episode_is_trained_or_skipped():
     run = read_run(RUNS / "skipped")
     assert run.skipped_episodes
     learned = [record.episode for record in run.records]

@@ -27,7 +27,7 @@ def workstation() -> HostFacts:
     return load(HOSTS / "gpu-workstation.json")
 
 
-def test_each_precision_of_the_gpu_has_its_fastest_way(workstation: HostFacts) -> None:
+def test_each_precision_of_the_gpu_has_its_fastest_strategy(workstation: HostFacts) -> None:
     found = compare(workstation)
 
     assert {(one.precision, one.segment, one.is_planned) for one in found} == {
@@ -47,7 +47,7 @@ def test_times_are_relative_to_the_plan(workstation: HostFacts) -> None:
     assert [one.time_ratio for one in found if one.is_planned] == [1.0]
 
 
-def test_ways_that_take_the_same_time_keep_the_order_of_the_precisions(
+def test_equally_fast_alternatives_keep_the_order_of_the_precisions(
     workstation: HostFacts,
 ) -> None:
     found = {one.precision: one.time_ratio for one in compare(workstation)}
@@ -62,7 +62,7 @@ def test_the_plan_itself_may_be_the_fastest(workstation: HostFacts) -> None:
     assert [(one.precision, one.time_ratio) for one in planned] == [("bf16", 1.0)]
 
 
-def test_without_a_gpu_there_are_none() -> None:
+def test_without_a_gpu_there_are_no_alternatives() -> None:
     assert compare(host()) == []
 
 
@@ -70,7 +70,7 @@ def test_plain_autograd_is_not_compared_with_16_bits(workstation: HostFacts) -> 
     assert {one.precision for one in compare(workstation, recompute="none")} == {"fp32"}
 
 
-def test_what_was_measured_here_replaces_the_built_in_figures(workstation: HostFacts) -> None:
+def test_measurements_replace_the_built_in_figures(workstation: HostFacts) -> None:
     driver = require(workstation.gpu)
     assert isinstance(driver, GpuDriver)
     name = driver.gpus[0].name
@@ -96,7 +96,7 @@ def test_what_was_measured_here_replaces_the_built_in_figures(workstation: HostF
 
 
 @pytest.mark.parametrize("memory", [64 * GIB, 2 * GIB], ids=format_size)
-def test_what_fits_the_gpu_fits_only_if_the_host_holds_its_part(
+def test_an_alternative_fits_only_if_its_host_memory_fits(
     workstation: HostFacts, memory: int
 ) -> None:
     usual = require(workstation.memory)
@@ -111,7 +111,7 @@ def test_what_fits_the_gpu_fits_only_if_the_host_holds_its_part(
     assert {one.fits for one in found if one.recompute == "host"} == {planned.fits}
 
 
-def test_the_planned_way_takes_what_the_plan_says_on_several_gpus_too() -> None:
+def test_the_planned_alternative_matches_the_plan_on_several_gpus() -> None:
     facts = load(HOSTS / "server-8-gpus.json")
     settings = config(stack={"gpus": "all"})
     plan = plan_stack(facts, settings)

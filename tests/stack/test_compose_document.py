@@ -35,7 +35,7 @@ PLANS = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_is_valid_by_the_compose_specification(name):
+def test_the_document_is_valid_by_the_compose_specification(name):
     errors = list(
         Draft7Validator(SCHEMA).iter_errors(build_compose_document(PLANS[name], RunStorage()))
     )
@@ -44,7 +44,7 @@ def test_is_valid_by_the_compose_specification(name):
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("key", ["version", "name"])
-def test_has_no_top_level_key_that_some_compose_rejects_or_warns_about(name, key):
+def test_no_top_level_key_is_rejected_or_warned_about(name, key):
     assert key not in build_compose_document(PLANS[name], RunStorage())
 
 
@@ -61,7 +61,7 @@ def test_every_service_is_hardened(name, service):
     assert "gpus" not in found
 
 
-def test_dragonfly_is_told_threads_and_memory_whatever_it_would_see():
+def test_dragonfly_always_gets_threads_and_memory():
     command = build_compose_document(PLANS["cpu"], RunStorage())["services"]["store"]["command"]
     assert "--proactor_threads=4" in command
     assert "--maxmemory=1G" in command
@@ -73,7 +73,7 @@ def test_no_service_shows_the_password():
     assert "DFLY_" not in text
 
 
-def test_the_store_is_not_published_unless_asked_for():
+def test_the_store_is_published_only_on_request():
     assert "ports" not in build_compose_document(PLANS["cpu"], RunStorage())["services"]["store"]
     published = build_compose_document(PLANS["published"], RunStorage())["services"]["store"]
     assert published["ports"] == ["127.0.0.1:6379:6379"]
@@ -97,7 +97,7 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
         ("distroless/dragonfly", "dragonfly", "CMD-SHELL"),
     ],
 )
-def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
+def test_an_image_without_a_shell_is_started_and_checked_without_one(image, first_word, check):
     plan = plan_stack(bare_host(), Config(stack=StackConfig(store_image=image)))
     store = build_compose_document(plan, RunStorage())["services"]["store"]
     assert store["command"][0] == first_word
@@ -129,7 +129,7 @@ def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
 
 
 @pytest.mark.parametrize(("name", "expected"), [("cpu", False), ("gpu", True)])
-def test_only_a_gpu_trainer_may_load_compiled_kernels_from_its_scratch_folder(name, expected):
+def test_only_a_gpu_trainer_can_load_kernels_from_its_scratch_folder(name, expected):
     trainer = build_compose_document(PLANS[name], RunStorage())["services"]["trainer"]
 
     (scratch,) = trainer["tmpfs"]

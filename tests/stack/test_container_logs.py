@@ -25,7 +25,7 @@ from tests.stack.test_containers import container
         ({"OOMKilled": True}, "exceeded its memory limit"),
     ],
 )
-def test_a_failing_check_and_a_lack_of_memory_are_said(state, message, monkeypatch):
+def test_a_failing_check_and_a_lack_of_memory_are_reported(state, message, monkeypatch):
     monkeypatch.setattr(container_logs, "_list_containers", lambda _: {"store": container(**state)})
     compose = SimpleNamespace(logs=lambda **_: "bye\n")
     stack = cast(DockerClient, SimpleNamespace(compose=compose))

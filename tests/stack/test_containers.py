@@ -41,7 +41,7 @@ def container(**state: Any) -> Container:
         ({"Status": "dead"}, "failed"),
     ],
 )
-def test_state_and_health_come_to_one_word(state, health):
+def test_state_and_health_are_combined(state, health):
     assert health_of(container(**state)) == health
 
 
@@ -50,5 +50,5 @@ def test_its_start_is_known_to_the_microsecond():
 
 
 @pytest.mark.parametrize("health", [None, {"Status": "starting"}])
-def test_without_a_check_none_has_failed(health):
+def test_without_a_health_check_none_has_failed(health):
     assert container(**({"Health": health} if health else {})).failed_check is None

@@ -31,6 +31,6 @@ def test_a_decision_is_found_by_its_path():
     }
 
 
-def test_a_decision_is_no_condition():
+def test_a_decision_cannot_be_a_condition():
     with pytest.raises(TypeError, match="its value"):
         bool(PLAN.port)

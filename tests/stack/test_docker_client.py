@@ -1,4 +1,4 @@
-"""The engine that the SDK connects to, and the error messages."""
+"""The engine to which the SDK connects, and the error messages."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def test_an_engine_that_cannot_be_reached_is_named(
         pass
 
 
-def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_gets_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_none() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -73,7 +73,7 @@ def test_an_engine_behind_ssh_is_reached_through_the_systems_ssh(
     assert words == {"-l ana -p 2222 -- far.example docker system dial-stdio"}
 
 
-def test_an_ssh_that_fails_is_an_engine_that_does_not_answer(
+def test_a_failing_ssh_is_an_engine_that_does_not_answer(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_program(programs / "ssh", "exit 255")
@@ -83,7 +83,7 @@ def test_an_ssh_that_fails_is_an_engine_that_does_not_answer(
     assert "docker version" in error.value.hint
 
 
-def test_what_an_engine_refuses_is_said_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_has_the_engines_own_message(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"/version": VERSION, "/info": (500, {"message": "the disk is full"})}
     with short_folder() as folder, engine_at(folder / "d.sock", answers):
         monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/d.sock")
@@ -91,7 +91,7 @@ def test_what_an_engine_refuses_is_said_in_its_own_words(monkeypatch: pytest.Mon
             engine.info()
 
 
-def test_the_sdk_is_loaded_by_its_first_use_alone() -> None:
+def test_the_sdk_is_loaded_only_at_its_first_use() -> None:
     program = (
         "import sys, infra.doctor.examine, infra.stack.launch_compose, infra.stack.image\n"
         "print(*sorted({'docker', 'requests'} & set(sys.modules)))"

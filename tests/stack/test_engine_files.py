@@ -1,4 +1,4 @@
-"""What is left here of the question whether the engine has this machine's files."""
+"""Testing whether the engine has this machine's files leaves nothing behind."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from infra.stack import engine_files
 from qca.core.atomic_files import write_atomically
 
 
-def test_a_kill_leaves_nothing_that_the_next_launch_keeps(
+def test_the_next_launch_removes_what_a_kill_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_files, "connect_engine", lambda: os._exit(9))

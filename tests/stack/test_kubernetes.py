@@ -98,7 +98,7 @@ def test_every_object_is_valid_by_the_published_schema(name, release):
         kubernetes_validate.validate(found, release, strict=True)
 
 
-def test_a_key_that_no_schema_has_would_be_noticed():
+def test_a_key_that_no_schema_has_is_noticed():
     wrong = one("cpu", "Job", "trainer")
     wrong["spec"]["template"]["spec"]["containers"][0]["restartPolice"] = "Never"
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -132,7 +132,7 @@ def test_a_store_that_cannot_answer_the_probes_is_refused(image, is_refused):
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,50}", fullmatch=True), st.integers(1, 999))
-def test_every_name_is_a_label_that_dns_takes(project, nodes):
+def test_every_name_is_a_valid_dns_label(project, nodes):
     plan = replace(PLANS["cpu"][0], project=project)
     made = build_kubernetes_objects(plan, nodes=nodes, trainer_image=IMAGE)
     names = [found["metadata"]["name"] for found in made]
@@ -162,14 +162,14 @@ def test_a_pod_is_restricted(name, component):
 
 
 @pytest.mark.parametrize(("name", "component"), PODS)
-def test_a_pod_knows_nothing_of_the_cluster(name, component):
+def test_a_pod_has_no_access_to_the_cluster(name, component):
     assert pod(name, component)["automountServiceAccountToken"] is False
     # A Service named dfly-... would set a DFLY_ variable that makes Dragonfly exit.
     assert pod(name, component)["enableServiceLinks"] is False
 
 
 @pytest.mark.parametrize(("name", "component"), PODS)
-def test_what_can_grow_is_limited(name, component):
+def test_everything_that_grows_is_limited(name, component):
     resources = container(name, component)["resources"]
     assert resources["limits"]["memory"] == resources["requests"]["memory"]
     scratch = [
@@ -179,7 +179,7 @@ def test_what_can_grow_is_limited(name, component):
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_no_password_is_in_it(name):
+def test_it_contains_no_password(name):
     assert all(found["kind"] != "Secret" for found in objects(name))
     assert "requirepass" not in str(objects(name))
     assert "DFLY_" not in str(objects(name))
@@ -189,7 +189,7 @@ def test_no_password_is_in_it(name):
 
 
 @pytest.mark.parametrize(("name", "component"), PODS)
-def test_what_a_pod_mounts_is_there(name, component):
+def test_everything_that_a_pod_mounts_exists(name, component):
     volumes = {volume["name"]: volume for volume in pod(name, component)["volumes"]}
     assert {m["name"] for m in container(name, component)["volumeMounts"]} == set(volumes)
     assert volumes["flags"]["secret"]["secretName"] == "qca-store"
@@ -208,7 +208,7 @@ def test_services_and_policies_select_the_pods_of_their_component(component):
     assert policy["policyTypes"] == ["Ingress", "Egress"]
 
 
-def test_only_the_trainer_reaches_the_store_and_only_there():
+def test_only_the_trainer_can_reach_the_store():
     [rule] = one("cpu", "NetworkPolicy", "store")["spec"]["ingress"]
     [peer] = rule["from"]
     assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "trainer"
@@ -219,7 +219,7 @@ def test_only_the_trainer_reaches_the_store_and_only_there():
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_the_trainers_meet_at_the_first_pod(name):
+def test_the_trainers_connect_to_the_first_pod(name):
     nodes = PLANS[name][1]
     job = one(name, "Job", "trainer")
     assert (job["spec"]["completionMode"], job["spec"]["completions"]) == ("Indexed", nodes)
@@ -233,7 +233,7 @@ def test_the_trainers_meet_at_the_first_pod(name):
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_torchrun_reads_the_command_as_it_is_meant(name):
+def test_torchrun_parses_the_command_as_intended(name):
     from torch.distributed.run import parse_args
 
     command = container(name, "trainer")["command"]
@@ -255,7 +255,7 @@ def test_several_nodes_share_one_run_folder():
     assert modes["gpu"] == ["ReadWriteOnce"]
 
 
-def test_nobody_calls_a_node_dead_that_waits_for_the_others():
+def test_a_node_that_waits_for_others_does_not_count_as_dead():
     for probe in ("startupProbe", "livenessProbe"):
         found = container("several nodes", "trainer")[probe]
         assert found["periodSeconds"] * found["failureThreshold"] > 1800
@@ -265,7 +265,7 @@ def test_nobody_calls_a_node_dead_that_waits_for_the_others():
     assert "--rdzv-conf=join_timeout=1800" in command
 
 
-def test_a_finished_pod_is_a_success_and_a_drained_one_no_failure():
+def test_a_finished_pod_succeeds_and_a_drained_one_does_not_count():
     spec = one("several nodes", "Job", "trainer")["spec"]
     assert spec["template"]["spec"]["restartPolicy"] == "Never"
     assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"]) == (6, 0)
@@ -275,7 +275,7 @@ def test_a_finished_pod_is_a_success_and_a_drained_one_no_failure():
     assert [one["type"] for one in rule["onPodConditions"]] == ["DisruptionTarget"]
 
 
-def test_a_store_without_a_shell_is_asked_without_one():
+def test_a_store_without_a_shell_is_checked_without_one():
     assert container("distroless", "store")["args"][0] == "--logtostderr"
     assert container("cpu", "store")["args"][0] == "dragonfly"
     for name in ("cpu", "distroless"):
@@ -286,7 +286,7 @@ def test_a_store_without_a_shell_is_asked_without_one():
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_memory_is_the_plans(name):
+def test_memory_limits_are_those_of_the_plan(name):
     plan, _ = PLANS[name]
     limits = {c: container(name, c)["resources"]["limits"]["memory"] for c in ("store", "trainer")}
     assert limits["store"] == f"{plan.dragonfly.container_memory_bytes.value // MIB}Mi"
@@ -297,7 +297,7 @@ def test_memory_is_the_plans(name):
     )
 
 
-def test_only_a_cuda_trainer_asks_for_a_gpu():
+def test_only_a_cuda_trainer_requests_a_gpu():
     assert container("gpu", "trainer")["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert "nvidia.com/gpu" not in str(objects("cpu"))
 
@@ -316,7 +316,7 @@ def test_the_claim_holds_every_checkpoint_that_is_kept():
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_the_yaml_says_exactly_what_the_objects_say(name):
+def test_the_yaml_equals_the_objects(name):
     assert list(YAML(typ="safe").load_all(text(name))) == objects(name)
 
 
@@ -335,11 +335,11 @@ def test_lines_are_short_enough_to_read():
         assert max(map(len, comments)) <= 110
 
 
-def test_several_nodes_say_how_many_samples_an_episode_has():
+def test_several_nodes_name_their_samples_per_episode():
     assert "4 nodes, each with its own samples: 8 per episode" in text("several nodes")
 
 
-def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
+def test_a_requested_store_port_is_forwarded():
     assert "kubectl port-forward service/qca-store 6380:6379" in text("store port")
     assert "port-forward service" not in text("cpu")
 
@@ -355,7 +355,7 @@ def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
         ("qca-trainer:0.1.0", "kind load docker-image qca-trainer:0.1.0"),
     ],
 )
-def test_the_head_says_how_the_image_gets_to_the_nodes(image, message):
+def test_the_head_explains_how_to_deliver_the_image(image, message):
     plan, nodes = PLANS["cpu"]
     lines = render_kubernetes(plan, nodes=nodes, trainer_image=image).splitlines()
     assert f"#      {message}" in lines
@@ -371,7 +371,7 @@ for word; do case $word in --from-file=*) cat "${word#--from-file=*=}" > "${word
 """
 
 
-def test_the_password_is_generated_and_shows_on_no_command_line(tmp_path, monkeypatch):
+def test_the_password_is_generated_and_on_no_command_line(tmp_path, monkeypatch):
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(FAKE_KUBECTL)
     kubectl.chmod(0o755)

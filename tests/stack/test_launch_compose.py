@@ -23,7 +23,7 @@ def read_variables(state: StateFolder) -> dict[str, str]:
     return dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
 
 
-def test_they_say_what_to_run_and_as_whom(tmp_path):
+def test_the_files_contain_images_and_users(tmp_path):
     state = StateFolder(tmp_path)
     write_files(PLAN, state, IMAGES, RunStorage(), tmp_path / "runs/first")
     content = YAML(typ="safe").load(state.compose_file.read_text())
@@ -43,7 +43,7 @@ def test_they_say_what_to_run_and_as_whom(tmp_path):
     assert os.access(state.store_flags, os.R_OK)
 
 
-def test_they_name_no_file_of_this_machine_to_an_engine_elsewhere(tmp_path):
+def test_an_engine_elsewhere_gets_no_paths_of_this_machine(tmp_path):
     state = StateFolder(tmp_path)
     write_files(PLAN, state, IMAGES, RunStorage(volume="qca_runs"), tmp_path / "runs/first")
     assert str(tmp_path) not in state.compose_file.read_text() + state.env_file.read_text()

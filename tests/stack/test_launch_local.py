@@ -32,7 +32,7 @@ def launch(tmp_path, monkeypatch) -> Launch:
     return run
 
 
-def test_bytes_that_are_no_text_are_replaced(launch):
+def test_undecodable_bytes_are_replaced(launch):
     assert launch(r"sys.stdout.buffer.write(b'\xff by a library\n')") == ["\ufffd by a library"]
 
 
@@ -44,6 +44,6 @@ def test_bytes_that_are_no_text_are_replaced(launch):
         ("os.kill(os.getpid(), 40)", "signal 40"),
     ],
 )
-def test_how_it_ended_is_said(launch, program, end):
+def test_the_exit_of_the_trainer_is_described(launch, program, end):
     with pytest.raises(LaunchError, match=rf"the trainer failed with {end}\."):
         launch(program)

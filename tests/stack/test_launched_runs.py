@@ -49,7 +49,7 @@ def test_a_damaged_record_is_found_by_its_name_and_reported():
         find_launched("b")
 
 
-def test_the_only_record_is_reported_where_it_is_damaged():
+def test_the_only_record_is_reported_if_it_is_damaged():
     write("b", "{")
     with pytest.raises(LaunchError, match=r"\.qca/b/launch\.json cannot be read"):
         find_launched(None)
@@ -67,7 +67,7 @@ def test_a_run_gets_a_project_that_no_other_can_have(others, project):
     assert choose_project("qca", "new", list_launched()) == project
 
 
-def test_a_run_keeps_its_project_whatever_is_wrong_with_others():
+def test_a_run_keeps_its_project_despite_damaged_records():
     launch("a")
     write("b", "{")
     assert choose_project("qca", "a", list_launched()) == "qca"

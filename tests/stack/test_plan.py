@@ -42,7 +42,7 @@ def get_reason(plan, name):
         pytest.param(1, 512 * MIB, 1, 256 * MIB, id="never less than one thread"),
     ],
 )
-def test_dragonfly_gets_what_the_host_can_hold(cpus, memory, threads, maxmemory):
+def test_dragonfly_gets_what_fits_on_the_host(cpus, memory, threads, maxmemory):
     plan = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
     assert (plan.proactor_threads.value, plan.maxmemory_bytes.value) == (threads, maxmemory)
 
@@ -64,7 +64,7 @@ def test_threads_follow_a_given_maxmemory(maxmemory, cpus):
     assert plan.proactor_threads.value * 256 * MIB <= maxmemory
 
 
-def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
+def test_configured_numbers_are_kept_even_if_dragonfly_would_refuse_them():
     config = Config(stack=StackConfig(maxmemory=2 * GIB, proactor_threads=16))
     plan = plan_stack(bare_host(), config)
     assert plan.dragonfly.proactor_threads.value == 16
@@ -72,12 +72,12 @@ def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
     assert get_reason(plan, "dragonfly.proactor_threads") == "given in the configuration"
 
 
-def test_docker_desktops_machine_counts_not_the_host():
+def test_docker_desktops_machine_counts_instead_of_the_host():
     small_vm = bare_host(cpus=16, memory=64 * GIB, docker=engine(cpus=2, memory=2 * GIB))
     assert plan_stack(small_vm, Config()).dragonfly.proactor_threads.value == 2
 
 
-def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
+def test_an_unknown_host_gets_the_smallest_store_with_a_reason():
     plan = plan_stack(NOTHING_KNOWN, Config())
     assert plan.dragonfly.proactor_threads.value == 1
     assert "is unknown" in get_reason(plan, "dragonfly.proactor_threads")
@@ -101,13 +101,13 @@ def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
         pytest.param({}, "local", "could not be examined", id="engine unknown"),
     ],
 )
-def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
+def test_auto_chooses_compose_only_if_engine_and_compose_answer(facts, runtime, why):
     plan = plan_stack(bare_host(**facts), Config())
     assert plan.runtime.value == runtime
     assert why in get_reason(plan, "runtime")
 
 
-def test_a_given_runtime_stands():
+def test_a_configured_runtime_is_kept():
     config = Config(stack=StackConfig(runtime="compose"))
     assert plan_stack(bare_host(docker=no_engine("not-running")), config).runtime.value == "compose"
 
@@ -171,13 +171,13 @@ def test_a_gpu_that_cannot_run_the_kernels_does_not_keep_their_weights():
     assert predict((7, 5)) < predict((8, 0)) - 171 * MIB
 
 
-def test_a_training_that_cannot_fit_is_planned_and_marked():
+def test_a_run_that_cannot_fit_is_planned_and_marked():
     facts = bare_host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
     config = Config(train=TrainConfig(grid=512, batch_size=64))
     assert plan_stack(facts, config).trainer.fits.value is False
 
 
-def test_what_a_person_gave_wins_over_the_profile():
+def test_configured_values_override_the_profile():
     plan = plan_stack(bare_host(), Config(train=TrainConfig(profile="cpu", steps=7)))
     assert plan.train.steps == 7
     assert plan.train.grid == 16
@@ -214,7 +214,9 @@ def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
     ("requested", "count", "budget"),
     [(1, 1, 20 * GIB), (2, 2, 10 * GIB), (3, 3, 10 * GIB), ("all", 3, 10 * GIB), (4, 4, 10 * GIB)],
 )
-def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(requested, count, budget):
+def test_several_gpus_get_one_plan_that_fits_the_one_with_the_least_memory(
+    requested, count, budget
+):
     plan = plan_with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=requested)
     assert (plan.trainer.gpus.value, plan.trainer.budget_bytes.value) == (count, budget)
 
@@ -230,7 +232,7 @@ def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
-def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
+def test_hidden_gpus_are_not_used(visible):
     plan = plan_with_gpus(20 * GIB, visible=visible, runtime="local")
     assert plan.trainer.device.value == "cpu"
     why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
@@ -240,26 +242,26 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
 @pytest.mark.parametrize(
     ("frees", "requested", "why"),
     [
-        ((20, 10), 2, "2 requested, 2 found; the fullest of them has 10 GiB free"),
-        ((20, 10), "all", "all requested, 2 found; the fullest of them has 10 GiB free"),
+        ((20, 10), 2, "2 requested, 2 found; the one with the least has 10 GiB free"),
+        ((20, 10), "all", "all requested, 2 found; the one with the least has 10 GiB free"),
         (
             (20, 10),
             4,
             "4 requested, 2 found, too few: qca explain QCA405; "
-            "the fullest of them has 10 GiB free",
+            "the one with the least has 10 GiB free",
         ),
         ((), 4, "4 requested, none found, too few: qca explain QCA405"),
         ((), "all", "all requested, none found"),
     ],
 )
-def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, requested, why):
+def test_requested_and_found_gpus_are_named(frees, requested, why):
     facts = bare_host(gpu=driver(*gpus_with_free(*(free * GIB for free in frees)), toolkit=None))
     config = Config(stack=StackConfig(gpus=requested), train=TrainConfig(device="cuda"))
     plan = plan_stack(facts, config)
     assert get_reason(plan, "trainer.gpus") == why
 
 
-def test_gpus_that_cannot_be_seen_are_not_called_too_few():
+def test_an_unknown_number_of_gpus_is_not_too_few():
     config = Config(stack=StackConfig(gpus=4), train=TrainConfig(device="cuda"))
     assert get_reason(plan_stack(NOTHING_KNOWN, config), "trainer.gpus") == (
         "4 requested; the number of GPUs is unknown"
@@ -271,7 +273,7 @@ def test_a_cpu_has_no_gpus_to_count():
     assert plan.trainer.gpus.value == 0
 
 
-def test_what_goes_to_the_hosts_memory_has_to_fit_there():
+def test_memory_moved_to_the_host_must_fit_there():
     """20,000 states of 448 KiB each: 16 GiB of pinned memory."""
     config = Config(
         stack=StackConfig(runtime="local"), train=TrainConfig(steps=20000, recompute="host")
@@ -283,11 +285,11 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
         for memory in (16 * GIB, 64 * GIB)
     )
     assert (small.trainer.fits.value, large.trainer.fits.value) == (False, True)
-    assert "that the host has for it" in get_reason(small, "trainer.recompute")
+    assert "that the host has available" in get_reason(small, "trainer.recompute")
     assert large.trainer.container_memory_bytes.value > 16 * GIB
 
 
-def test_each_process_needs_its_own_of_the_hosts_memory():
+def test_each_process_needs_its_own_host_memory():
     def get_limit(gpus: int) -> int:
         return plan_with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes.value
 
@@ -298,7 +300,7 @@ def test_each_process_needs_its_own_of_the_hosts_memory():
     assert why.endswith("for 2 processes and their launcher")
 
 
-def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
+def test_memory_moved_to_the_host_must_fit_for_each_process():
     """20,000 states of 448 KiB each: 16 GiB of pinned memory for each GPU."""
     train = TrainConfig(steps=20000, recompute="host")
 
@@ -339,7 +341,7 @@ ON_GPU = Config(stack=StackConfig(runtime="local"), train=TrainConfig(device="cu
 @pytest.mark.parametrize(
     ("config", "device", "other"), [(ON_CPU, "cpu", "cuda"), (ON_GPU, "cuda", "cpu")]
 )
-def test_what_running_runs_have_yet_to_take_is_left_to_them(config, device, other):
+def test_pending_memory_of_other_runs_is_reserved(config, device, other):
     facts = bare_host(memory=20 * GIB, gpu=driver(gpu(memory_total=24 * GIB, memory_free=20 * GIB)))
     alone = plan_stack(facts, config).trainer.budget_bytes
     runs = [running("a", device, 2 * GIB), running("b", device, GIB), running("c", other, GIB)]
@@ -361,21 +363,21 @@ def test_what_running_runs_have_yet_to_take_is_left_to_them(config, device, othe
         pytest.param(None, 2 * GIB, id="an unknown GPU"),
     ],
 )
-def test_a_run_on_another_gpu_takes_nothing_of_this_one(gpus, pending):
+def test_a_run_on_another_gpu_does_not_use_this_one(gpus, pending):
     facts = bare_host(gpu=driver(*gpus_with_free(20 * GIB, 20 * GIB)))
     runs = [replace(running("a", "cuda", 2 * GIB), gpus=gpus)]
     budget = plan_stack(facts, ON_GPU, running=runs).trainer.budget_bytes
     assert budget.value == 20 * GIB - pending
 
 
-def test_the_gpu_with_the_least_left_beside_the_others_sets_the_budget():
+def test_the_gpu_with_the_least_remaining_memory_sets_the_budget():
     facts = bare_host(gpu=driver(*gpus_with_free(18 * GIB, 20 * GIB)))
     config = Config(stack=StackConfig(runtime="local", gpus=2), train=TrainConfig(device="cuda"))
     runs = [replace(running("a", "cuda", 5 * GIB), gpus=("GPU-1",))]
     assert plan_stack(facts, config, running=runs).trainer.budget_bytes.value == 15 * GIB
 
 
-def test_a_run_on_a_gpu_takes_memory_of_the_host_too():
+def test_a_run_on_a_gpu_also_takes_host_memory():
     taken = replace(
         running("a", "cuda", GIB), host_bytes=4 * GIB, host_pending_bytes=2 * GIB, gpus=("GPU-0",)
     )
@@ -385,7 +387,7 @@ def test_a_run_on_a_gpu_takes_memory_of_the_host_too():
     assert "run a uses 4 GiB at its peak, of which 2 GiB is not allocated yet" in budget.because
 
 
-def test_running_runs_are_left_room_once_and_not_by_each_process():
+def test_memory_of_other_runs_is_reserved_once():
     runs = [running("a", "cpu", 4 * GIB)]
     facts = bare_host(memory=16 * GIB)
     budget = plan_stack(facts, ON_CPU, cpu_processes=4, running=runs).trainer.budget_bytes
@@ -393,25 +395,25 @@ def test_running_runs_are_left_room_once_and_not_by_each_process():
     assert budget.because.endswith("kept free, shared by 4 processes")
 
 
-def test_a_budget_beside_running_runs_is_not_negative_and_may_be_unknown():
+def test_a_budget_with_other_runs_is_not_negative_and_may_be_unknown():
     runs = [running("a", "cpu", 99 * GIB)]
     assert plan_stack(bare_host(), ON_CPU, running=runs).trainer.budget_bytes.value == 0
     assert plan_stack(NOTHING_KNOWN, ON_CPU, running=runs).trainer.budget_bytes.value is None
 
 
-def test_a_given_budget_is_for_each_process():
+def test_a_configured_budget_is_for_each_process():
     config = Config(stack=StackConfig(runtime="local"), train=TrainConfig(budget=GIB))
     plan = plan_stack(bare_host(), config, cpu_processes=4)
     assert plan.trainer.budget_bytes.value == GIB
 
 
-def test_a_container_can_take_its_own_limit_and_not_the_hosts_memory():
+def test_a_containers_budget_is_its_limit():
     plan = plan_stack(bare_host(), Config(stack=StackConfig(runtime="compose")))
     assert plan.trainer_limit_bytes == plan.trainer.container_memory_bytes.value == 512 * MIB
     assert "for the store" in plan.trainer.budget_bytes.because
 
 
-def test_without_docker_the_trainer_can_take_what_the_host_has():
+def test_without_docker_the_trainers_budget_is_the_hosts_memory():
     plan = plan_stack(bare_host(), Config(stack=StackConfig(runtime="local")))
     budget = plan.trainer.budget_bytes
     assert plan.trainer_limit_bytes == budget.value
@@ -436,7 +438,7 @@ def test_without_docker_the_trainer_can_take_what_the_host_has():
         ),
     ],
 )
-def test_the_reason_of_a_segment_is_why_it_is_no_longer_one(free, seconds, train, segment, why):
+def test_the_reason_of_a_segment_says_why_it_is_not_longer(free, seconds, train, segment, why):
     card = gpu(memory_total=24 * GIB, memory_free=free or 0)
     timings = [
         make_timing(device=card.name),

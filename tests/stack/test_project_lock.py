@@ -23,7 +23,7 @@ def own_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def test_a_name_is_launched_by_one_at_a_time_and_the_other_is_named(tmp_path):
+def test_only_one_up_launches_a_name_and_the_other_is_named(tmp_path):
     with project_lock("qca"):
         done = subprocess.run(
             [sys.executable, "-c", HOLD_PROJECT, "qca"],
@@ -35,20 +35,20 @@ def test_a_name_is_launched_by_one_at_a_time_and_the_other_is_named(tmp_path):
     assert f"another `qca up` ({who}) is launching the project 'qca'" in done.stderr
 
 
-def test_another_name_is_free_and_so_is_one_whose_holder_has_ended():
+def test_other_names_and_released_names_are_free():
     with project_lock("qca"), project_lock("other"):
         pass
     with project_lock("qca"):
         pass
 
 
-def test_nothing_is_left_of_a_claim(tmp_path):
+def test_a_lock_leaves_nothing_behind(tmp_path):
     with project_lock("qca"):
         assert [path.name for path in tmp_path.iterdir()] == [f"qca-{os.getuid()}-qca.lock"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_its_holder_removes_at_that_moment_is_not_taken(tmp_path, monkeypatch):
+def test_a_lock_file_that_was_just_removed_is_not_locked(tmp_path, monkeypatch):
     """Otherwise two would hold the lock: one on the removed file, one on its successor."""
     path, really = tmp_path / f"qca-{os.getuid()}-qca.lock", fcntl.flock
     removals = iter([path.unlink])
@@ -62,7 +62,7 @@ def test_a_lock_that_its_holder_removes_at_that_moment_is_not_taken(tmp_path, mo
         assert path.read_text().startswith("process ")
 
 
-def test_a_lock_through_somebody_elses_link_is_not_taken(tmp_path):
+def test_a_lock_through_another_users_link_is_not_locked(tmp_path):
     (tmp_path / f"qca-{os.getuid()}-qca.lock").symlink_to(tmp_path / "victim")
     with pytest.raises(LaunchError, match="lock"), project_lock("qca"):
         pass

@@ -41,7 +41,7 @@ VOLUMES = {
     ("volumes", "left"),
     [(False, ["app_runs", "app_secret", "app_database"]), (True, ["app_secret", "app_database"])],
 )
-def test_volumes_of_an_application_are_left(tmp_path, monkeypatch, volumes, left):
+def test_volumes_of_an_application_are_kept(tmp_path, monkeypatch, volumes, left):
     engine = VolumesOnly({name: {PROJECT_LABEL: "app", **own} for name, own in VOLUMES.items()})
 
     @contextmanager

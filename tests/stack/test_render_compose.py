@@ -19,11 +19,11 @@ def find_line_above(needle: str) -> str:
     return lines[next(i for i, line in enumerate(lines) if needle in line) - 1]
 
 
-def test_the_yaml_says_exactly_what_the_document_says():
+def test_the_yaml_equals_the_document():
     assert YAML(typ="safe").load(TEXT) == build_compose_document(PLAN, RunStorage())
 
 
-def test_the_reason_stands_above_the_number():
+def test_the_reason_is_above_the_number():
     assert find_line_above("--maxmemory=1G").strip().startswith("#")
     assert "Dragonfly issue 3658" in find_line_above("mem_limit: 1383M")
 
@@ -32,7 +32,7 @@ FAR = RunStorage(volume="qca_runs")
 
 
 @pytest.mark.parametrize("storage", [RunStorage(), FAR], ids=["here", "elsewhere"])
-def test_the_head_says_how_to_get_each_required_variable(storage):
+def test_the_head_explains_each_required_variable(storage):
     head, _, body = render_compose(PLAN, storage).partition("\nservices:")
     required = set(re.findall(r"\$\{(\w+):\?", body))
     assert {"QCA_TRAINER_IMAGE", "QCA_UID", "QCA_GID"} <= required
@@ -40,7 +40,7 @@ def test_the_head_says_how_to_get_each_required_variable(storage):
     assert "--build-arg BASE_IMAGE=python:3.13-slim" in head
 
 
-def test_the_head_says_how_the_password_gets_to_an_engine_elsewhere():
+def test_the_head_explains_how_to_deliver_the_password_to_an_engine_elsewhere():
     assert "-v qca_secret:/secret" in render_compose(PLAN, FAR)
 
 

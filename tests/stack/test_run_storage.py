@@ -37,7 +37,7 @@ def build_trainer(storage: RunStorage) -> dict:
     return build_compose_document(PLAN, storage)["services"]["trainer"]
 
 
-def test_a_folder_is_mounted_and_never_made_by_the_engine():
+def test_a_folder_is_mounted_and_never_created_by_the_engine():
     document = build_compose_document(PLAN, RunStorage())
     [mount] = document["services"]["trainer"]["volumes"]
     assert (mount["type"], mount["target"]) == ("bind", "/runs/first")
@@ -51,7 +51,7 @@ def test_a_folder_under_selinux_gets_the_label_of_containers():
 
 
 @pytest.mark.parametrize("service", ["store", "trainer"])
-def test_where_users_are_remapped_they_are_not_for_these_containers(service):
+def test_user_remapping_is_off_for_these_containers(service):
     document = build_compose_document(PLAN, RunStorage(is_remapped=True))
     assert document["services"][service]["userns_mode"] == "host"
 
@@ -60,7 +60,7 @@ def test_where_users_are_remapped_they_are_not_for_these_containers(service):
     ("volume", "declared"),
     [("qca_runs", {}), ("other_runs", {"name": "other_runs", "external": True})],
 )
-def test_a_volume_of_the_project_is_made_and_any_other_is_used(volume, declared):
+def test_a_project_volume_is_created_and_another_one_is_used(volume, declared):
     document = build_compose_document(PLAN, RunStorage(volume=volume))
     assert document["volumes"]["runs"] == declared
     mount, _ = document["services"]["trainer"]["volumes"]
@@ -82,7 +82,7 @@ def test_root_in_a_rootless_engine_is_the_user():
     assert RunStorage().find_container_user() == find_secret_owner()
 
 
-def test_the_folder_is_made_for_the_user_in_the_containers(tmp_path):
+def test_the_folder_is_created_for_the_containers_user(tmp_path):
     folder, elsewhere = tmp_path / "runs" / "first", tmp_path / "victim"
     folder.mkdir(parents=True)
     elsewhere.touch()
@@ -95,7 +95,7 @@ def test_the_folder_is_made_for_the_user_in_the_containers(tmp_path):
     assert elsewhere.stat().st_uid == os.geteuid()
 
 
-def test_a_link_in_the_folders_place_is_refused(tmp_path):
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "first").symlink_to("/etc")
     with pytest.raises(LaunchError, match="a symbolic link"):
         ensure_run_folder(tmp_path / "first")

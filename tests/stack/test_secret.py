@@ -26,7 +26,7 @@ def starter(request, monkeypatch) -> int:
     return 12345
 
 
-def test_it_is_for_the_user_in_the_containers_alone(starter, tmp_path):
+def test_only_the_containers_user_can_read_it(starter, tmp_path):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     if starter == 12345:
@@ -38,7 +38,7 @@ def test_it_is_for_the_user_in_the_containers_alone(starter, tmp_path):
     assert len(read_password(path)) == 64
 
 
-def test_one_that_is_there_is_kept(tmp_path):
+def test_an_existing_file_is_kept(tmp_path):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     before = read_password(path)
@@ -46,12 +46,12 @@ def test_one_that_is_there_is_kept(tmp_path):
     assert read_password(path) == before
 
 
-def test_none_is_fine(tmp_path):
+def test_a_missing_file_is_fine(tmp_path):
     check_secret(tmp_path / "store.flags")
 
 
 @pytest.mark.parametrize("mode", [0o440, 0o404, 0o644, 0o420])
-def test_one_that_others_may_touch_is_refused(mode, tmp_path):
+def test_a_file_that_others_can_access_is_refused(mode, tmp_path):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     path.chmod(mode)
@@ -59,7 +59,7 @@ def test_one_that_others_may_touch_is_refused(mode, tmp_path):
         ensure_secret(path)
 
 
-def test_one_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
+def test_a_file_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     monkeypatch.setattr(secret, "find_secret_owner", lambda: (4711, 4711))
@@ -67,7 +67,7 @@ def test_one_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
         check_secret(path)
 
 
-def test_what_is_no_file_is_refused(tmp_path):
+def test_anything_but_a_file_is_refused(tmp_path):
     (tmp_path / "store.flags").symlink_to("/etc/hostname")
     with pytest.raises(InputError, match="not a plain file"):
         check_secret(tmp_path / "store.flags")

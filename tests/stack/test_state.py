@@ -12,7 +12,7 @@ from infra.stack.state_lock import state_lock
 from qca.core.errors import LaunchError
 
 
-def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
+def test_another_users_folder_is_not_removed(tmp_path, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "compose.yaml"))
 
@@ -40,7 +40,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
-def test_what_was_planted_is_refused_and_nothing_touched(tmp_path, monkeypatch, plant):
+def test_planted_files_are_refused_and_not_changed(tmp_path, monkeypatch, plant):
     monkeypatch.chdir(tmp_path)
     for name in ("compose.yaml", ".env", "victim", "logs/app.log"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -94,7 +94,7 @@ def test_a_record_that_qca_up_cannot_have_written_is_refused(tmp_path, values, m
     ],
     ids=["empty", "nested deep", "large", "incomplete"],
 )
-def test_a_damaged_record_is_refused_in_words(tmp_path, text, message):
+def test_a_damaged_record_is_refused_with_a_message(tmp_path, text, message):
     state = StateFolder(tmp_path / "first")
     state.root.mkdir()
     state.launch_file.write_text(text)

@@ -39,7 +39,7 @@ def locked(state: StateFolder, text: object) -> Iterator[None]:
         yield
 
 
-def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
+def test_a_folder_is_locked_until_its_holder_exits(tmp_path):
     state = StateFolder(tmp_path / ".qca")
     with state_lock(state):
         assert is_held(state)
@@ -51,7 +51,7 @@ def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
     assert not state.root.exists()
 
 
-def test_a_command_that_asks_for_the_holder_does_not_refuse_a_start(state, monkeypatch):
+def test_finding_the_holder_does_not_block_a_start(state, monkeypatch):
     state.lock_file.touch()
     with state.lock_file.open() as asking:
         fcntl.flock(asking, fcntl.LOCK_SH)
@@ -77,7 +77,7 @@ def test_the_holder_is_told_to_stop(state):
     assert holder.returncode == -signal.SIGTERM
 
 
-def test_another_users_up_is_not_ours_to_stop(state, monkeypatch):
+def test_another_users_up_is_not_stopped(state, monkeypatch):
     def refuse(pid: int, number: int) -> None:
         raise PermissionError
 
@@ -99,7 +99,7 @@ NOT_THE_HOLDER = {
 
 
 @pytest.mark.parametrize("name", NOT_THE_HOLDER.values(), ids=NOT_THE_HOLDER)
-def test_what_does_not_hold_the_lock_is_never_signalled(state, signalled, name):
+def test_a_process_without_the_lock_is_never_signaled(state, signalled, name):
     with locked(state, name()):
         assert find_holder(state) is None
         with pytest.raises(LaunchError, match="cannot determine which process holds"):
@@ -107,7 +107,7 @@ def test_what_does_not_hold_the_lock_is_never_signalled(state, signalled, name):
     assert signalled == []
 
 
-def test_a_process_that_only_reads_the_lock_file_is_never_signalled(state, signalled):
+def test_a_process_that_only_reads_the_lock_file_is_never_signaled(state, signalled):
     state.lock_file.touch()
     with (
         state.lock_file.open() as opened,
@@ -119,7 +119,7 @@ def test_a_process_that_only_reads_the_lock_file_is_never_signalled(state, signa
     assert signalled == []
 
 
-def test_a_lock_file_that_nobody_holds_names_nobody(state, signalled):
+def test_an_unlocked_lock_file_has_no_holder(state, signalled):
     state.lock_file.write_text(f"{os.getpid()}\n")
     assert not stop_holder(state)
     assert signalled == []

@@ -101,7 +101,7 @@ def test_a_line_that_is_still_being_written_waits(valkey, metrics, send):
     assert valkey.lines() == metrics.lines()[:1]
 
 
-def test_nothing_is_sent_by_a_training_that_was_refused(valkey, metrics, warnings):
+def test_a_refused_run_sends_nothing(valkey, metrics, warnings):
     metrics.write(1, 2)
     with MetricsSender(connect(valkey.url), "first", metrics.file, warn=warnings.append):
         pass
@@ -117,7 +117,7 @@ def _change_nothing(client: redis.Redis) -> None:
 
 
 def _add_other_records(client: redis.Redis) -> None:
-    """Add the entries of an earlier training of the same name."""
+    """Add the entries of an earlier run with the same name."""
     for episode in (1, 2, 3):
         client.xadd(KEY, {"record": b'{"event":"episode","episode":%d,}' % episode}, f"{episode}-0")
 

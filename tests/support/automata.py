@@ -1,4 +1,4 @@
-"""Automata as after a training run: run folders with a checkpoint whose steps change the state."""
+"""Create automata as if by training: run folders with a checkpoint whose steps change the state."""
 
 from dataclasses import asdict
 from pathlib import Path

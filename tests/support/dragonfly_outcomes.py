@@ -3,7 +3,7 @@
 `tests/dragonfly/data/runs.csv` was recorded from runs of the program with two CPUs and not derived
 from rules, so a test that compares the product with it can fail. Its columns are the words of the
 command, each starting with `--`; the variables as JSON; `UP` or `exit STATUS`, negative for a
-signal; the threads, if it got that far; and a part of its output.
+signal; the threads, if it started any; and a part of its output.
 """
 
 import csv

@@ -1,6 +1,6 @@
-"""Settings of a service, and the words with which Docker Engine refuses to start it.
+"""Settings of a service, and the message with which Docker Engine refuses to start it.
 
-The service is `a`; beside it the project has a service `b`, the networks `plain` and `static`
+The service is `a`; the project also has a service `b`, the networks `plain` and `static`
 (172.28.9.0/24), an external secret and config, and secrets from variables.
 """
 

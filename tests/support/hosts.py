@@ -274,7 +274,7 @@ _ROOTLESS = ("name=seccomp,profile=builtin", "name=rootless")
 _WITH_CDI = {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=0",)}
 _OLD_SPEC = cdi_spec(driver_version="535.183.01")
 
-# Obstacles to using a GPU in containers although its driver works, as changes to the engine and the
+# Obstacles to using a GPU in containers, as changes to the engine and the facts of a working
 # driver.
 BROKEN_GPU_CONTAINERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "not-restarted": (

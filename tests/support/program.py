@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 
 QCA = Path(sysconfig.get_path("scripts")) / "qca"
 
-# A training run of seconds, for tests of everything around it.
+# A run that takes seconds, for tests of everything around training.
 TINY = {
     "profile": '"cpu"',
     "grid": "8",
@@ -34,7 +34,7 @@ ENDLESS = ("--episodes", "1000000")
 
 
 def write_config(folder: Path, stack: Mapping[str, object] | None = None) -> None:
-    """Write a `qca.toml` with the tiny training and the given `[stack]` table."""
+    """Write a `qca.toml` with a tiny training configuration and the given `[stack]` table."""
     lines = ["[train]", *(f"{key} = {value}" for key, value in TINY.items())]
     if stack:
         lines += ["[stack]", *(f'{key} = "{value}"' for key, value in stack.items())]
@@ -157,7 +157,7 @@ def checkpoints(program: Program, run: str = "first") -> list[int]:
 
 
 class Endless:
-    """A training run that never ends by itself, and is restarted if a test has stopped it."""
+    """A run that never ends by itself, and is restarted if a test has stopped it."""
 
     def __init__(self, program: Program, *words: object) -> None:
         self.program = program

@@ -1,4 +1,4 @@
-"""Write run folders like those of a trainer, without a training run."""
+"""Write run folders like those of a trainer, without training."""
 
 import json
 from collections.abc import Iterable, Sequence

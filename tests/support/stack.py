@@ -1,4 +1,4 @@
-"""A folder with a tiny training, and its resources on the real engine."""
+"""A folder with a tiny training configuration, and its resources on the real engine."""
 
 import itertools
 import json
@@ -117,7 +117,7 @@ def remove_project(engine: Engine, project: str) -> None:
 
 
 class Training(Endless):
-    """A stack whose training never ends by itself, and is restarted if a test has stopped it."""
+    """A stack whose run never ends by itself, and is restarted if a test has stopped it."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack.qca, "up", "--runtime", "compose")

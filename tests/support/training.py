@@ -1,4 +1,4 @@
-"""Run training runs of a second or two, and read their results."""
+"""Train for a second or two, and read the results."""
 
 import threading
 from pathlib import Path

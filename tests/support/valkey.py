@@ -1,4 +1,4 @@
-"""Real Valkey servers, the failures of one, and other servers instead of it."""
+"""Run real Valkey servers, make them fail, and replace them by other servers."""
 
 import contextlib
 import os

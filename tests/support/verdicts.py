@@ -1,4 +1,4 @@
-"""Tables of verdicts: a host, or a Compose file on a host, and the expected finding of a check."""
+"""Rows of verdict tables: a host or a Compose file, and the expected finding of a check."""
 
 from dataclasses import replace
 from pathlib import Path

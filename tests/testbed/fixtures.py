@@ -2,9 +2,9 @@
 
     from tests.testbed.fixtures import *  # noqa: F403
 
-`tests/testbed/testbed up` provides the engine, the Compose plugins and the images. Where they
-are missing, a person's test run skips with the reason; with CI=true it fails, since a test run
-that quietly leaves out its integration tests proves nothing.
+`tests/testbed/testbed up` provides the engine, the Compose plugins and the images. If they are
+missing, a developer's test run skips the tests with the reason; with CI=true it fails, since a test
+run that silently omits its integration tests proves nothing.
 """
 
 import hashlib
@@ -51,11 +51,11 @@ class Images:
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answers, and how to call its client with one of the Compose versions."""
+    """A running engine, and the means to call its client with one of the Compose versions."""
 
     images: Images
     variables: Mapping[str, str]
-    """What the client needs in its environment, over the test's own."""
+    """Variables that the client needs in addition to the test's environment."""
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,13 +63,13 @@ class Engine:
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return self.environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 
     def run(
         self, *arguments: str, check: bool = True, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Calls `docker ARGUMENTS` and gives back what it printed."""
+        """Call `docker ARGUMENTS` and return its output."""
         done = subprocess.run(
             ["docker", *arguments],
             env=self.environment,
@@ -85,9 +85,9 @@ class Engine:
         return done
 
     def inventory(self, project: str | None = None) -> dict[str, set[str]]:
-        """All containers, networks and volumes that there are, by name.
+        """Return all containers, networks and volumes by name.
 
-        With a project, without those of another one: other tests may use the same engine.
+        With a project, those of other projects are omitted, as other tests may use the same engine.
         """
         label = '{{.Label "com.docker.compose.project"}}'
         lists = {
@@ -103,14 +103,14 @@ class Engine:
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skips on a person's machine, fails in CI."""
+    """Skip the test on a developer's machine; fail in CI."""
     if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
         pytest.fail(f"CI needs the test bed: {reason}", pytrace=False)
     pytest.skip(reason)
 
 
 def _settings() -> dict[str, str]:
-    """What `testbed up` wrote down; empty where it never ran."""
+    """Return the settings that `testbed up` saved; empty if it has never run."""
     try:
         lines = (CACHE / "env").read_text().splitlines()
     except FileNotFoundError:
@@ -119,7 +119,7 @@ def _settings() -> dict[str, str]:
 
 
 def find_engine(config_setting: str) -> Engine:
-    """The engine, checked, with the client configuration that this setting names."""
+    """Return the running engine, with the client configuration of this setting."""
     settings = _settings()
     if not settings:
         unavailable(f"the test bed is not set up: {HOW}")
@@ -137,7 +137,7 @@ def find_engine(config_setting: str) -> Engine:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """A real engine with the newest Compose V2 that the test bed has."""
+    """A real engine with the newest Compose V2 of the test bed."""
     return find_engine("DOCKER_CONFIG")
 
 
@@ -162,7 +162,7 @@ def newest_engine(engine: Engine) -> Engine:
 
 @pytest.fixture
 def engine_environment(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """The engine, with its variables set for code that runs in this very process."""
+    """The engine, with its variables set for code in this process."""
     for name, value in engine.variables.items():
         monkeypatch.setenv(name, value)
     return engine
@@ -170,7 +170,7 @@ def engine_environment(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engin
 
 @contextmanager
 def unchanged(engine: Engine) -> Iterator[None]:
-    """Asserts that what is on the engine is the same afterwards."""
+    """Assert that the block leaves the engine unchanged."""
     before = engine.inventory()
     yield
     after = engine.inventory()
@@ -191,14 +191,15 @@ def engine_unchanged(engine: Engine) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def docker_compose_command(engine: Engine) -> str:
-    """For pytest-docker, which gives this to a shell: our Compose, without touching os.environ."""
+    """The shell command of our Compose for pytest-docker, without changing os.environ."""
     settings = " ".join(f"{name}='{value}'" for name, value in engine.variables.items())
     return f"env {settings} docker compose"
 
 
 @pytest.fixture(scope="session")
 def compose_v1() -> Callable[..., Path]:
-    """Makes a docker-compose 1.29.2 with the library versions given, and gives back its path.
+    """A function that installs docker-compose 1.29.2 with the given library versions and returns
+    its path.
 
     compose_v1(docker="6.1.3", requests="2.31.0", urllib3="1.26.20")
     """

@@ -1,4 +1,4 @@
-"""Prints what the trainer's image needs, one requirement a line, from pyproject.toml."""
+"""Print the requirements of the trainer's image, one per line, from pyproject.toml."""
 
 import sys
 import tomllib
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def requirements(pyproject: Path) -> list[str]:
-    """The base dependencies, the extra `train`, and the build backend.
+    """Return the base dependencies, the extra `train`, and the build backend.
 
-    The backend is there so that `pip install --no-build-isolation` needs no network.
+    With the backend, `pip install --no-build-isolation` needs no network.
     """
     data = tomllib.loads(pyproject.read_text())
     project = data["project"]

@@ -1,4 +1,4 @@
-"""The stand-in's rules against runs of Dragonfly and cases of its sources; no engine needed."""
+"""The stand-in's rules agree with runs of Dragonfly and its sources; this needs no engine."""
 
 import pytest
 
@@ -18,7 +18,7 @@ STATUSES = {"UP": "", "exit 0": "0", "exit 1": "1", "exit 255": "255", "exit -6"
 
 
 @pytest.mark.parametrize("run", read_runs(), ids=str)
-def test_a_run_of_dragonfly_ends_here_as_it_ended_there(run: Run):
+def test_the_stand_in_ends_like_dragonfly(run: Run):
     host = rules.Host(affinity=2, available_bytes=8 * GIB)
 
     status, _, message = ask_standin(run.words, run.variables, host).partition(": ")
@@ -104,13 +104,13 @@ def test_starts(arguments, threads, maxmemory):
         ),
     ],
 )
-def test_refuses_less_than_256_mib_a_thread(arguments, message):
+def test_less_than_256_mib_per_thread_is_refused(arguments, message):
     with pytest.raises(StartRefusedError) as refusal:
         rules.check_memory(rules.choose_limits(parse(*arguments), BIG_HOST))
     assert (str(refusal.value), refusal.value.status) == (message, 1)
 
 
-def test_without_maxmemory_the_rule_is_applied_to_four_fifths_of_what_is_available():
+def test_without_maxmemory_the_rule_applies_to_four_fifths_of_the_available_memory():
     host = rules.Host(affinity=16, available_bytes=4 * GIB)
     chosen = rules.choose_limits({}, host)
     assert chosen.maxmemory == int(0.8 * 4 * GIB)
@@ -152,7 +152,7 @@ def test_cgroup_v2_quota_is_rounded_up(cpu_max, threads):
 @pytest.mark.parametrize(
     ("quota", "threads"), [("-1", None), ("200000", 2), ("150000", 1), ("50000\n", None)]
 )
-def test_cgroup_v1_quota_is_cut_off_and_half_a_cpu_is_no_limit(quota, threads):
+def test_cgroup_v1_quota_is_truncated_and_half_a_cpu_is_no_limit(quota, threads):
     assert rules.read_quota_v1(quota, "100000\n") == threads
 
 
@@ -164,7 +164,7 @@ def test_booleans_take_no_value_from_the_next_argument():
     assert not parse_switch(flags["cache_mode"])
 
 
-def test_the_last_of_two_wins():
+def test_the_last_of_two_flags_applies():
     assert parse("--port=1", "--port=2")["port"] == "2"
 
 
@@ -173,19 +173,19 @@ def test_the_last_of_two_wins():
     [
         ("--nonsense", "Unknown command line flag 'nonsense'"),
         ("--nonsense=1", "Unknown command line flag 'nonsense'"),
-        ("--use_large_pages", "Unknown command line flag 'use_large_pages'"),  # gone in v1.14
+        ("--use_large_pages", "Unknown command line flag 'use_large_pages'"),  # removed in v1.14
         ("--maxmemory", "Missing the value for the flag 'maxmemory'"),
         ("--proactor_threads=four", "Illegal value 'four' specified for flag 'proactor_threads'"),
         ("--maxmemory=4 Gigs", "Use human-readable format, eg.: 500MB, 1G, 1TB"),
     ],
 )
-def test_flags_that_end_it(argument, message):
+def test_flags_that_make_it_exit(argument, message):
     with pytest.raises(StartRefusedError, match=message) as refusal:
         parse(argument)
     assert refusal.value.status == 1
 
 
-def test_environment_gives_flags_and_the_command_line_wins():
+def test_the_command_line_overrides_flags_of_the_environment():
     environment = {"DFLY_maxmemory": "1G", "DFLY_port": "1", "DFLY_DEV_ENV": "x", "HOME": "/"}
     assert parse("--port=2", environment=environment) == {"maxmemory": "1G", "port": "2"}
 
@@ -199,13 +199,13 @@ def test_environment_gives_flags_and_the_command_line_wins():
         ("DFLY_maxmemory", "could not parse flag maxmemory"),
     ],
 )
-def test_environment_that_ends_it(variable, message):
+def test_environment_that_makes_it_exit(variable, message):
     with pytest.raises(StartRefusedError, match=message) as refusal:
         parse(environment={variable: "junk"})
     assert refusal.value.status == ABORTED
 
 
-def test_flagfile_is_read_where_it_stands():
+def test_flagfile_is_read_at_its_position():
     text = "# secret\n\n  --requirepass=a b\n--port=3\n"
     flags = parse("--port=1", "--flagfile=/run/secrets/x", files={"/run/secrets/x": text})
     assert flags == {"requirepass": "a b", "port": "3"}
@@ -219,12 +219,12 @@ def test_flagfile_is_read_where_it_stands():
         (None, "Can't open flagfile f"),
     ],
 )
-def test_flagfiles_that_end_it(text, message):
+def test_flagfiles_that_make_it_exit(text, message):
     with pytest.raises(StartRefusedError, match=message):
         parse("--flagfile", "f", files={} if text is None else {"f": text})
 
 
-def test_valkey_is_told_the_same_and_writes_nothing():
+def test_valkey_gets_the_same_settings_and_writes_nothing():
     flags = parse("--requirepass", 'a"b\\', "--cache_mode", "--port=7000", "--dir=/data")
     config = build_config(flags, GIB).splitlines()
     assert {

@@ -1,4 +1,4 @@
-"""The test bed itself, on the real engine."""
+"""The test bed itself works, on the real engine."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def inside(engine: Engine, service: str, *command: str) -> str:
     return engine.run("exec", f"testbed{os.getpid()}-{service}-1", *command).stdout
 
 
-def test_all_that_asks_for_it_is_on_one_worker(any_engine, request):
+def test_all_tests_with_the_engine_are_on_one_worker(any_engine, request):
     side_by_side = "PYTEST_XDIST_WORKER" in os.environ
     assert request.node.nodeid.endswith("@engine") == side_by_side
 
@@ -78,7 +78,7 @@ def test_the_python_image_has_what_the_trainer_needs(engine, engine_unchanged):
     assert done.stdout.startswith("2.13.")
 
 
-def test_what_is_left_behind_is_noticed(engine):
+def test_leftovers_are_noticed(engine):
     name = f"testbed-left-{os.getpid()}"
     try:
         with pytest.raises(AssertionError, match=name), unchanged(engine):
@@ -94,7 +94,7 @@ def test_what_is_left_behind_is_noticed(engine):
         ("unix:///nowhere.sock", "true", pytest.fail.Exception),
     ],
 )
-def test_a_missing_engine_skips_for_a_person_and_fails_in_ci(monkeypatch, docker_host, ci, outcome):
+def test_a_missing_engine_skips_locally_and_fails_in_ci(monkeypatch, docker_host, ci, outcome):
     monkeypatch.setenv("DOCKER_HOST", docker_host)
     monkeypatch.delenv("CI", raising=False)
     if ci:

@@ -9,6 +9,6 @@ from tests.support import distributed_training
 
 @pytest.fixture(autouse=True)
 def no_training_left_behind() -> Iterator[None]:
-    """A test that fails leaves none running."""
+    """Stop the trainers that a failed test has left running."""
     yield
     distributed_training.end_all()

@@ -48,7 +48,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_a_checkpoint_survives_the_round_trip(tmp_path):
     written = _checkpoint(5, loss=0.75)
     found = read_checkpoint(write_checkpoint(tmp_path, written, keep=9))
     assert replace(found, tensors={}) == replace(written, tensors={})
@@ -58,7 +58,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
         assert torch.equal(found.tensors[name], tensor)
 
 
-def test_one_of_before_a_key_is_read_without_it(tmp_path):
+def test_an_older_checkpoint_is_read_without_a_newer_key(tmp_path):
     """Checkpoints of the first release lack these keys."""
     path = write_checkpoint(tmp_path, _checkpoint(5, loss=0.75), keep=9)
     with safe_open(path, framework="pt") as file:
@@ -80,7 +80,7 @@ def test_the_file_is_plain_safetensors_with_its_configuration_as_json(tmp_path):
     assert len(metadata["sha256"]) == 64
 
 
-def test_the_documentation_reads_one_without_this_program(tmp_path, monkeypatch, capsys):
+def test_the_documented_code_reads_a_checkpoint_without_qca(tmp_path, monkeypatch, capsys):
     page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
     [code] = re.findall(r"<!-- read-a-checkpoint -->\n```python\n(.*?)```", page, re.DOTALL)
     weight = {"model.outc.weight": torch.ones(2)}
@@ -103,21 +103,21 @@ def test_the_newest_are_kept(tmp_path, keep, left):
         ([9.0, 1.0, 8.0, 7.0], 2, [2, 3, 4]),
         ([9.0, 8.0, 1.0, 7.0], 3, [3, 4]),
         ([9.0, 8.0, 7.0, 1.0], 4, [3, 4]),
-        ([1.0, 1.0, 8.0, 7.0], 2, [2, 3, 4]),  # of equal ones the newest
+        ([1.0, 1.0, 8.0, 7.0], 2, [2, 3, 4]),  # the newest of equal ones
         ([-1.0, 0.0, 8.0, 7.0], 1, [1, 3, 4]),
         ([None, 9.0, None, 7.0], 4, [3, 4]),
         ([None, None, None, None], None, [3, 4]),
     ],
 )
-def test_the_best_is_kept_beside_the_newest(tmp_path, losses, best, left):
+def test_the_best_is_kept_in_addition_to_the_newest(tmp_path, losses, best, left):
     for episode, loss in enumerate(losses, start=1):
         write_checkpoint(tmp_path, _checkpoint(episode, loss=loss), keep=2)
     assert find_best_episode(tmp_path) == best
     assert [episode for episode, _ in list_checkpoints(tmp_path)] == left
 
 
-def test_what_is_not_ours_in_the_folder_stays(tmp_path):
-    """Files of other names, of names like ours, and one of our name with other content."""
+def test_foreign_files_in_the_folder_are_kept(tmp_path):
+    """Files with other names, with similar names, and one with our name and other content."""
     foreign = {
         "notes.txt": b"mine",
         "model.safetensors": save({"weight": torch.ones(2)}),
@@ -166,7 +166,7 @@ def _replace(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_one_is_passed_over_and_named(tmp_path, damage):
+def test_a_damaged_checkpoint_is_skipped_and_named(tmp_path, damage):
     good, bad = _write(tmp_path, 8, 9)
     damage(bad)
     found, damaged = find_newest_intact(tmp_path)
@@ -192,8 +192,8 @@ def test_any_changed_byte_is_noticed(tmp_path):
         assert all(torch.equal(found.tensors[n], t) for n, t in written.tensors.items())
 
 
-def test_one_of_another_version_is_not_passed_over(tmp_path, monkeypatch):
-    """Resuming from an older one would overwrite it."""
+def test_a_checkpoint_of_another_version_is_not_skipped(tmp_path, monkeypatch):
+    """Resuming from an older checkpoint would overwrite it."""
     _write(tmp_path, 8)
     monkeypatch.setattr(checkpoint_module, "SCHEMA_VERSION", 2)
     _write(tmp_path, 9)
@@ -202,7 +202,7 @@ def test_one_of_another_version_is_not_passed_over(tmp_path, monkeypatch):
         find_newest_intact(tmp_path)
 
 
-def test_where_none_is_intact_that_is_an_error_and_all_stay(tmp_path):
+def test_without_an_intact_checkpoint_there_is_an_error_and_all_are_kept(tmp_path):
     for path in _write(tmp_path, 1, 2):
         _flip_a_byte(path, 0.99)
     with pytest.raises(CheckpointError, match="cannot read any checkpoint"):
@@ -210,12 +210,13 @@ def test_where_none_is_intact_that_is_an_error_and_all_stay(tmp_path):
     assert len(_names(tmp_path)) == 2
 
 
-def test_where_there_is_none_there_is_none(tmp_path):
+def test_an_empty_folder_has_no_checkpoint(tmp_path):
     assert find_newest_intact(tmp_path) == (None, [])
 
 
-def test_an_intact_one_behind_a_damaged_one_is_never_removed_for_it(tmp_path):
-    """Going on from 8 with a damaged 9 beside it, one is kept: the new one, then the next."""
+def test_an_intact_checkpoint_is_never_removed_for_a_damaged_one(tmp_path):
+    """When training resumes from 8 with a damaged 9, the one checkpoint kept is the new one, then
+    the next."""
     _, bad = _write(tmp_path, 8, 9)
     _flip_a_byte(bad, 0.99)
     _write(tmp_path, 8, keep=1)
@@ -226,7 +227,7 @@ def test_an_intact_one_behind_a_damaged_one_is_never_removed_for_it(tmp_path):
 
 @contextmanager
 def no_room_beyond(size: int):
-    """The kernel refuses to let any file grow beyond `size`, as a full disk would."""
+    """Make the kernel refuse files larger than `size`, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -235,7 +236,7 @@ def no_room_beyond(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_no_room_leaves_the_last_good_one_and_nothing_half_written(tmp_path):
+def test_a_full_disk_keeps_the_last_good_checkpoint_and_nothing_partial(tmp_path):
     _write(tmp_path, 1)
     with no_room_beyond(2**16), pytest.raises(CheckpointError) as raised:
         write_checkpoint(tmp_path, _checkpoint(2, size=2**16), keep=1)
@@ -246,7 +247,7 @@ def test_no_room_leaves_the_last_good_one_and_nothing_half_written(tmp_path):
     assert found is not None
 
 
-def test_a_folder_that_is_gone_is_a_checkpoint_error(tmp_path):
+def test_a_missing_folder_is_a_checkpoint_error(tmp_path):
     with pytest.raises(CheckpointError, match="cannot write the checkpoint"):
         _write(tmp_path / "gone", 1)
 

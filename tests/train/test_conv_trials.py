@@ -9,7 +9,7 @@ def is_trying() -> bool:
     return torch.backends.cudnn.benchmark
 
 
-def test_trials_are_on_in_the_block_alone() -> None:
+def test_trials_are_enabled_only_in_the_block() -> None:
     assert not is_trying()
     with try_algorithms():
         torch.ones(2).add(1)
@@ -40,7 +40,7 @@ def test_an_error_ends_them_too() -> None:
         ("bf16", 2000, False, False),
     ],
 )
-def test_where_they_are_earned_back(
+def test_trials_run_only_if_they_pay_off(
     precision: str, episodes: int, fused: bool, expected: bool
 ) -> None:
     config = TrainConfig().override(precision=precision, episodes=episodes)

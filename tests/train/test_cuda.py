@@ -99,7 +99,7 @@ def check_peak(given: dict[str, Any], *, fused: bool) -> None:
 
 
 @pytest.mark.parametrize("given", CONFIGS)
-def test_a_training_stays_within_its_predicted_peak(given):
+def test_a_run_stays_within_its_predicted_peak(given):
     check_peak(given, fused=True)
 
 
@@ -177,7 +177,7 @@ def test_without_ties_of_maxima_each_parameters_gradient_is_plain_autograds(segm
     assert {name: error for name, error in errors.items() if not error <= 1e-5} == {}
 
 
-def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
+def test_without_a_captured_graph_steps_are_run_one_by_one(monkeypatch):
     config = TrainConfig(device="cuda", precision="fp32", recompute="step", **SMALL)
     expected = gradient(config)
 
@@ -195,7 +195,7 @@ def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
 
 @pytest.mark.parametrize("segment", [1, 8])
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
-def test_inside_an_episode_the_host_waits_for_nothing(recompute, segment):
+def test_the_host_waits_for_nothing_within_an_episode(recompute, segment):
     how = {"precision": "fp32", "recompute": recompute, "segment": segment}
     config = TrainConfig(device="cuda", **how, **SMALL)
     trainer = Trainer(config, prepare_device(config, None))
@@ -209,7 +209,7 @@ def test_inside_an_episode_the_host_waits_for_nothing(recompute, segment):
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
 @pytest.mark.parametrize("optimizer_state", ["device", "host"])
-def test_a_training_stops_and_goes_on(tmp_path, precision, optimizer_state):
+def test_a_run_stops_and_resumes(tmp_path, precision, optimizer_state):
     config = small(device="cuda", precision=precision, optimizer_state=optimizer_state)
     run(config, tmp_path, stop=StopAfter(20))
     events = run(config, tmp_path, resume=True)
@@ -219,8 +219,8 @@ def test_a_training_stops_and_goes_on(tmp_path, precision, optimizer_state):
     assert last.reserved_bytes >= last.memory_bytes > 0
 
 
-def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_path):
-    """The allocator is held to what `host` needs, as if something else had grown on the card."""
+def test_refused_memory_is_freed_and_a_cheaper_plan_continues(tmp_path):
+    """Limit the allocator to the need of `host`, as if another program used the card."""
     many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
     how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
     config = many.override(**how)

@@ -1,4 +1,4 @@
-"""Two processes train one model with NCCL, a GPU each; skipped without two GPUs."""
+"""Two processes, each with a GPU, train one model with NCCL; skipped without two GPUs."""
 
 import signal
 
@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 
-def test_two_gpus_learn_what_one_learns_from_the_combined_batch(tmp_path):
+def test_two_gpus_train_as_one_does_with_the_combined_batch(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     assert start(one, "--batch-size=2", episodes=20, **GPUS).wait(SECONDS) == 0, read_stderr(one)
     assert start(two, "--processes=2", episodes=20, **GPUS).wait(SECONDS) == 0, read_stderr(two)
@@ -39,7 +39,7 @@ def test_two_gpus_learn_what_one_learns_from_the_combined_batch(tmp_path):
         torch.testing.assert_close(second[name], tensor, rtol=0.02, atol=1e-3)
 
 
-def test_where_one_is_lost_all_go_on_from_the_last_checkpoint(tmp_path):
+def test_if_one_process_is_lost_all_resume_from_the_last_checkpoint(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=40, **GPUS)
     wait_while_running(lambda: len(load_records(folder)) > 7, process)
@@ -48,7 +48,7 @@ def test_where_one_is_lost_all_go_on_from_the_last_checkpoint(tmp_path):
     assert [r.episode for r in load_records(folder)] == list(range(1, 41))
 
 
-def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path):
+def test_a_stop_ends_all_processes_with_one_checkpoint(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6, **GPUS)
     wait_while_running(lambda: len(load_records(folder)) > 2, process)
@@ -66,8 +66,8 @@ def test_more_processes_than_gpus_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("recompute", ["step", "host"])
-def test_each_gpu_holds_no_more_than_predicted(tmp_path, recompute):
-    """All that the driver shows for each process: tensors, context and what NCCL takes."""
+def test_each_gpu_uses_at_most_the_predicted_memory(tmp_path, recompute):
+    """The driver's figure for each process includes tensors, context and NCCL's memory."""
     folder = tmp_path / "runs"
     flags = {**GPUS, **WHOLE, "steps": 20, "recompute": recompute}
     process = start(folder, "--processes=2", episodes=10**6, **flags)

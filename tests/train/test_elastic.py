@@ -1,4 +1,4 @@
-"""Two processes train one model: gloo on this CPU, started from the command line."""
+"""Two processes train one model with gloo on this CPU, started from the command line."""
 
 import signal
 from pathlib import Path
@@ -32,11 +32,11 @@ def undisturbed(tmp_path_factory) -> Path:
     return folder
 
 
-def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed, tmp_path):
+def test_two_processes_train_as_one_does_with_the_combined_batch(undisturbed, tmp_path):
     Forked(tmp_path)(*command(tmp_path / "runs", "--batch-size=2", episodes=40), timeout=SECONDS)
     one, two = load_records(tmp_path / "runs"), load_records(undisturbed)
     assert [r.episode for r in two] == list(range(1, 41))
-    # The same samples; sums over the batch run in another order.
+    # The samples are the same, but sums over the batch have another order.
     for a, b in zip(one[:10], two[:10], strict=True):
         assert b.loss == pytest.approx(a.loss, rel=1e-5)
         assert b.gradient_norm == pytest.approx(a.gradient_norm, rel=1e-3)
@@ -45,7 +45,7 @@ def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed
         torch.testing.assert_close(saved[1][name], tensor, rtol=0.02, atol=1e-3)
 
 
-def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undisturbed, tmp_path):
+def test_if_one_process_is_lost_all_resume_automatically(undisturbed, tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=40)
     wait_while_running(lambda: len(load_records(folder)) > 7, process)
@@ -60,7 +60,7 @@ def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undi
     ("number", "status"),
     [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
 )
-def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, status):
+def test_a_stop_ends_all_processes_with_one_checkpoint(tmp_path, number, status):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6)
     wait_while_running(lambda: len(load_records(folder)) > 2, process)
@@ -70,7 +70,7 @@ def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, stat
     assert "Traceback" not in read_stderr(folder)
 
 
-def test_told_to_stop_before_they_can_hear_it_they_end_as_soon_as_they_can(tmp_path):
+def test_an_early_stop_ends_the_processes_as_soon_as_possible(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6)
     wait_while_running(lambda: len(find_workers(process)) == 2, process)
@@ -79,7 +79,7 @@ def test_told_to_stop_before_they_can_hear_it_they_end_as_soon_as_they_can(tmp_p
     assert "exitcode" not in read_stderr(folder)
 
 
-def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_path):
+def test_resuming_with_another_number_reports_the_new_batch_once(tmp_path):
     folder = tmp_path / "runs"
     how = {"batch-size": 3, "progress": "auto"}
     assert start(folder, "--processes=2", episodes=3, **how).wait(SECONDS) == 0, read_stderr(folder)
@@ -109,22 +109,22 @@ def test_they_do_not_outlive_the_launcher(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_machines_meet_at_an_endpoint(tmp_path):
-    """Like two machines with a shared folder, although these processes share more."""
+def test_two_machines_connect_to_an_endpoint(tmp_path):
+    """Simulate two machines with a shared folder by two processes."""
     folder, where = tmp_path / "runs", f"--rdzv-endpoint=127.0.0.1:{find_free_port()}"
     nodes = [start(folder, "--nnodes=2", where, episodes=10, **FLAGS) for _ in range(2)]
     assert [node.wait(SECONDS) for node in nodes] == [0, 0], read_stderr(folder)
     assert [r.episode for r in load_records(folder)] == list(range(1, 11))
 
 
-def test_a_run_that_has_been_started_is_refused_once_and_not_by_each(undisturbed):
+def test_an_existing_run_is_refused_once_and_not_by_each_process(undisturbed):
     process = start(undisturbed, "--processes=2", episodes=40)
     assert process.wait(SECONDS) == 2
     assert read_stderr(undisturbed).count("has been started already") == 1
 
 
 @pytest.mark.slow
-def test_what_fails_in_each_process_fails_with_its_own_message(tmp_path):
+def test_an_error_in_each_process_has_its_own_message(tmp_path):
     folder = tmp_path / "runs"
     (tmp_path / "weights").write_text("none")
     process = start(folder, "--processes=2", f"--init={tmp_path / 'weights'}", episodes=3)

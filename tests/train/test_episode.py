@@ -69,8 +69,8 @@ def _teaches(loss: str, update: str, gamma: float) -> bool:
         if _teaches(*case[:3])
     ],
 )
-def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate, sample_steps):
-    """Several sample steps too: a step reads its state in one place, so sums run in one order."""
+def test_gradients_equal_plain_autograds_to_the_last_bit(loss, update, gamma, rate, sample_steps):
+    """This holds for several sample steps too, since a step reads its state in one place."""
     evolution = lively_evolution(update, gamma)
     _assert_same(evolution, loss=loss, sample_steps=sample_steps, rate=rate)
 
@@ -88,11 +88,11 @@ def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate
     ],
     ids=str,
 )
-def test_and_for_any_grid_batch_and_number_of_steps(update, how):
+def test_gradients_equal_plain_autograds_for_any_sizes(update, how):
     _assert_same(lively_evolution(update, 0.02), sample_steps=3, **how)
 
 
-def test_gradients_are_added_to_what_is_there():
+def test_gradients_are_added_to_existing_ones():
     evolution = lively_evolution("cartesian", 0.02)
     _, once = _run(adjoint_episode, evolution)
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
@@ -102,7 +102,7 @@ def test_gradients_are_added_to_what_is_there():
 
 
 @pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
-def test_the_state_given_is_left_as_it_was(episode):
+def test_the_initial_state_is_not_changed(episode):
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     before = psi.clone()
     episode(lively_evolution("cartesian"), psi, steps=3, loss=Evolutionary())
@@ -116,7 +116,7 @@ class _GiveUp(Exception):  # noqa: N818
 
 
 @pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
-def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
+def test_it_can_be_aborted_between_any_two_steps(episode):
     evolution = lively_evolution("cartesian")
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     calls = 0
@@ -168,7 +168,7 @@ def _peak_saved(episode: Episode, steps: int) -> int:
     return saved.peak
 
 
-def test_only_one_steps_graph_is_alive_however_long_the_episode():
+def test_only_one_steps_graph_is_alive_in_an_episode_of_any_length():
     one_step = _peak_saved(plain_episode, 1)
     assert _peak_saved(adjoint_episode, 3) == _peak_saved(adjoint_episode, 12) <= 1.01 * one_step
     assert _peak_saved(plain_episode, 12) > 11 * one_step  # the counter counts a whole graph
@@ -184,6 +184,6 @@ def _peak_live(steps: int) -> int:
     return live.peak
 
 
-def test_a_longer_episode_costs_its_states_and_nothing_else():
+def test_a_longer_episode_adds_only_its_states():
     state = 8 * 4 * 8 * 8  # complex64, d_state 4, grid 8x8
     assert _peak_live(30) - _peak_live(10) == 20 * state

@@ -16,14 +16,14 @@ def _start(folder: Path, init: Path, **how):
     return run(small(episodes=1), folder, init=init, **how)
 
 
-def test_a_training_begins_with_them(tmp_path):
+def test_training_starts_from_them(tmp_path):
     save_file(make_other_weights(), tmp_path / "file")
     run(small(episodes=1, learning_rate=1e-9), tmp_path / "run", init=tmp_path / "file")
     for name, value in make_other_weights().items():
         torch.testing.assert_close(read_newest(tmp_path / "run").tensors[f"model.{name}"], value)
 
 
-def test_a_run_that_goes_on_keeps_its_own_and_says_so(tmp_path):
+def test_a_resumed_run_keeps_its_own_weights_and_says_so(tmp_path):
     run(small(episodes=1), tmp_path / "run")
     before = read_newest(tmp_path / "run")
     save_file(make_other_weights(), tmp_path / "file")
@@ -71,7 +71,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("make", "message"), BAD.values(), ids=BAD.keys())
-def test_what_holds_no_weights_is_refused_before_anything_is_made(
+def test_a_file_without_weights_is_refused_before_anything_is_created(
     tmp_path, monkeypatch, make, message
 ):
     monkeypatch.chdir(tmp_path)

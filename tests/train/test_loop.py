@@ -47,7 +47,7 @@ def _assert_same_training(one: Path, other: Path) -> None:
     assert read_learned(one) == read_learned(other)
 
 
-def test_a_training_from_start_to_end(tmp_path):
+def test_a_run_from_start_to_end(tmp_path):
     events = run(small(), tmp_path / "run")
     assert list_kinds(events) == [
         "started",
@@ -67,7 +67,7 @@ def test_a_training_from_start_to_end(tmp_path):
     assert json.loads((tmp_path / "run/config.json").read_text()) == asdict(small())
 
 
-def test_a_record_says_what_was_learned(tmp_path):
+def test_a_record_has_the_numbers_of_its_episode(tmp_path):
     record = select_records(run(small(episodes=1), tmp_path))[0]
     weighed = {"survival": 10, "symmetry": 5, "complexity": 1}
     total = sum(weighed[name] * value for name, value in record.components.items())
@@ -78,7 +78,7 @@ def test_a_record_says_what_was_learned(tmp_path):
     assert record.learning_rate == 1e-2
 
 
-def test_the_loss_goes_down(tmp_path):
+def test_the_loss_decreases(tmp_path):
     losses = [r.loss for r in select_records(run(small(episodes=40, loss="structure"), tmp_path))]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
@@ -94,7 +94,7 @@ def test_the_last_episode_has_a_checkpoint_although_it_is_not_due(tmp_path):
     ("looks", "whole"), [(0, 0), (3, 0), (9, 1), (14, 1), (26, 2), (33, 3), (47, 5)]
 )
 @pytest.mark.parametrize("recompute", ["none", "step"])
-def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(
+def test_a_stopped_run_resumes_as_if_it_had_never_stopped(
     tmp_path, monkeypatch, looks, whole, recompute
 ):
     monkeypatch.setattr(noise_schedule, "CURRICULUM_EPISODES", 3)
@@ -115,7 +115,7 @@ def test_no_checkpoint_is_written_twice(tmp_path):
     assert written == [2]
 
 
-def test_lines_after_the_checkpoint_are_made_again(tmp_path):
+def test_episodes_after_the_checkpoint_are_repeated(tmp_path):
     """The state after a kill: metrics up to 3, the newest checkpoint 2, a truncated last line."""
     run(small(), tmp_path / "whole")
     run(small(episodes=3), tmp_path / "killed")
@@ -127,7 +127,7 @@ def test_lines_after_the_checkpoint_are_made_again(tmp_path):
 
 
 @pytest.mark.parametrize(("made", "until"), [(2, None), (3, 3), (5, 5)])
-def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
+def test_repeated_episodes_are_reported(tmp_path, made, until):
     """The newest remaining checkpoint is of episode 2."""
     run(small(episodes=made), tmp_path)
     for episode, path in list_checkpoints(tmp_path / "checkpoints"):
@@ -138,7 +138,7 @@ def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
     assert (started.first_episode, started.made_again_until) == (3, until)
 
 
-def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
+def test_a_killed_run_resumes_as_if_it_had_never_stopped(tmp_path):
     config = small(episodes=15, checkpoint_every=1)
     code = (
         "import json, sys, torch, pathlib; torch.set_num_threads(1)\n"
@@ -161,7 +161,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     assert not list(killed.rglob("*unfinished"))
 
 
-def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path):
+def test_a_damaged_checkpoint_is_skipped_with_a_warning(tmp_path):
     run(small(), tmp_path / "whole")
     run(small(episodes=4), tmp_path / "damaged")
     bad = tmp_path / "damaged/checkpoints/episode-00000004.safetensors"
@@ -173,19 +173,19 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path):
     _assert_same_training(tmp_path / "whole", tmp_path / "damaged")
 
 
-def test_a_complete_run_ends_at_once(tmp_path):
+def test_a_complete_run_ends_immediately(tmp_path):
     run(small(), tmp_path)
     assert run(small(), tmp_path, resume=True) == [Finished(reason="already-complete", episodes=6)]
 
 
-def test_more_episodes_may_be_asked_of_a_complete_run(tmp_path):
+def test_a_complete_run_can_be_extended(tmp_path):
     run(small(), tmp_path / "whole")
     run(small(episodes=3), tmp_path / "longer")
     run(small(), tmp_path / "longer", resume=True)
     _assert_same_training(tmp_path / "whole", tmp_path / "longer")
 
 
-def test_resume_where_nothing_is_starts(tmp_path):
+def test_resume_starts_a_new_run_if_there_is_none(tmp_path):
     assert run(small(episodes=1), tmp_path / "new", resume=True)[-1] == Finished(
         reason="complete", episodes=1
     )
@@ -227,7 +227,7 @@ def test_another_configuration_is_refused_by_key_and_both_values(tmp_path, key, 
         ('{"grid": 8, "magic": 1}', "unknown key 'magic'.*another version"),
     ],
 )
-def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, message):
+def test_an_invalid_configuration_is_refused(tmp_path, content, message):
     run(small(episodes=1), tmp_path)
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match=rf"config\.json: .*{message}"):
@@ -235,7 +235,7 @@ def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, me
     assert (tmp_path / "config.json").read_text() == content
 
 
-def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypatch):
+def test_the_best_checkpoint_is_named_and_kept(tmp_path, monkeypatch):
     losses = iter([3.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0])
     describe = recorder.describe_episode
     monkeypatch.setattr(
@@ -251,7 +251,7 @@ def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypa
     assert [n for n, _ in list_checkpoints(tmp_path / "checkpoints")] == [3, 6, 7]
 
 
-def test_lines_that_are_lost_are_said(tmp_path):
+def test_lost_lines_are_reported(tmp_path):
     run(small(episodes=4), tmp_path)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "metrics.jsonl").write_text("".join(lines[:1] + lines[2:]))
@@ -266,13 +266,13 @@ def test_every_key_is_either_fixed_or_changeable():
     assert {*FIXED, *RECORDED, *UNRECORDED} == set(asdict(small()))
 
 
-def test_a_smaller_learning_rate_may_be_asked_for_and_keeps_its_halvings(tmp_path):
+def test_a_smaller_learning_rate_can_be_set_and_keeps_its_halvings(tmp_path):
     run(small(episodes=2), tmp_path)
     last = select_records(run(small(episodes=3, learning_rate=1e-3), tmp_path, resume=True))
     assert [r.learning_rate for r in last] == [1e-3]
 
 
-def test_a_change_on_resume_is_an_event_and_is_said_once(tmp_path):
+def test_a_change_on_resume_is_an_event_reported_once(tmp_path):
     run(small(episodes=2), tmp_path)
     changed = small(episodes=3, learning_rate=1e-3, loss="structure")
     [event] = select_changes(run(changed, tmp_path, resume=True))
@@ -287,7 +287,7 @@ def test_a_change_on_resume_is_an_event_and_is_said_once(tmp_path):
     assert read_newest(tmp_path).config["loss"] == "structure"
 
 
-def test_another_loss_starts_with_no_best_one(tmp_path):
+def test_another_loss_starts_without_a_best_one(tmp_path):
     run(small(episodes=2), tmp_path)
     first = read_newest(tmp_path)
     trainer = Trainer(small(loss="structure"), torch.device("cpu"))
@@ -298,7 +298,7 @@ def test_another_loss_starts_with_no_best_one(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"), [("learning_rate", 1e-3), ("loss", "structure"), ("keep_checkpoints", 9)]
 )
-def test_what_has_no_effect_on_a_complete_run_is_refused(tmp_path, key, value):
+def test_a_value_without_effect_on_a_complete_run_is_refused(tmp_path, key, value):
     run(small(episodes=1), tmp_path)
     before = (tmp_path / "config.json").read_text()
     with pytest.raises(InputError, match=f"is complete, so {key} .* has no effect") as refused:
@@ -307,8 +307,8 @@ def test_what_has_no_effect_on_a_complete_run_is_refused(tmp_path, key, value):
     assert (tmp_path / "config.json").read_text() == before
 
 
-def test_a_complete_run_keeps_what_it_was_trained_with(tmp_path):
-    """A default that was not given changes nothing."""
+def test_a_complete_run_keeps_its_configuration(tmp_path):
+    """A default value does not count as a change."""
     run(small(episodes=1), tmp_path)
     given = asdict(small(episodes=1))
     del given["learning_rate"]
@@ -323,7 +323,7 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
     assert list_kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
 
 
-def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_nothing_bad(
+def test_three_consecutive_non_finite_episodes_end_training_and_save_nothing_bad(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(trainer_module, "draw_initial_state", _poison_from(3))
@@ -344,7 +344,7 @@ def _poison_from(sample: int):
     return draw_initial_state
 
 
-def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path):
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
     run(small(episodes=2), tmp_path)
     with no_room_beyond(2**15), pytest.raises(CheckpointError, match="cannot write the"):
         run(small(), tmp_path, resume=True)
@@ -353,7 +353,7 @@ def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path):
     assert read_newest(tmp_path).episode == 6
 
 
-def test_a_run_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path):
+def test_a_run_folder_that_cannot_be_created_is_a_checkpoint_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="cannot write the"):
         run(small(), tmp_path / "file" / "run")
@@ -367,13 +367,13 @@ def test_a_read_only_folder_is_a_checkpoint_error(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
-def test_cuda_where_there_is_none_is_said_before_anything_is_made(tmp_path):
+def test_missing_cuda_is_reported_before_anything_is_created(tmp_path):
     with pytest.raises(LaunchError, match="no usable CUDA device"):
         run(small(device="cuda"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_term_that_cannot_move_is_reported_once_at_the_start(tmp_path):
+def test_a_constant_term_is_reported_once_at_the_start(tmp_path):
     events = run(small(update="unitary", gamma=0.0, episodes=2), tmp_path)
     assert isinstance(events[0], Started)
     (warning,) = events[0].warnings
@@ -381,7 +381,7 @@ def test_a_term_that_cannot_move_is_reported_once_at_the_start(tmp_path):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
+def test_samples_are_numbered_across_the_run(tmp_path, monkeypatch, batch):
     asked: list[int] = []
     true = trainer_module.draw_initial_state
 
@@ -394,7 +394,7 @@ def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
     assert asked == list(range(3 * batch))
 
 
-def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
+def test_noise_follows_the_curriculum(tmp_path, monkeypatch):
     monkeypatch.setattr(noise_schedule, "CURRICULUM_EPISODES", 2)
     noisy = select_records(run(small(episodes=3), tmp_path / "noisy"))
     quiet = select_records(run(small(episodes=3, max_noise=0.0), tmp_path / "quiet"))
@@ -402,7 +402,7 @@ def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
     assert [a.loss == b.loss for a, b in zip(noisy, quiet, strict=True)] == [True, False, False]
 
 
-def test_weights_are_the_seeds():
+def test_weights_are_those_of_the_seed():
     one, same, other = (build_model(small(seed=seed)).outc.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

@@ -25,7 +25,7 @@ from tests.support.training import small
         (PeakMemory(used=50 * MIB, reserved=None), 20 * MIB, None, None),
     ],
 )
-def test_a_resident_set_has_the_context_in_it_and_an_allocator_does_not(
+def test_a_resident_set_includes_the_context_and_an_allocator_does_not(
     memory: PeakMemory, peak: int | None, context: int | None, sentence: str | None
 ) -> None:
     found = describe_excess(memory, peak, context)
@@ -36,7 +36,7 @@ def test_a_resident_set_has_the_context_in_it_and_an_allocator_does_not(
 
 
 @pytest.mark.parametrize(("context", "notes"), [(1, 1), (2**40, 0)])
-def test_a_run_that_takes_more_than_predicted_says_so_once(
+def test_a_run_above_its_prediction_reports_it_once(
     tmp_path: Path, context: int, notes: int
 ) -> None:
     events: list[Event] = []

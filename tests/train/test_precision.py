@@ -1,4 +1,4 @@
-"""16 bits if they are safe, and the handling of overflows."""
+"""Values have 16 bits only if that is safe, and overflows are handled."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def _gradient(trainer: Trainer) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", HALF.values(), ids=HALF.keys())
-def test_the_copy_computes_in_16_bits_and_its_gradients_arrive_in_32(dtype):
+def test_the_copy_computes_in_16_bits_and_adds_gradients_in_32(dtype):
     model = lively_model()
     half = HalfModel(model, dtype)
     x = torch.randn(2, 8, 8, 8)
@@ -39,7 +39,7 @@ def test_the_copy_computes_in_16_bits_and_its_gradients_arrive_in_32(dtype):
 
 
 def test_gradients_of_many_passes_are_added_up_in_32_bits():
-    """In bfloat16 a sum stops growing once it is 256 times what is added."""
+    """In bfloat16 a sum stops growing once it is 256 times as large as the summands."""
     model = lively_model()
     half = HalfModel(model, torch.bfloat16)
     x = torch.randn(1, 8, 8, 8)
@@ -63,7 +63,7 @@ def test_the_copy_follows_its_original():
 
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_the_gradient_is_near_the_one_in_float32(precision, recompute):
+def test_the_gradient_is_close_to_that_in_float32(precision, recompute):
     config = {"loss": "structure", "grid": 16, "hidden_channels": 8, "steps": 8}
     exact = _gradient(Trainer(small(**config), CPU))
     found = _gradient(Trainer(small(**config, precision=precision, recompute=recompute), CPU))
@@ -83,7 +83,7 @@ def test_the_state_stays_complex64_with_cells_of_norm_1():
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_a_training_in_half_precision_stops_and_goes_on_as_if_it_had_not(tmp_path, precision):
+def test_a_run_in_half_precision_resumes_as_if_it_had_never_stopped(tmp_path, precision):
     config = small(precision=precision, episodes=4)
     run(config, tmp_path / "whole")
     run(config.override(episodes=2), tmp_path / "stopped")
@@ -106,7 +106,7 @@ def _poison(monkeypatch: pytest.MonkeyPatch, samples: set[int]) -> None:
     monkeypatch.setattr(trainer_module, "draw_initial_state", draw_initial_state)
 
 
-def test_an_episode_that_is_not_finite_teaches_nothing_and_is_counted(monkeypatch):
+def test_a_non_finite_episode_changes_no_weights_and_is_counted(monkeypatch):
     _poison(monkeypatch, {1})
     trainer = Trainer(small(), CPU)
     run_episode(trainer)
@@ -118,7 +118,7 @@ def test_an_episode_that_is_not_finite_teaches_nothing_and_is_counted(monkeypatc
     assert isinstance(run_episode(trainer), StepResult)
 
 
-def test_it_is_told_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
+def test_it_is_reported_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
     _poison(monkeypatch, {2})
     events = run(small(), tmp_path)
     (skipped,) = [event for event in events if isinstance(event, Skipped)]
@@ -127,13 +127,13 @@ def test_it_is_told_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
     assert select_records(events)[-1].skipped == 1
 
 
-def test_an_overflow_in_fp16_halves_the_loss_scale_and_the_training_goes_on(tmp_path, monkeypatch):
+def test_an_overflow_in_fp16_halves_the_loss_scale_and_training_continues(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer_module, "LossScale", lambda: LossScale(2.0**40))
     events = run(small(precision="fp16", episodes=30), tmp_path)
     skipped = [event for event in events if isinstance(event, Skipped)]
     scales = [event.loss_scale for event in skipped]
     assert scales == [2.0**power for power in range(39, 39 - len(scales), -1)]
-    assert len(skipped) > 3  # which would be the end of a training run in float32
+    assert len(skipped) > 3  # which would end a run in float32
     assert select_records(events)
     assert not any(isinstance(event, PlanChanged) for event in events)
 

@@ -1,4 +1,4 @@
-"""The notes of a run on how its steps are run."""
+"""The notes of a run about the way its steps are computed."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ from tests.support.training import small
         ),
     ],
 )
-def test_what_is_unusual_is_told(found: dict[str, object], expected: list[str]) -> None:
+def test_unusual_decisions_are_reported(found: dict[str, object], expected: list[str]) -> None:
     trainer = Trainer(small(), torch.device("cpu"))
     for name, value in found.items():
         setattr(trainer, name, value)

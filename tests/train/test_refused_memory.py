@@ -20,13 +20,13 @@ REFUSALS = {
 
 @pytest.fixture
 def refusing(monkeypatch):
-    """Returns a function that makes the allocator refuse under the given plans."""
+    """Return a function that makes the allocator refuse memory under the given plans."""
     true = Trainer.compute_gradients
 
     def refuse(plans: set[str], episode: int = 3, refusal: Exception = REFUSALS["CUDA"]) -> None:
         def compute_gradients(self, on_step):
             if self.config.recompute in plans and self.episodes + 1 == episode:
-                # Like a real one, half-way, after adding the gradients of some steps.
+                # Like a real error, this occurs halfway, after adding the gradients of some steps.
                 true(self, on_step)
                 raise refusal
             return true(self, on_step)
@@ -41,7 +41,7 @@ LONG = {"steps": 40, "episodes": 4, "checkpoint_every": 100}
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
+def test_the_episode_is_repeated_with_the_next_plan_and_the_run_continues(
     tmp_path, refusing, refusal
 ):
     config = small(recompute="none", **LONG)
@@ -63,14 +63,14 @@ def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
 
 
-def test_it_goes_on_with_the_plan_that_worked_when_it_is_continued(tmp_path, refusing):
+def test_a_resumed_run_starts_with_the_plan_that_worked(tmp_path, refusing):
     config = small(recompute="none", **LONG)
     refusing({"none"})
     run(config, tmp_path)
     assert '"recompute": "step"' in (tmp_path / "config.json").read_text()
 
 
-def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
+def test_without_a_cheaper_plan_it_ends_with_the_numbers_and_the_holder(
     tmp_path, refusing, monkeypatch
 ):
     refusing({"none", "step", "two-level"})
@@ -84,7 +84,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     for message in (
         "out of memory in an episode with recompute=two-level, optimizer_state=device",
         "Tried to allocate 20.00 MiB",
-        "predicted was a peak of",
+        "the predicted peak was",
         "held by process 7 2 GiB",
     ):
         assert message in raised.value.message
@@ -92,15 +92,15 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     assert [r["episode"] for r in read_learned(tmp_path)] == [1, 2]
 
 
-def test_after_three_other_plans_it_is_enough(tmp_path, refusing, monkeypatch):
-    """As on a GPU, which has more than three strategies."""
+def test_after_three_other_plans_it_gives_up(tmp_path, refusing, monkeypatch):
+    """A GPU has more than three strategies."""
     monkeypatch.setattr(memory_refusal, "_device_kind", lambda device: "cuda")
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="out of memory in an episode"):
         run(small(recompute="none", **LONG), tmp_path)
 
 
-def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
+def test_other_errors_are_raised(tmp_path, refusing):
     refusing({"none"}, refusal=RuntimeError("CUDA error: an illegal memory access"))
     with pytest.raises(RuntimeError, match="illegal memory access"):
         run(small(recompute="none", **LONG), tmp_path)
@@ -117,7 +117,7 @@ def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
         ),
     ],
 )
-def test_the_holders_are_named_with_what_they_hold(held, message, monkeypatch):
+def test_the_holders_are_named_with_their_memory(held, message, monkeypatch):
     monkeypatch.setattr(memory_module, "list_gpu_memory_holders", lambda: held)
     assert memory_module.describe_memory_holders(torch.device("cuda", 0)) == message
     assert memory_module.describe_memory_holders(torch.device("cpu")) == ""

@@ -1,4 +1,4 @@
-"""The states that a complete training run saves for pictures."""
+"""The states that a complete run saves for pictures."""
 
 import threading
 
@@ -32,7 +32,7 @@ def states_of(folder) -> Snapshots | None:
     return read_snapshots(folder / STATES)
 
 
-def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
+def test_a_complete_run_has_one_rollout_of_its_model(tmp_path):
     assert train(tmp_path) == []
     found, config = states_of(tmp_path), small()
     assert found is not None
@@ -55,13 +55,13 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
                 assert found.energies[number + 1] == pytest.approx(energy)
 
 
-def test_a_training_that_is_stopped_leaves_none(tmp_path):
+def test_a_stopped_run_has_none(tmp_path):
     train(tmp_path, stop=StopAfter(15))
     assert read_newest(tmp_path).episode < small().episodes
     assert states_of(tmp_path) is None
 
 
-def test_a_run_that_was_complete_before_gets_them_once(tmp_path):
+def test_an_already_complete_run_gets_them_once(tmp_path):
     train(tmp_path)
     file = tmp_path / STATES
     file.unlink()
@@ -71,7 +71,7 @@ def test_a_run_that_was_complete_before_gets_them_once(tmp_path):
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
 
 
-def test_a_longer_training_replaces_them(tmp_path):
+def test_a_longer_run_replaces_them(tmp_path):
     train(tmp_path)
     train(tmp_path, resume=True, episodes=8)
     found = states_of(tmp_path)
@@ -79,7 +79,7 @@ def test_a_longer_training_replaces_them(tmp_path):
     assert found.episode == 8
 
 
-def test_it_is_given_up_when_it_should_stop(tmp_path):
+def test_a_stop_aborts_it(tmp_path):
     train(tmp_path)
     (tmp_path / STATES).unlink()
     stop = threading.Event()
@@ -88,14 +88,14 @@ def test_it_is_given_up_when_it_should_stop(tmp_path):
     assert states_of(tmp_path) is None
 
 
-def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
+def test_a_full_disk_is_reported_and_fails_nothing(tmp_path):
     (tmp_path / STATES).mkdir()
     [warning] = train(tmp_path)
     assert warning.startswith("no pictures of the state")
     assert read_newest(tmp_path).episode == small().episodes
 
 
-def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkeypatch):
+def test_a_lack_of_memory_is_reported_and_fails_nothing(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
 
@@ -114,14 +114,14 @@ def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkey
         (90, 2**25 // 10, list(range(0, 91, 10))),
     ],
 )
-def test_the_samples_are_the_start_the_end_and_some_between(steps, state_bytes, expected):
+def test_the_samples_are_start_end_and_steps_between(steps, state_bytes, expected):
     assert choose_sample_steps(steps, state_bytes) == expected
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
-    """In a separate process, whose allocator is set up as in a training run."""
+def test_on_a_gpu_it_needs_no_more_than_the_predicted_peak(tmp_path):
+    """Run in a separate process, whose allocator is configured as in training."""
     folder = tmp_path / "runs"
     flags = {"device": "cuda", **WHOLE, "steps": 20}
     assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, read_stderr(folder)

@@ -67,7 +67,7 @@ def test_single_steps_use_the_adjoint_only_with_the_kernels(
 
 @pytest.mark.parametrize("segment", [2, 4, 11, 16])
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
-def test_gradients_are_plain_autograds_wherever_states_come_from(
+def test_gradients_equal_plain_autograds_with_every_state_store(
     recompute: str, segment: int
 ) -> None:
     evolution = lively_evolution("cartesian", 0.02)
@@ -83,7 +83,9 @@ def test_gradients_are_plain_autograds_wherever_states_come_from(
     ("update", "gamma"),
     [("cartesian", 0.0), ("cartesian", 0.05), ("unitary", 0.0), ("unitary", 0.05)],
 )
-def test_for_every_update_loss_and_noise(update, gamma: float, loss: str, rate: float) -> None:
+def test_gradients_are_equal_for_every_update_loss_and_noise(
+    update, gamma: float, loss: str, rate: float
+) -> None:
     evolution = lively_evolution(update, gamma)
     expected = differentiate(plain_episode, evolution, loss=loss, rate=rate)
     found = differentiate(make_episode(evolution, 4), evolution, loss=loss, rate=rate)
@@ -91,7 +93,7 @@ def test_for_every_update_loss_and_noise(update, gamma: float, loss: str, rate: 
 
 
 @pytest.mark.parametrize("dtype", HALF.values(), ids=HALF.keys())
-def test_in_16_bits_it_is_no_further_from_float32_than_single_steps_are(dtype) -> None:
+def test_in_16_bits_it_is_as_close_to_float32_as_single_steps(dtype) -> None:
     model = lively_model()
     exact = differentiate(plain_episode, Evolution(model, 0.02))
     half = Evolution(HalfModel(model, dtype), 0.02)
@@ -103,7 +105,7 @@ def test_in_16_bits_it_is_no_further_from_float32_than_single_steps_are(dtype) -
     assert measure_drift(4) <= 1.5 * measure_drift(1)
 
 
-def test_the_stop_is_asked_for_between_any_two_steps() -> None:
+def test_the_stop_is_checked_between_any_two_steps() -> None:
     evolution = lively_evolution("cartesian")
     calls: list[None] = []
     differentiate(
@@ -112,7 +114,7 @@ def test_the_stop_is_asked_for_between_any_two_steps() -> None:
     assert len(calls) == 2 * STEPS
 
 
-def test_a_training_in_segments_stops_and_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+def test_a_run_in_segments_resumes_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     config = small(steps=8, segment=3, batch_size=2)
     run(config, tmp_path / "whole")
     stop = threading.Event()

@@ -42,13 +42,13 @@ def test_the_gradient_is_the_same_to_the_last_bit(recompute, steps):
 
 
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
-def test_one_store_serves_episode_after_episode(recompute):
+def test_one_store_serves_all_episodes(recompute):
     assert torch.equal(_gradient(recompute, 7, times=3), _gradient(recompute, 7))
 
 
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
 @pytest.mark.parametrize("looks", [3, 9, 12])
-def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(recompute, looks):
+def test_an_aborted_episode_does_not_affect_the_next(recompute, looks):
     evolution = lively_evolution("cartesian", 0.02)
     psi = draw_initial_state(0, range(1), d_state=4, grid=8)
     states = make_state_store(recompute, 7, psi)
@@ -71,7 +71,7 @@ def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(recompute, looks
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 100, 101, 500])
-def test_two_level_keeps_about_twice_the_root_and_makes_nearly_each_step_once_more(steps):
+def test_two_level_keeps_about_twice_the_root_and_repeats_nearly_each_step(steps):
     store, made, most = TwoLevelStore(steps), 0, 0
 
     def count() -> None:

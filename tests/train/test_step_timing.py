@@ -1,4 +1,4 @@
-"""The process that times one way to run an episode answers for every way that cannot be timed."""
+"""The process that times a strategy also answers if it cannot be timed."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from qca.train import step_timing
         (LaunchError("no GPU", hint="Look."), "no GPU"),
     ],
 )
-def test_an_error_is_answered_by_its_first_line(monkeypatch, capsys, error, answer):
+def test_an_error_is_answered_with_its_first_line(monkeypatch, capsys, error, answer):
     request = {"train": asdict(TrainConfig()), "limit_bytes": None, "gradient": "x"}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
     monkeypatch.setattr(step_timing, "time_episode", lambda *_: (_ for _ in ()).throw(error))

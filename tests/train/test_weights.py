@@ -27,7 +27,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
-def test_weights_are_read_from_whatever_holds_them(tmp_path, write):
+def test_weights_are_read_from_every_supported_file(tmp_path, write):
     expected = make_other_weights()
     write(expected, tmp_path / "file")
     found = read_weights(tmp_path / "file")
@@ -37,7 +37,7 @@ def test_weights_are_read_from_whatever_holds_them(tmp_path, write):
         torch.testing.assert_close(found[name], value, rtol=0.01, atol=1e-6)
 
 
-def test_our_own_checkpoints_are_among_them(tmp_path):
+def test_our_own_checkpoints_are_supported(tmp_path):
     run(small(episodes=1), tmp_path / "run")
     (path,) = (tmp_path / "run/checkpoints").iterdir()
     found, saved = read_weights(path), read_newest(tmp_path / "run").tensors

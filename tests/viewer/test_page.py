@@ -50,7 +50,7 @@ def click(browser: Chrome, name: str) -> None:
     browser.find_element(By.ID, name).click()
 
 
-def test_it_starts_pauses_and_makes_one_step(page):
+def test_it_starts_pauses_and_runs_one_step(page):
     assert read_step(page) == 0
     click(page, "once")
     wait(page, lambda driver: read_step(driver) == 1)

@@ -1,4 +1,4 @@
-"""The server admits only its own page, and the socket obeys it."""
+"""The server admits only its own page, and applies its commands."""
 
 import http.client
 import json
@@ -58,7 +58,7 @@ def test_the_page_needs_the_token(address):
 
 
 @pytest.mark.parametrize("path", ["/", "/socket", "/favicon.ico", "/AAAA/", "/../etc/passwd"])
-def test_a_request_without_the_token_finds_nothing(address, path):
+def test_a_request_without_the_token_is_not_found(address, path):
     assert get(address, path).status == 404
 
 
@@ -90,7 +90,7 @@ def test_only_this_servers_page_may_use_the_socket(address, changes, status):
     assert error.value.response.status_code == status
 
 
-def test_it_steps_when_asked_and_while_it_plays(address):
+def test_it_steps_on_request_and_while_it_plays(address):
     with open_socket(address) as page:
         assert read_step(page) == 0
         page.send(json.dumps({"kind": "step"}))
@@ -113,9 +113,7 @@ def test_it_waits_for_a_page_that_does_not_show_its_frames(address, simulations)
             assert read_step(page) == expected
 
 
-def test_a_step_that_takes_longer_than_a_frame_keeps_no_command_waiting(
-    address, simulations, monkeypatch
-):
+def test_a_slow_step_does_not_delay_commands(address, simulations, monkeypatch):
     with open_socket(address) as page:
         read_step(page)
         advance = simulations[-1].advance

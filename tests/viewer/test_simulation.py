@@ -1,4 +1,4 @@
-"""A page's automaton steps, shows frames and obeys commands."""
+"""A page's automaton steps, shows frames and applies commands."""
 
 import struct
 

@@ -77,7 +77,7 @@ class _Extender:
             return own
         try:
             if len(trail) > _LONGEST_CHAIN:
-                raise NotFollowedError(f"more than {_LONGEST_CHAIN} services extend one another")
+                raise NotFollowedError(f"more than {_LONGEST_CHAIN} services extend each other")
             there = self._find_place(file, place) if file else place
         except NotFollowedError as error:
             self._note_unread(name, file, origin, error)
@@ -102,8 +102,8 @@ class _Extender:
 
     def _note_uncertainty(self, name: str, base: str, origin: Origin) -> None:
         why = (
-            f"service {base}, which it extends, has `!reset` or `!override` and extends another "
-            "itself, and Compose 2.40 heeds those tags or forgets them by chance"
+            f"service {base}, which it extends, has `!reset` or `!override` and itself extends "
+            f"another service; Compose 2.40 applies or loses those tags at random"
         )
         what = f"`extends` of service {name}"
         self._reading.note_unread(what, origin, NotFollowedError(why), is_nondeterministic=True)

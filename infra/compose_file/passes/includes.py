@@ -48,13 +48,13 @@ class Include:
 
         """
         if not self.names:
-            raise NotFollowedError("it names no file")
+            raise NotFollowedError("it does not name a file")
         paths = [reading.find_file(name, folder) for name in self.names]
         if len(trail) > LONGEST_TRAIL:
-            raise NotFollowedError(f"more than {LONGEST_TRAIL} files include one another")
+            raise NotFollowedError(f"more than {LONGEST_TRAIL} files include each other")
         if resolve(paths[0]) in map(resolve, trail):
             names = ", which includes ".join(map(str, (*trail, paths[0])))
-            raise NotFollowedError(f"it leads back to itself: {names}", circular=True)
+            raise NotFollowedError(f"it includes itself: {names}", circular=True)
         for _ in paths:
             reading.count_file()
         home = paths[0].parent
@@ -87,7 +87,7 @@ def read_includes(
     for entry, at in entries.entries():
         if isinstance(entry, Table):
             if unknown := set(entry) - _KEYS:
-                error = NotFollowedError(f"it has {min(unknown)!r}", outside=True)
+                error = NotFollowedError(f"it has the key {min(unknown)!r}", outside=True)
                 reading.note_unread("`include`", at, error)
                 continue
             texts = (_read_texts(entry.get(key)) for key in ("path", "env_file"))

@@ -66,12 +66,12 @@ class Reading:
 
         """
         if not name:
-            raise NotFollowedError("it names no file")
+            raise NotFollowedError("it does not name a file")
         if _REMOTE.match(name):
-            raise NotFollowedError(f"{name} lies on another machine", outside=True)
+            raise NotFollowedError(f"{name} is on another machine", outside=True)
         path = self.stay_within(name, folder)
         if not _is_there(path):
-            raise NotFollowedError(f"{path} is not there", missing=True)
+            raise NotFollowedError(f"{path} does not exist", missing=True)
         if problem := _find_oddity(path):
             raise NotFollowedError(f"{path}: {problem}", outside=True)
         return path
@@ -86,7 +86,7 @@ class Reading:
         path = Path(shorten(locate(name, folder), self.folder))
         is_within = resolve(path).is_relative_to(resolve(self.folder))
         if self.policy is Policy.WITHIN_FOLDER and not is_within:
-            raise NotFollowedError(f"{path} lies out of the folder", outside=True)
+            raise NotFollowedError(f"{path} is outside the folder", outside=True)
         return path
 
     def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
@@ -161,7 +161,7 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
     except UnicodeDecodeError:
-        hint = "Save it as UTF-8; Compose takes nothing but UTF-8 and UTF-16 with a mark."
+        hint = "Save it as UTF-8; Compose reads only UTF-8, and UTF-16 with a byte-order mark."
         raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -1,6 +1,6 @@
-"""Network settings that Compose accepts, but with which Docker Engine does not start a service.
+"""Check network settings that Compose accepts, but with which Docker Engine starts no service.
 
-Each rule was run with Engine 20.10 and Compose 2.40. The rules are in moby
+Each rule was tested with Engine 20.10 and Compose 2.40. The rules are in moby
 (runconfig/hostconfig_unix.go and libnetwork).
 """
 
@@ -14,7 +14,7 @@ from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_ta
 from qca.core.frozen import frozen_dataclass
 
 _SHARED = ("service:", "container:")
-# What belongs to the container whose network is shared, with the engine's word for it.
+# Settings that belong to the container whose network is shared, with the engine's name for each.
 _OWNED_BY_OTHER = {
     "hostname": "hostname and the network mode",
     "mac_address": "mac-address and the network mode",
@@ -27,7 +27,7 @@ _UNDEFINED = "This would result in undefined behavior"
 
 
 def check_network(service: Table, top: Table) -> Iterator[Refusal]:
-    """Yield the reasons for which the engine does not connect the containers of a service."""
+    """Yield the reasons why the engine does not connect the containers of a service."""
     yield from _check_mode(service)
     networks = to_table(service.get("networks"))
     for name, value, origin in networks.entries():
@@ -78,14 +78,14 @@ def _check_mode(service: Table) -> Iterator[Refusal]:
 
 @frozen_dataclass
 class _Network:
-    """A network of the file."""
+    """A network in the file."""
 
     table: Table
     name: str
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the file does not say which addresses it has."""
+        """Whether its addresses are not in the file."""
         is_own = descend(self.table, "ipam").get("driver") in (None, "default")
         return bool(self.table.get("external")) or not is_own
 
@@ -97,7 +97,7 @@ class _Network:
 
 
 def _read_pool(entry: Table) -> tuple[IPv4Network, IPv4Address | None] | None:
-    """Return a subnet with its gateway, which is its first address if none is given."""
+    """Return a subnet with its gateway, by default its first address."""
     try:
         subnet = ip_network(to_text(entry.get("subnet")), strict=False)
         gateway = ip_address(to_text(entry.get("gateway")) or subnet[1])
@@ -133,7 +133,7 @@ def _check_address(network: _Network, text: str, origin: Origin) -> Iterator[Ref
 def _check_owner(
     top: Table, service: Table, network: str, address: str, origin: Origin
 ) -> Iterator[Refusal]:
-    """Refuse an address that an earlier service has; services with profiles may never meet."""
+    """Refuse an address of an earlier service; services with profiles may never meet."""
     for name, value in to_table(top.get("services")).items():
         other = to_table(value)
         if other is service:

@@ -1,7 +1,7 @@
-"""Settings of a service that Compose accepts, but with which Docker Engine does not start it.
+"""Check settings that Compose accepts, but with which Docker Engine does not start a service.
 
-Each rule was run with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules are
-in moby (daemon/container.go, runconfig/hostconfig_unix.go) and in runc
+Each rule was tested with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules
+are in moby (daemon/container.go, runconfig/hostconfig_unix.go) and in runc
 (libcontainer/configs/validate/validator.go).
 """
 
@@ -27,7 +27,7 @@ _LONGEST_HOSTNAME = 64  # sethostname(2)
 _PROGRAM_WITH_ARGUMENTS = re.compile(r"(?:/(?:usr/)?(?:local/)?s?bin/)?[\w.-]+\s+\S.*", re.S)
 _RESTART_POLICIES = ("no", "always", "on-failure", "unless-stopped")
 
-# The kernel settings that each namespace has of its own.
+# The kernel settings that belong to each namespace.
 _IPC_SYSCTLS = re.compile(
     r"kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..*"
 )
@@ -48,7 +48,7 @@ _LOG_OPTIONS = {
 
 
 def find_engine_refusals(service: Table, top: Table) -> Iterator[Refusal]:
-    """Yield the reasons for which the engine does not start the containers of a service."""
+    """Yield the reasons why the engine does not start the containers of a service."""
     yield from _check_image(service)
     yield from _check_names(service)
     yield from _check_program(service)

@@ -1,4 +1,4 @@
-"""The reason for which Docker Engine does not start a container."""
+"""Describe why Docker Engine does not start a container."""
 
 from infra.compose_file.model import Refusal
 from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
@@ -10,5 +10,5 @@ def refuse(what: str, docker: str, origin: Origin) -> Refusal:
 
 
 def is_set(value: Value) -> bool:
-    """Whether a key has a value that is not empty."""
+    """Return whether a key has a value that is not empty."""
     return len(value) > 0 if isinstance(value, Items | Table) else bool(to_text(value))

@@ -116,7 +116,7 @@ def _shorten(message: str) -> str:
         _, found, rest = message.rpartition(sign)
         if found:
             return f"value{found}{rest}"
-    return "has a value that Compose does not take"
+    return "has a value that Compose does not accept"
 
 
 def _locate(top: Table, steps: list[str | int], origin: Origin) -> Origin:

@@ -64,6 +64,7 @@ def parse_assignments(
 
     Raises:
         BadDotenvError: Compose refuses a line.
+
     """
     given = dict(variables or {})
     known = {**(earlier or {}), **given}

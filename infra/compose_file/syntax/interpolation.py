@@ -81,7 +81,7 @@ def _fill_braced(
         return _fill_plain(name[0], variables, missing)
     operator = _OPERATOR.match(rest)
     if operator is None:
-        raise BadVariableError(f"${{{body}}} is not a form of variable that Compose knows")
+        raise BadVariableError(f"${{{body}}} is not a variable syntax that Compose supports")
     value = variables.get(name[0])
     is_set = bool(value) if operator[0].startswith(":") else value is not None
     argument = rest[operator.end() :]
@@ -111,4 +111,4 @@ def _find_closing_brace(text: str, start: int) -> int:
             depth -= 1
             if depth == 0:
                 return index
-    raise BadVariableError(f"{text!r} opens a variable with ${{ and does not close it")
+    raise BadVariableError(f"{text!r} opens a variable with ${{ but does not close it")

@@ -57,7 +57,7 @@ class _Builder:
     def build(self, node: Node, path: str) -> Value:
         self._left -= 1
         if self._left < 0:
-            raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values", node.line)
+            raise NotYamlError(f"its aliases expand to more than {MOST_VALUES} values", node.line)
         if node.kind == "scalar":
             return _check_finite(_resolve(node), node.line)
         if id(node) in self._within:

@@ -36,7 +36,7 @@ class _Tags:
         """Record cleared keys and drop nodes with `!reset`; return whether `node` remains."""
         self._left -= 1
         if self._left < 0:
-            raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values")
+            raise NotYamlError(f"its aliases expand to more than {MOST_VALUES} values")
         if node.tag in (_RESET, _OVERRIDE):
             self.reset_keys.append(path)
             return node.tag == _OVERRIDE

@@ -98,7 +98,7 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
         because=f"requests {requests} (2.32 and newer) no longer asks docker-py {docker_py} for "
-        "the connection, and urllib3, old or new, does not know docker-py's scheme",
+        "the connection, and no urllib3 supports docker-py's scheme",
         culprit="requests",
     )
 

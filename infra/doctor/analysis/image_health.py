@@ -9,8 +9,8 @@ from infra.host.probes.engine_resources import has_health_check
 
 HEALTHY = "service_healthy"
 
-# Official images have none, as a policy: https://github.com/docker-library/faq#healthcheck; nor
-# does Valkey's, which is built as Redis's.
+# By policy, official images have no health check; Valkey's, which is built like Redis's, has none
+# either: https://github.com/docker-library/faq#healthcheck
 _WITHOUT = frozenset(
     {
         *("alpine", "busybox", "debian", "httpd", "mariadb", "memcached", "mongo", "mysql"),
@@ -23,7 +23,7 @@ _WITHOUT = frozenset(
 def look_up_health_checks(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with what the engine says of images whose health check matters."""
+    """Return the file with the engine's facts about images whose health check matters."""
     waited_for = {
         wait.name for one in file.services for wait in one.waits if wait.condition == HEALTHY
     }
@@ -41,13 +41,13 @@ def look_up_health_checks(
 
 
 def _is_decided(service: Service) -> bool:
-    """Whether the file decides about the health check, or builds the image first."""
+    """Return whether the file decides about the health check, or builds the image first."""
     given = service.health_check
     return given.is_disabled or bool(given.test) or service.is_built
 
 
 def is_without_health_check(image: str) -> bool | None:
-    """Whether an image is known to have no health check, by its name; None if it is not known."""
+    """Return whether an image has no health check, by its name; None if that is unknown."""
     name = image.partition("@")[0]
     path = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
     path = path.removeprefix("docker.io/").removeprefix("library/")

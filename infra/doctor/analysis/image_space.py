@@ -1,4 +1,4 @@
-"""The images that the stack or a Compose file needs, with their sizes where they are known."""
+"""List the images that the stack or a Compose file needs, with their sizes if known."""
 
 import re
 
@@ -10,14 +10,14 @@ from infra.stack.plan import StackPlan
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB
 
-# What building the trainer image takes, by its base. Unpacked, python-slim with a CPU build of
-# torch took 1.3 GB here; PyTorch's CUDA runtime images are about 8 GB
+# The disk space for building the trainer image, by its base. Unpacked, python-slim with a CPU build
+# of torch took 1.3 GB here; PyTorch's CUDA runtime images are about 8 GB
 # (hub.docker.com/r/pytorch/pytorch lists half of that, compressed). During a build the newest layer
 # exists twice.
 _BUILD_BYTES = {CPU_BASE_IMAGE: 3 * GIB, CUDA_BASE_IMAGE: 16 * GIB}
 _CUDA_RUNTIME = re.compile(r"pytorch/pytorch:[\w.]+-cuda[\w.-]+-runtime")
 _CUDA_RUNTIME_BYTES = 8 * GIB
-# A trainer image with CUDA is larger than its base image is compressed, and one without is smaller.
+# A trainer image with CUDA is larger than its compressed base image, and one without is smaller.
 _LEAST_CUDA_BYTES = 4 * GIB
 
 
@@ -27,7 +27,7 @@ class MissingImage:
 
     name: str
     size: int | None
-    """The bytes that it will take; None if unknown."""
+    """The bytes that it will take on the disk; None if unknown."""
 
 
 def find_image_disk(facts: HostFacts) -> Disk | None:
@@ -77,7 +77,7 @@ def _plan_trainer_image(plan: StackPlan) -> MissingImage:
 
 
 def _has_trainer(plan: StackPlan, images: tuple[EngineImage, ...]) -> bool:
-    """Whether there is a trainer image for the planned device; the next shares its layers."""
+    """Return whether a trainer image for the planned device exists, whose layers can be reused."""
     uses_cuda = plan.trainer.device.value == "cuda"
     return any(
         (image.size >= _LEAST_CUDA_BYTES) == uses_cuda

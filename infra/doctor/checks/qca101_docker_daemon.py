@@ -80,7 +80,7 @@ CHECK = Check(
     why="Without an engine no container can start. It is an error only if containers are "
     'configured (`runtime = "compose"`, or a file given with -f); otherwise `qca up` trains in a '
     "local process.",
-    fix="Each of the six cases has its own remedy: install it, start it, join the docker group, "
+    fix="The remedy depends on the case: install it, start it, join the docker group, "
     "fix DOCKER_HOST, choose another context, or read the daemon's log. Rootless Docker, Docker "
     "Desktop, Podman, the snap and an engine on another machine have their own commands.",
     url="https://docs.docker.com/engine/daemon/troubleshoot/",

@@ -25,7 +25,7 @@ def _judge_engine(engine: Engine) -> Verdict:
     if unknown:
         message = (
             f"Cannot determine whether the engine can limit {' and '.join(unknown)}: it does not "
-            "say."
+            f"report that."
         )
         return skip(message, **evidence)
     return ok("The engine can limit a container's memory and CPUs.", **evidence)

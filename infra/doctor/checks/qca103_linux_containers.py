@@ -18,7 +18,7 @@ def _judge_engine(subject: HostSubject, engine: Engine) -> Verdict:
     evidence = {"operating_system": engine.operating_system, "os_type": engine.os_type}
     if not engine.os_type:
         return skip(
-            "Cannot determine which kind of containers the engine runs: it does not say.",
+            "Cannot determine which kind of containers the engine runs: it does not report that.",
             **evidence,
         )
     if engine.os_type != "linux":

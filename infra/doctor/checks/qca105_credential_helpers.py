@@ -42,7 +42,8 @@ CHECK = Check(
     needs=("compose",),
     looks_at="`credsStore` and `credHelpers` in Docker's config.json, and whether the programs "
     "`docker-credential-...` are on PATH.",
-    why="Docker Desktop writes this line, also in WSL, and leaves it when uninstalled. Measured "
+    why="Docker Desktop writes this line, also in WSL, and does not remove it when it is "
+    "uninstalled. Measured "
     "with Compose 5.6.1: `docker compose pull` fails even for public images; `docker pull` of "
     'client 28 does not.\nFor example `{"credsStore": "desktop"}` without '
     "docker-credential-desktop on PATH.",

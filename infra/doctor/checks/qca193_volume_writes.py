@@ -49,7 +49,7 @@ CHECK = Check(
     "file to each of its tmpfs mounts and volumes, and removes it.",
     why="The stack runs as an ordinary user on a read-only root file system, so these are the "
     "only places that it can write to. A volume filled by another user still belongs to that "
-    "user, and a tmpfs may not get the mode that it asks for "
+    "user, and a tmpfs may not get the requested mode "
     "(https://github.com/opencontainers/runc/issues/3911).",
     fix="Change the owner of the volume, or use another volume for the run.",
     url="https://docs.docker.com/engine/storage/volumes/",

@@ -17,7 +17,7 @@ from infra.host.facts import (
 def _judge_host(subject: HostSubject) -> Verdict:
     compose = require(subject.facts.docker_compose)
     if isinstance(compose, StandaloneCompose):
-        message = f"`docker-compose` is Compose {compose.version} under the old name."
+        message = f"`docker-compose` is Compose {compose.version} under its old name."
         return ok(message, path=compose.path)
     if not isinstance(compose, ComposeV1 | ComposeV1Bundle):
         return ok("Compose V1 is not on PATH.")

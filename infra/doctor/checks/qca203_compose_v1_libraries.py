@@ -109,7 +109,7 @@ def _offer_way_out(
     path = compose.beside.path
     message += f"\n{path} is another Compose V1, which has its own libraries and works."
     evidence["beside"] = path
-    use = Remedy("Run that one by its path", (f"{quote_path(path)} ps",))
+    use = Remedy("Run it by its path", (f"{quote_path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 
@@ -130,8 +130,8 @@ CHECK = Check(
     looks_at="docker-py, requests and urllib3 (and PyYAML) as imported by the interpreter of "
     "`docker-compose`, including those from the user site and PYTHONPATH, and not those of qca's "
     "interpreter. Three rules, in this order: docker-py >= 7 fails with `ssl_version`; else "
-    "requests >= 2.32 fails with `Not supported URL scheme http+docker`, whatever urllib3 is; "
-    "else docker-py < 6.1 with urllib3 >= 2 fails with `chunked`; else it works. Measured for "
+    "requests >= 2.32 fails with `Not supported URL scheme http+docker`, with any urllib3; else "
+    "docker-py < 6.1 with urllib3 >= 2 fails with `chunked`; else it works. Measured for "
     "1.29.2 over a Unix socket in 125 combinations; requests 2.25 also needs chardet. Before "
     "these rules it looks for the modules without which V1 does not even start: distutils "
     "(removed in Python 3.12), pipes (removed in 3.13), and the modules that V1 and its libraries "
@@ -147,7 +147,8 @@ CHECK = Check(
     "libraries (PYTHONNOUSERSITE=1), which changes nothing on the machine. Or install V1 in a "
     "virtual environment with Python 3.7 to 3.12 and the constraints file that qca ships. "
     "Downgrading in place is the last resort, because other programs of that interpreter may need "
-    "the newer libraries. Quote the requirements: bash reads an unquoted `<2.32` as a redirection.",
+    "the newer libraries. Quote the requirements, since bash reads an unquoted `<2.32` as a "
+    "redirection.",
     url="https://github.com/docker/docker-py/issues/3256",
     judge_host=_judge_host,
 )

@@ -143,7 +143,7 @@ CHECK = Check(
     "Compose has its own client: before 2.24 it uses API 1.41 to 1.43, independent of the "
     "`docker` program. The error appears if the engine is upgraded but a plugin in "
     "~/.docker/cli-plugins is not. The opposite case works: a newer Compose uses the engine's "
-    "version (5.6.1 was run with Engine 20.10). Compose V1 negotiates the version too. With "
+    "version (measured with 5.6.1 and Engine 20.10). Compose V1 also negotiates the version. With "
     "DOCKER_API_VERSION no client negotiates: it must be a version that the engine accepts.",
     fix="Install a newer Compose, or upgrade `docker-ce-cli`. A plugin in ~/.docker/cli-plugins "
     "takes precedence over the system's: if the system has its own, removing the old one is "

@@ -33,7 +33,10 @@ def _judge_buildx(plugin: ComposePlugin, service: Service) -> Verdict:
         )
     if not compose or not buildx:
         versions = f"Compose {plugin.version} and buildx {plugin.buildx}"
-        return skip(f"Cannot determine whether {versions} can build images: not a version number.")
+        return skip(
+            f"Cannot determine whether {versions} can build images: one of them is not a "
+            f"version number."
+        )
     if buildx >= _OLDEST_BUILDX:
         return ok(f"Compose {plugin.version} can build images with buildx {plugin.buildx}.")
     message = (

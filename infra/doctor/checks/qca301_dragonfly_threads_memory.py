@@ -132,8 +132,8 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
 _NARROW_MARGIN = 0.25
 
 _UNSEEN_LIMITS = (
-    "It does not see the container's limits: this host does not mount cgroup v1's cpu and cpuacct "
-    "together, in this order."
+    "Dragonfly does not see the container's limits, because this host does not mount cgroup v1's "
+    "cpu and cpuacct together, in this order."
 )
 
 
@@ -214,7 +214,7 @@ def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
     seen = (
         "The engine reports the total memory of its machine, not the available memory"
         if isinstance(docker, Engine) and is_elsewhere(docker)
-        else "The available memory depends on what else is running"
+        else "The available memory depends on the other programs on this host"
     )
     return (
         f"\nThat is {format_size(spare)} more than the {format_size(needed)} that it needs. "
@@ -251,7 +251,7 @@ CHECK = Check(
     category="dragonfly",
     title="Dragonfly would refuse to start",
     needs=(),
-    looks_at="the threads and the maxmemory that Dragonfly would start with: those of the plan, "
+    looks_at="the threads and the maxmemory with which Dragonfly would start: those of the plan, "
     "and those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
     "`--maxmemory` on the command line or as DFLY_*, the CPU limit and the memory limit, by the "
     "rules of the image's release).",

@@ -44,7 +44,7 @@ def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
     name = dragonfly.service.name
     epoll = dragonfly.flags.get("force_epoll")
     if epoll is not None and parse_boolean(epoll.value):
-        return ok(f"Service {name}: Dragonfly uses epoll, as its flag says.")
+        return ok(f"Service {name}: Dragonfly uses epoll, as its flag requires.")
     if not obstacles:
         return ok(f"Service {name}: no known obstacle to io_uring.")
     message = (

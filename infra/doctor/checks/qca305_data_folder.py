@@ -44,7 +44,7 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
     if folder is not None and folder.value.rstrip("/") not in ("", _FOLDER):
         return skip(
             f"Cannot determine whether service {name} can write its snapshots to {folder.value}: "
-            "who owns that folder was not looked at."
+            "the owner of that folder was not checked."
         )
     if _FOLDER in dragonfly.service.read_only_mounts:
         return _report_read_only(dragonfly.service)

@@ -38,7 +38,7 @@ CHECK = Check(
     needs=("live_store",),
     looks_at="with `--deep`: the store's image, started as `qca up` starts it (flags, password "
     "file, user, limits, read-only root) but without a network, until its health check passes.",
-    why="The rules of QCA301 to QCA303 predict Dragonfly's start from its sources. Only a real "
+    why="The rules of QCA301 to QCA303 predict Dragonfly's start from its sources. Only an actual "
     "start also tests the image, the kernel and the engine.",
     fix="The message quotes the engine, the health check or the end of the log. `qca plan` gives "
     "the reason for each flag; `stack.maxmemory` and `stack.proactor_threads` change them.",

@@ -63,7 +63,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         message = f"CUDA_VISIBLE_DEVICES={driver.visible_devices} hides {names} from training."
         return _report_missing(subject, message, evidence, (SHOW_GPUS,))
     if not subject.needs_containers:
-        message = f"{names}, driver {driver.driver_version} (all that a local run needs)."
+        message = f"{names}, driver {driver.driver_version}; a local run needs nothing else."
         return ok(message, **evidence)
     return _judge_containers(subject, driver, names, evidence)
 
@@ -102,7 +102,7 @@ def _report_missing(
     if subject.config.train.device == "cuda":
         message += '\nThe configuration sets `device = "cuda"`.'
         return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
-    message += "\nThe training runs on the CPU, by default with a small model."
+    message += "\nTraining runs on the CPU, by default with a small model."
     severity = Severity.WARNING if remedies else Severity.INFO
     return Verdict(severity, message, evidence, remedies)
 

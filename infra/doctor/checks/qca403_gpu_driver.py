@@ -44,7 +44,7 @@ def _describe_end(subject: HostSubject) -> str:
     if subject.is_local_run:
         return "torch does not find a GPU."
     return (
-        "The container ends with `unsatisfied condition: cuda>=...`, or torch does not find a GPU."
+        "The container exits with `unsatisfied condition: cuda>=...`, or torch does not find a GPU."
     )
 
 

@@ -51,7 +51,7 @@ CHECK = Check(
     category="gpu",
     title="torch has no code for this GPU",
     needs=("gpu",),
-    looks_at="the GPU's compute capability, and those that PyTorch's wheels are built for.",
+    looks_at="the GPU's compute capability, and those for which PyTorch's wheels are built.",
     why="CUDA 13 builds start at compute capability 7.5 (Turing), and those with CUDA 12.8 and "
     "12.9 at 7.0 or 7.5, depending on the release of PyTorch. Builds with CUDA 12.6 and older end "
     "at 9.0 (Hopper).\nFor example a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 "

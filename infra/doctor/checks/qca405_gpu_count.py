@@ -42,7 +42,7 @@ def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str
         if not isinstance(engine, Engine):
             return "no engine answered"
         if is_elsewhere(engine):
-            return f"the engine at {engine.host} runs on another machine or in a virtual one"
+            return f"the engine at {engine.host} runs on another machine or in a virtual machine"
     if isinstance(driver, GpuDriver) and any(gpu.mig for gpu in driver.gpus):
         return "in MIG mode a program can only use one slice"
     return ""
@@ -61,7 +61,7 @@ def _report_too_few(
     if subject.is_local_run and usable < len(driver.gpus):
         message += (
             f"\nThe driver shows {len(driver.gpus)}; CUDA_VISIBLE_DEVICES="
-            f"{driver.visible_devices or ''} leaves {usable} of them."
+            f"{driver.visible_devices or ''} exposes {usable} of them."
         )
         remedies = (_SHOW_ALL, *remedies) if len(driver.gpus) >= wanted else remedies
     return Verdict(Severity.ERROR, message, evidence, remedies)

@@ -66,7 +66,7 @@ def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
 def _advise_other(requirement: str, cuda: ImageCuda | None) -> str:
     """Describe the fix; a new driver cannot satisfy a requirement that concerns only the GPU."""
     if not names_driver(requirement):
-        return "Take an image for this GPU."
+        return "Use an image for this GPU."
     upgrade = _advise_upgrade(cuda) if cuda else "Upgrade the driver"
     return f"{upgrade}, or use an older image."
 
@@ -150,7 +150,8 @@ CHECK = Check(
     "capability. If the engine has the image, its variables CUDA_VERSION and NVIDIA_REQUIRE_CUDA "
     "are used.",
     why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. NVIDIA's own images "
-    "require the driver of exactly their CUDA, with exceptions for some cards: the toolkit's hook "
+    "require at least the driver of their CUDA version, with exceptions for some cards: the "
+    "toolkit's hook "
     "refuses older drivers, but CDI does not check. PyTorch with CUDA 13 has no code for GPUs "
     "before Turing (7.5), and with CUDA 12.6 none for Blackwell (10.0 and newer).\nFor example "
     "`pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime` does not find a GPU with driver 535.",

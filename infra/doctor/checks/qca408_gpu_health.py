@@ -11,7 +11,7 @@ from qca.core.units import format_count
 
 # https://docs.nvidia.com/deploy/xid-errors; the first four are mostly caused by programs.
 _XIDS = {
-    13: "a program's error on the GPU",
+    13: "an error of a program on the GPU",
     31: "a program's invalid memory access",
     43: "a program that the GPU stopped",
     45: "the removal of a program's work after another error",
@@ -46,12 +46,12 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 def _list_unknown(driver: GpuDriver) -> Iterator[str]:
     if any(gpu.health is None for gpu in driver.gpus):
-        yield "the condition of the GPUs (it was not recorded)"
+        yield "the health of the GPUs (it was not recorded)"
     groups = group_gpus(driver.gpus, lambda gpu: gpu.health.untold if gpu.health else ())
     for untold, gpus in groups.items():
         if untold:
             names = describe_gpus(gpus, driver.gpus)
-            yield f"of {names}: {' and '.join(untold)} (not reported by NVML)"
+            yield f"{' and '.join(untold)} of {names} (not reported by NVML)"
     if driver.xids is None:
         yield "Xid errors (the kernel's log was not recorded or cannot be read; try `sudo dmesg`)"
 

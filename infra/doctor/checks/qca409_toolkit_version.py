@@ -69,7 +69,7 @@ CHECK = Check(
     title="The NVIDIA Container Toolkit is old",
     needs=("docker", "gpu"),
     looks_at="the version that `nvidia-ctk --version` prints, on a host with a GPU.",
-    why="Up to 1.17.7, a malicious image that is given a GPU can run programs as root on the "
+    why="Up to 1.17.7, a malicious image with access to a GPU can run programs as root on the "
     "host. Older releases also lack nvidia-cdi-hook (before 1.16), UUIDs in CDI files (before "
     "1.15) and the links in /dev/char (before 1.12).\nFor example, with 1.14.6 and Engine 29.4 "
     "`gpus: all` does not use an existing CDI file.",

@@ -16,7 +16,7 @@ _STEPS: dict[GpuStep, str] = {
     "memory": "The GPU's memory cannot be used in a container.",
     "kernel": "The GPU cannot run the code of the container's program.",
     "result": "The GPU computes wrong results.",
-    "program": "The container that was to compute on the GPU gave no answer.",
+    "program": "The container that should compute on the GPU did not respond.",
 }
 
 
@@ -58,8 +58,8 @@ CHECK = Check(
     "there, otherwise in its base) calls cuInit, allocates memory and multiplies on each GPU with "
     "only the driver, and then with torch if the image has it.",
     why="`nvidia-smi` may work in a container in which cuInit fails "
-    "(NVIDIA/nvidia-container-toolkit issue 1743): because it loads another library and opens "
-    "other devices. The step that fails and its CUDA error code show which layer has the fault: "
+    "(NVIDIA/nvidia-container-toolkit issue 1743): it loads another library and opens other "
+    "devices. The step that fails and its CUDA error code show which layer has the fault: "
     "the toolkit, the kernel's modules, the fabric manager, other programs on the GPU, or a torch "
     "that was built for other GPUs.",
     fix="Fix the layer that the message names. Common causes are that the module `nvidia_uvm` is "

@@ -34,9 +34,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return Verdict(Severity.ERROR, message, evidence, (_install(python, missing),))
     if other:
         message = (
-            "This Python has package versions that qca was not measured with: "
+            "This Python has package versions with which qca was not measured: "
             f"{', '.join(other)}.\nThe run may work; the memory prediction (QCA402, QCA603) may "
-            "be off."
+            f"be wrong."
         )
         return Verdict(Severity.WARNING, message, evidence)
     return ok(

@@ -132,7 +132,7 @@ _FREE_DOCKER = (
     Remedy(
         "Remove images that no container uses, and the build cache",
         ("docker image prune", "docker builder prune"),
-        breaks="removed images need to be pulled or built again when they are used",
+        breaks="removed images must be pulled or built again before they can be used",
     ),
 )
 

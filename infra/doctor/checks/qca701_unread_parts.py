@@ -41,8 +41,9 @@ CHECK = Check(
     "in Compose, including `!reset` and `!override`. If Compose is installed, the values of its "
     "own `config` are used.",
     why="By default, qca reads only files in the first file's folder, and it never reads from "
-    "other machines. A part that was not read may have problems. One case is random in Compose "
-    "itself (2.40, measured): if a service has `!reset` or `!override`, extends another and is "
+    "other machines. A part that was not read may have problems. In one case Compose itself "
+    "(2.40, measured) behaves randomly: if a service has `!reset` or `!override`, extends another "
+    "and is "
     "extended in the same file, its tags take effect in some runs and not in others.",
     fix="Use --follow-outside to read files elsewhere on this machine. For files from the "
     "network, check the output of `docker compose config`: `docker compose config > whole.yaml; "

@@ -70,7 +70,7 @@ CHECK = Check(
     title="A key that this Compose ignores or does not support",
     needs=(),
     looks_at="`version:` at the top level and `gpus:` of services, and the version of Compose.",
-    why="An ignored key looks like a setting but has no effect.",
+    why="An ignored key looks like a setting that works.",
     fix="Remove `version:`. Request GPUs with deploy.resources.reservations.devices, which every "
     "Compose since V1 1.28 supports.",
     url="https://github.com/docker/compose/releases",

@@ -141,7 +141,7 @@ CHECK = Check(
     why="Dragonfly exits immediately if it does not know a flag or a DFLY_* variable, if a value "
     "is invalid, or if its own rules forbid the value, such as a dbfilename with an extension. "
     "Flags change between releases: the table has each release from v1.0 to "
-    f"{format_release(NEWEST_READ)}; for v2 it only has the flags that the release pages name.",
+    f"{format_release(NEWEST_READ)}; for v2 it has only the flags that the release pages mention.",
     fix="Use a flag that the release has with a value that it accepts, or remove the flag.",
     url="https://github.com/dragonflydb/dragonfly/releases",
     judge_file=_judge_file,

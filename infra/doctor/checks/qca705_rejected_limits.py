@@ -126,7 +126,7 @@ def _judge_cpus(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterato
             "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the "
             "cgroup is not mounted"
         )
-        what = f"cpus {given.value} stops the container, since this engine cannot limit CPUs"
+        what = f"cpus {given.value} prevents a start, since this engine cannot limit CPUs"
         yield _Fault(given, _quote_docker(what, f"{docker}\nRemove it, or see QCA102"))
 
 

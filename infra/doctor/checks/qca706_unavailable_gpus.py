@@ -134,7 +134,7 @@ def _judge_other_driver(
         because = access.because if access else "the engine shows no AMD GPU"
         return _skip_service(service, because)
     if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
-        return _skip_service(service, "the request is for another device driver than NVIDIA's")
+        return _skip_service(service, "the request is for a device driver other than NVIDIA's")
     why = "its NVIDIA driver does not support all of the capabilities"
     why = f"for devices ({key}) that no engine provides: {why}"
     return _refuse(service, why, request.refusal)
@@ -230,7 +230,9 @@ def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verd
     if not missing:
         return ok(f"Service {service.name}: the engine has its CDI devices.")
     if parse_version(engine.version) < _CDI_LISTED or is_elsewhere(engine):
-        return skip(f"Cannot determine whether the engine finds {missing[0]}: it does not say.")
+        return skip(
+            f"Cannot determine whether the engine finds {missing[0]}: it does not report that."
+        )
     message = (
         f"Service {service.name} asks for {missing[0]}, which the engine does not have.\nThe "
         f"engine reports: CDI device injection failed: unresolvable CDI devices {missing[0]}"

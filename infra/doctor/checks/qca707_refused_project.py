@@ -19,8 +19,8 @@ def _judge_file(subject: FileSubject) -> list[Verdict]:
         return [_describe_refusal(file, refusal) for refusal in file.refusals]
     if file.not_confirmed_because:
         message = (
-            f"Cannot determine whether Compose accepts {file.path}: it breaks no known rule, but "
-            "Compose "
+            f"Cannot determine whether Compose accepts {file.path}: it violates no known rule, "
+            f"but Compose "
         )
         return [skip(f"{message}was not asked: {file.not_confirmed_because}.")]
     return []
@@ -47,8 +47,8 @@ CHECK = Check(
     title="Compose refuses the file",
     needs=(),
     looks_at="the answer of `docker compose config` for the files given with -f. The command "
-    "starts nothing, and is not run if the files refer to files outside of their folder. If it is "
-    "not run, the files are checked against Compose's schema and its rules across keys.",
+    "starts nothing, and is not run if the files refer to files outside their folder. If the "
+    "command is not run, the files are checked against Compose's schema and its rules across keys.",
     why="Compose checks keys and types against its schema, and settings against each other, "
     "before it starts anything. An older Compose supports fewer keys.",
     fix="Fix the key or value that Compose names.",

@@ -1,4 +1,4 @@
-"""QCA712: does each service become ready that another one waits for?"""
+"""QCA712: does each service for which another one waits become ready?"""
 
 import re
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _skip(other: Service, unread: str) -> Verdict:
 
 @frozen_dataclass
 class _Fault:
-    """Why a health check does not do what it seems to."""
+    """The reason why a health check does not work as it seems."""
 
     why: str
     is_certain: bool = True

@@ -1,4 +1,4 @@
-"""QCA713: are the files and folders there that the services need?"""
+"""QCA713: do the files and folders that the services need exist?"""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.host.facts import Engine, HostFacts, known_or_none
 
-# Seen with Engine 20.10, Compose 2.40 and buildx 0.17.
+# Observed with Engine 20.10, Compose 2.40 and buildx 0.17.
 _OUTCOMES = {
     "build context": "unable to prepare context: path not found",
     "Dockerfile": "failed to read dockerfile: no such file or directory",
@@ -18,7 +18,7 @@ _OUTCOMES = {
     "bind mount": 'invalid mount config for type "bind": bind source path does not exist',
 }
 
-# What the engine mounts from its own machine; a build's files are sent to it.
+# Files that the engine mounts from its own machine; the files of a build are sent to it.
 _MOUNTED = ("bind mount", "secret", "config")
 
 

@@ -33,7 +33,7 @@ def _warn(file: ComposeFile, service: Service, path: LocatedValue) -> Verdict:
     message = (
         f"Service {service.name} mounts {path.value} and can control the engine.\nAn attacker in "
         "the container can start a privileged one and become root on this host; `:ro` does not "
-        "prevent it, because it does not restrict what is sent to a socket. Remove the mount, or "
+        "prevent it, because it does not restrict the data sent to a socket. Remove the mount, or "
         "use a socket proxy that only allows the calls that the service needs."
     )
     evidence = {"service": service.name, "path": path.value}

@@ -55,7 +55,7 @@ def _warn(file: ComposeFile, service: Service, name: str, value: LocatedValue) -
         f"Service {service.name}: the file contains the value of `{name}`.\nAnyone with access to "
         f"the file, its repository or its history can read it. Write ${{{variable}}} instead, and "
         "put the value in `.env`, which should not be committed. Then change the secret, because "
-        "it may be known."
+        "others may have read it."
     )
     evidence = {"service": service.name, "name": name}
     return Verdict(Severity.WARNING, message, evidence, _take_from_variable(file, name, value))
@@ -84,7 +84,8 @@ CHECK = Check(
     title="The file contains a secret",
     needs=(),
     looks_at="variables under `environment` and flags of the command whose names suggest a secret "
-    "(password, token, key) and whose value is literal. Values from `.env` and `env_file` are not "
+    "(password, token, key) and whose values are literal. Values from `.env` and `env_file` are "
+    "not "
     "checked, and no value is shown.",
     why="Compose files are shared and kept in repositories, whose history keeps every secret that "
     "was ever committed.\nFor example `DB_PASSWORD: hunter2` is reported, and `DB_PASSWORD: "

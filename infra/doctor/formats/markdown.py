@@ -22,7 +22,7 @@ def render_markdown(
     """
     report = anonymize(render_text(findings))
     has_files = any(finding.location for finding in findings)
-    missing = " (the compose files are not in it)" if has_files else ""
+    missing = " (without the Compose files)" if has_files else ""
     return (
         f"### qca doctor {version}\n\n"
         f"{_fence(report, 'text')}\n"

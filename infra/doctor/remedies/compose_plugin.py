@@ -30,7 +30,7 @@ def install_plugin(
             f"chmod +x {_FILE}",
             "docker compose version",
         ),
-        breaks="adds one file to your home folder; remove it to go back",
+        breaks="adds one file to your home folder; remove the file to undo this",
         undo=(f"rm -f {_FILE}",),
     )
 
@@ -41,7 +41,7 @@ def link_plugin(path: str) -> Remedy:
         "Link it as the plugin for this user",
         (f"mkdir -p {_FOLDER}", f"ln -s {quote_path(path)} {_FILE}"),
         automatic=True,
-        breaks="adds one link to your home folder; remove it to go back",
+        breaks="adds one link to your home folder; remove the link to undo this",
         undo=(f"rm {_FILE}",),
     )
 
@@ -51,7 +51,7 @@ def link_plugin(path: str) -> Remedy:
 REFRESH_SNAP = Remedy(
     "Update the Docker snap, which includes it",
     ("sudo snap refresh docker",),
-    breaks="restarts the daemon, and with it the containers",
+    breaks="restarts the daemon and all containers",
 )
 
-SEE_QCA201 = Remedy("Use Compose V2; how to install it", ("qca doctor --only QCA201",))
+SEE_QCA201 = Remedy("Use Compose V2; this shows how to install it", ("qca doctor --only QCA201",))

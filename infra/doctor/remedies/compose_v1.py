@@ -81,8 +81,8 @@ def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
     if any(library.pythonpath for library in compose.libraries.values()):
         changes = f"env -u PYTHONPATH {changes}"
     return Remedy(
-        f"Run V1 with the libraries it came with (docker-py {versions[0]}, requests {versions[1]}, "
-        f"urllib3 {versions[2]}), without those installed over them",
+        f"Run V1 with its original libraries (docker-py {versions[0]}, requests {versions[1]}, "
+        f"urllib3 {versions[2]}), ignoring those installed over them",
         (f"{changes}{quote_path(compose.path)} ps",),
     )
 
@@ -118,7 +118,7 @@ def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Reme
         ),
         # A user who has Compose V2 does not need to download a second V1.
         automatic=not isinstance(plugin, ComposePlugin),
-        breaks=f"adds the folder {_ENVIRONMENT}, nothing else; remove it to go back",
+        breaks=f"adds only the folder {_ENVIRONMENT}; remove the folder to undo this",
         undo=(f"rm -rf {_ENVIRONMENT}",),
     )
 
@@ -174,8 +174,8 @@ def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
     ]
     every = "every other program of that interpreter gets these versions too"
     if broken:
-        return f"{every}; these would no longer have what they require: {', '.join(broken)}"
-    return f"{every}; no installed distribution states a requirement against them"
+        return f"{every}; the requirements of these would no longer be met: {', '.join(broken)}"
+    return f"{every}; no installed distribution has a requirement that excludes them"
 
 
 def _is_satisfied(requirement: str, new_versions: dict[str, str]) -> bool:

@@ -1,7 +1,7 @@
-"""Remedies for an engine that cannot be reached; they depend on whose engine it is.
+"""Choose remedies for an engine that cannot be reached, by the product that provides it.
 
-The address shows that: https://docs.docker.com/engine/security/rootless/tips/ (rootless Docker),
-https://docs.docker.com/desktop/setup/install/linux/ (Docker Desktop).
+The address shows the product: https://docs.docker.com/engine/security/rootless/tips/ (rootless
+Docker), https://docs.docker.com/desktop/setup/install/linux/ (Docker Desktop).
 """
 
 import re
@@ -28,7 +28,7 @@ _SOCKETS: dict[str, Provider] = {
 def choose_remedies(
     docker: NoEngine, system: SystemFacts | None, *, is_snap: bool
 ) -> tuple[Remedy, ...]:
-    """Return the remedies for the state of an engine, the likeliest first."""
+    """Return the remedies for the state of an engine, most likely first."""
     kind = _classify_system(system)
     if docker.state == "not-installed":
         return _INSTALL[kind]
@@ -93,7 +93,7 @@ def _permit(provider: Provider, host: str) -> tuple[Remedy, ...]:
 
 
 def _log_in(host: str) -> Remedy:
-    title = "Log in once by hand, to accept the machine's key and to see whether it accepts yours"
+    title = "Log in once manually, to accept the machine's key and to see whether it accepts yours"
     return Remedy(title, (f"ssh {shlex.quote(host)} true",))
 
 

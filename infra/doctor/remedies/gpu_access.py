@@ -22,7 +22,7 @@ _WRITE_CDI_FILE = Remedy(
         "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
         "sudo systemctl restart docker",
     ),
-    breaks=f"the file must be written again after each upgrade of the driver; {_RESTARTS_DOCKER}",
+    breaks=f"the file must be rewritten after each driver upgrade; {_RESTARTS_DOCKER}",
 )
 _RESTART_SNAP = Remedy(
     "Let the snap find the driver again; it sets up its toolkit when it starts",
@@ -36,7 +36,7 @@ _REMOVE_HOST_TOOLKIT = Remedy(
         "libnvidia-container-tools libnvidia-container1",
         "sudo reboot",
     ),
-    breaks="stops everything that runs on this machine; other engines here lose their GPU",
+    breaks="stops everything running on this machine; other engines here lose their GPU",
 )
 
 USE_DEFAULT_CONTEXT = Remedy(
@@ -46,24 +46,24 @@ USE_DEFAULT_CONTEXT = Remedy(
 )
 _NOUVEAU = (
     Remedy(
-        "Install NVIDIA's driver, keep nouveau out, and reboot (Debian, Ubuntu)",
+        "Install NVIDIA's driver, block nouveau, and reboot (Debian, Ubuntu)",
         (
             "echo 'blacklist nouveau' | sudo tee /etc/modprobe.d/blacklist-nouveau.conf",
             "sudo update-initramfs -u",
             "sudo reboot",
         ),
-        breaks="stops everything that runs on this machine; without NVIDIA's driver the screen is "
-        "left without acceleration",
+        breaks="stops everything running on this machine; without NVIDIA's driver the screen has "
+        "no acceleration",
     ),
 )
 _ENROLL_KEY = Remedy(
-    "Enroll the key that signed it, and confirm at the next start (Ubuntu, Debian with DKMS)",
+    "Enroll the key that signed it, and confirm at the next boot (Ubuntu, Debian with DKMS)",
     ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der", "sudo reboot"),
-    breaks="stops everything that runs on this machine",
+    breaks="stops everything running on this machine",
 )
 _SECURE_BOOT = (
     Remedy(
-        "See whether the module was refused: `Key was rejected by service`",
+        "Check whether the module was refused: `Key was rejected by service`",
         ("sudo modprobe nvidia",),
     ),
     _ENROLL_KEY,
@@ -78,7 +78,7 @@ _WSL = (
         "Install NVIDIA's driver on Windows, never inside WSL, and start WSL again: in PowerShell "
         "`wsl --update`, then `wsl --shutdown` (https://docs.nvidia.com/cuda/wsl-user-guide/)"
     ),
-    Remedy("See whether the driver's library is there", ("ls -l /usr/lib/wsl/lib",)),
+    Remedy("Check whether the driver's library exists", ("ls -l /usr/lib/wsl/lib",)),
 )
 _RESTART_DOCKER = Remedy(
     "Restart the daemon, which looks for the toolkit when it starts",
@@ -86,10 +86,10 @@ _RESTART_DOCKER = Remedy(
     breaks=_RESTARTS_DOCKER,
 )
 _WRITE_CDI_FILE_ANEW = Remedy(
-    "Write the CDI file anew, for the driver that runs",
+    "Rewrite the CDI file for the running driver",
     ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
-    breaks="after the next upgrade of the driver it is to be written again (toolkit 1.18 and newer "
-    "do so by themselves)",
+    breaks="it must be rewritten after the next driver upgrade (toolkit 1.18 and newer do that "
+    "automatically)",
 )
 _CONFIGURE = "nvidia-ctk config --set nvidia-container-cli.no-cgroups"
 _SET_NO_CGROUPS = Remedy(
@@ -116,11 +116,11 @@ GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
 
 # The cause of each NVML failure, and its remedies.
 NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
-    "wsl": ("WSL2 has a GPU (/dev/dxg), but no NVIDIA driver answers.", _WSL),
+    "wsl": ("WSL2 has a GPU (/dev/dxg), but no NVIDIA driver responds.", _WSL),
     "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),
     "secure-boot": (
-        "The NVIDIA driver's kernel module is not loaded, and Secure Boot lets the kernel load "
-        "signed modules only. Whether it refused this one cannot be determined.",
+        "The NVIDIA driver's kernel module is not loaded, and Secure Boot allows only signed "
+        "modules. Cannot determine whether the kernel refused this one.",
         _SECURE_BOOT,
     ),
     "no-device": ("This host has no NVIDIA GPU.", ()),
@@ -133,25 +133,25 @@ NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
         (Remedy("Load it", ("sudo modprobe nvidia",)),),
     ),
     "unsigned-module": (
-        "The kernel loads signed modules only, and refuses the NVIDIA driver's: it has no "
-        "signature that this machine trusts.",
+        "The kernel refuses the NVIDIA driver's module: it loads only signed modules, and this "
+        "one has no signature that this machine trusts.",
         (_ENROLL_KEY,),
     ),
     "no-module": (
-        "The NVIDIA driver has no module for the kernel that runs: it was built for another one.",
+        "The NVIDIA driver has no module for the running kernel; it was built for another one.",
         (_BUILD_MODULE,),
     ),
     "no-permission": (
         "The NVIDIA driver is loaded, but this user is not allowed to use it.",
-        (Remedy("Show who is allowed to", ("ls -l /dev/nvidia*",)),),
+        (Remedy("Show who is allowed to use it", ("ls -l /dev/nvidia*",)),),
     ),
     "version-mismatch": (
-        "The NVIDIA driver's library and kernel module are of different versions.",
+        "The NVIDIA driver's library and kernel module have different versions.",
         (
             Remedy(
                 "Reboot: the driver was upgraded and the old module is still loaded",
                 ("sudo reboot",),
-                breaks="stops everything that runs on this machine",
+                breaks="stops everything running on this machine",
             ),
         ),
     ),

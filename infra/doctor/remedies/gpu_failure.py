@@ -14,21 +14,21 @@ _REFUSALS = (
 )
 
 _LOAD_UVM = Remedy(
-    "Load the kernel module of CUDA's memory, which `nvidia-smi` does without "
+    "Load the kernel module for CUDA's memory, which `nvidia-smi` does not need "
     "(https://github.com/ggml-org/llama.cpp/issues/7218)",
     ("sudo modprobe nvidia_uvm",),
 )
 _START_FABRIC_MANAGER = Remedy(
-    "Start the fabric manager, which GPUs with NVSwitch wait for "
+    "Start the fabric manager, which GPUs with NVSwitch need "
     "(https://github.com/pytorch/pytorch/issues/35710); its version must be the driver's",
     ("sudo systemctl start nvidia-fabricmanager",),
 )
-_SHOW_HOLDERS = Remedy("See which programs hold the GPU's memory", ("nvidia-smi",))
+_SHOW_HOLDERS = Remedy("Show which programs use the GPU's memory", ("nvidia-smi",))
 _SHOW_BUILD = Remedy(
-    "See for which GPUs torch is built, and which build is for this one",
+    "Show for which GPUs torch is built, and which build fits this one",
     ("qca doctor --only QCA403 --only QCA404",),
 )
-_SHOW_ERRORS = Remedy("See what the driver says of the GPU", ("sudo dmesg | grep -i xid",))
+_SHOW_ERRORS = Remedy("Show the driver's messages about the GPU", ("sudo dmesg | grep -i xid",))
 
 # CUresult codes (cuda.h) that identify a layer, regardless of the step that failed.
 _BY_CODE = {2: "memory", 802: "fabric-manager", 999: "uvm"}

@@ -58,11 +58,11 @@ def _list_changes(
         ("QCA_TRAIN_RECOMPUTE=step qca up",),
         breaks="every step runs forward twice",
     )
-    one_sample = Remedy("Take one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",))
+    one_sample = Remedy("Train on one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",))
     narrower = Remedy(
-        "Train a model of half the width",
+        "Train a model half as wide",
         (f"QCA_TRAIN_HIDDEN_CHANNELS={half} qca up",),
-        breaks="another model: checkpoints of the wider one do not load",
+        breaks="it is another model: checkpoints of the wider one cannot be loaded",
     )
     return (
         *([({"recompute": "step"}, step)] if recompute == "none" else []),

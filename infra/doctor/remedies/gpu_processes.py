@@ -68,8 +68,8 @@ def _sort_by_memory(processes: Sequence[GpuProcess]) -> list[GpuProcess]:
 
 def _end_process(process: GpuProcess) -> Remedy:
     name = _get_program(process) or f"process {process.pid}"
-    holds = f", which holds {format_size(process.used)}" if process.used is not None else ""
-    breaks = f"ends {name} and what it has not saved"
+    holds = f", which uses {format_size(process.used)}" if process.used is not None else ""
+    breaks = f"stops {name}; its unsaved work is lost"
     return Remedy(f"End {name}{holds}", (f"kill {process.pid}",), breaks=breaks)
 
 

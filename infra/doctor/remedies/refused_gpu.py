@@ -1,8 +1,8 @@
 """Explain why the NVIDIA driver ignores a GPU, as its kernel module says in the log.
 
-Each generation has its drivers: those before Turing have no branch after 580, and no open kernel
-module, which they lack a processor for (GSP); Blackwell works only with the open module.
-https://github.com/NixOS/nixos-hardware/issues/1880
+Each generation has its drivers: generations before Turing have no branch after 580, and no open
+kernel module, because they lack the processor for it (GSP); Blackwell works only with the open
+module. https://github.com/NixOS/nixos-hardware/issues/1880
 https://github.com/NVIDIA/open-gpu-kernel-modules/issues/862
 """
 
@@ -16,7 +16,7 @@ _STOPS = "replaces the installed driver, and stops everything that runs on this 
 
 
 def explain_refusal(gpu: RefusedGpu) -> tuple[str, tuple[Remedy, ...]]:
-    """Return the reason for which the driver ignores a GPU, and its remedies."""
+    """Return the reason why the driver ignores a GPU, and its remedies."""
     if gpu.needs == "older-driver":
         what = (
             f"The installed NVIDIA driver no longer supports the {gpu.name}; branch {gpu.branch} "

@@ -35,11 +35,11 @@ def _offer_wheel(subject: HostSubject, cuda: str) -> tuple[Remedy, ...]:
     index = f"https://download.pytorch.org/whl/cu{cuda.replace('.', '')}"
     return (
         Remedy(
-            f"Install the CUDA {cuda} build, which this driver and GPU can run (several gigabytes)",
+            f"Install the CUDA {cuda} build, which this driver and GPU can run (several GB)",
             (
                 f"{quote_path(python.executable)} -P -m pip install --force-reinstall "
                 f"'{_REQUIREMENT}' --index-url {index}",
             ),
-            breaks="replaces torch and what it depends on in that environment",
+            breaks="replaces torch and its dependencies in that environment",
         ),
     )

@@ -1,6 +1,6 @@
-"""The facts about a host: frozen data, each known or unknown with the reason.
+"""The facts about a host: frozen data, each known, or unknown with the reason.
 
-May import: of qca, only `core`; nothing of infra: facts do not depend on how they are collected.
+They do not depend on their collection, so this package imports `qca.core` and nothing of infra.
 """
 
 from infra.host.facts.docker import (

@@ -40,10 +40,10 @@ class Engine:
     """The operating system of its containers: `linux` or `windows`."""
     default_runtime: str = ""
     cdi_dirs: tuple[str, ...] = ()
-    """The folders of its CDI files; empty if CDI is off or the engine is too old to report it."""
+    """The folders of its CDI files; empty if CDI is off or the engine is too old to report them."""
     limits_memory: bool | None = None
-    """Whether it can enforce a container's memory limit (it needs the cgroup controller for that);
-    None if it does not report it."""
+    """Whether it can enforce a container's memory limit, which needs the cgroup controller; None if
+    it does not report that."""
     limits_cpu: bool | None = None
     most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
     """The highest limit on locked memory that a container may request, in bytes; -1 means any, and
@@ -75,7 +75,7 @@ class NoEngine:
     socket_group: str | None = None
     """The group that may use the socket, if the user lacks the permission."""
     group_member: bool = False
-    """Whether this user is already listed in that group, and only needs to log in again."""
+    """Whether this user is already in that group, and only needs to log in again."""
 
 
 DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
@@ -92,17 +92,17 @@ class EngineImage:
 
 @strict_dataclass
 class ComposePlugin:
-    """`docker compose` (V2 or later), which answered."""
+    """A `docker compose` (V2 or later) that answered."""
 
     found: Literal[True] = True
     version: str
-    """Without a leading v, e.g. `2.40.3`."""
+    """The version without a leading v, e.g. `2.40.3`."""
     docker_client: str
     """Path of the `docker` program that has the plugin."""
     client_version: str | None = None
     """The version of that program; None if that was not recorded."""
     buildx: str | None = None
-    """The version of the plugin that builds images; empty without one, None if not recorded."""
+    """The version of buildx, which builds images; empty if it is missing, None if not recorded."""
     missing_credential_helpers: tuple[str, ...] | None = None
     """Credential helpers in its configuration that are not on PATH; None if not recorded."""
     fixed_api: str | None = None
@@ -133,7 +133,7 @@ class Library:
     pythonpath: bool = False
     """Whether PYTHONPATH put that folder on the path."""
     installed: str = ""
-    """The date of its installation, e.g. `2025-11-28`; empty if it left no record."""
+    """The date of its installation, e.g. `2025-11-28`; empty if there is no record of it."""
     shadows: tuple["Library", ...] = ()
     """Other versions further down the path, which would be imported if this one were removed."""
 
@@ -158,21 +158,22 @@ class ComposeV1:
     interpreter: str
     python_version: str
     libraries: dict[str, Library]
-    """By name: `docker`, `requests`, `urllib3`, `PyYAML`; a missing one is not importable."""
+    """The libraries by name: `docker`, `requests`, `urllib3`, `PyYAML`; one that is not importable
+    is missing."""
     users: tuple[LibraryUser, ...] = ()
     """Distributions of that interpreter that require one of the libraries."""
     user_site: str | None = None
-    """The interpreter's user site; None if it does not look there."""
+    """The interpreter's user site; None if the interpreter does not use it."""
     virtual_environment: bool = False
     externally_managed: bool = False
-    """Whether `pip install` is refused there (PEP 668: Debian 12 and newer)."""
+    """Whether that Python refuses `pip install` (PEP 668: Debian 12 and newer)."""
     user_only: tuple[str, ...] = ()
     """Modules that V1 imports and that exist only in the user site or on PYTHONPATH."""
     missing_modules: tuple[str, ...] | None = None
     """Modules without which it cannot start; None if that was not recorded."""
     environment_python: str | None = None
-    """A Python that can create an environment in which V1 works; empty if there is none, None if
-    that was not recorded."""
+    """A Python that can create an environment for V1; empty if there is none, None if that was not
+    recorded."""
     beside: "ComposeV1 | None" = None
     """The V1 that `qca doctor --fix` installed in its own environment, if it exists."""
 
@@ -188,7 +189,7 @@ class ComposeV1Bundle:
 
 @strict_dataclass
 class StandaloneCompose:
-    """A `docker-compose` on PATH that is V2 or later under the old name."""
+    """A `docker-compose` on PATH that is V2 or later."""
 
     kind: Literal["modern"] = "modern"
     path: str

@@ -13,7 +13,7 @@ class GpuProcess:
     pid: Count
     name: str
     used: Size | None
-    """In bytes; None if the driver does not report it (in containers, on Windows)."""
+    """The memory in bytes; None if the driver does not report it (in containers, on Windows)."""
 
 
 @strict_dataclass
@@ -49,7 +49,7 @@ class Xid:
 
     code: Count
     pci_address: str
-    """As the kernel writes it, e.g. `0000:01:00`."""
+    """The PCI address as the kernel writes it, e.g. `0000:01:00`."""
     count: Count
     """The number of its occurrences."""
 
@@ -75,7 +75,8 @@ class Gpu:
     memory_total: Size
     memory_free: Size
     memory_reserved: Size
-    """Reserved by the driver; 0 if NVML has only the first version of its memory query."""
+    """The bytes reserved by the driver; 0 if NVML has only the first version of its memory query.
+    """
     compute_capability: tuple[int, int]
     mig: bool
     processes: tuple[GpuProcess, ...]
@@ -83,7 +84,8 @@ class Gpu:
     shares_host_memory: bool = False
     """Whether the GPU has no memory of its own; the figures are then the host's."""
     pci_address: str | None = None
-    """Such as `0000:01:00.0`; None if it was not recorded or does not exist (WSL2)."""
+    """The PCI address, such as `0000:01:00.0`; None if it was not recorded or does not exist
+    (WSL2)."""
     health: GpuHealth | None = None
     """None if that was not recorded."""
 
@@ -94,7 +96,7 @@ class CdiSpec:
 
     path: str
     driver_version: str | None
-    """The driver whose libraries it mounts; None if it names none."""
+    """The version of the driver whose libraries it mounts; None if it names no version."""
     missing: tuple[str, ...]
     """Device files that it names but that do not exist."""
 
@@ -115,7 +117,7 @@ class ContainerToolkit:
     cdi_specs: tuple[CdiSpec, ...]
     version: str | None = None
     """The version that `nvidia-ctk` reports, e.g. `1.17.8`; empty without that program, None if it
-    reports none or that was not recorded."""
+    reports no version or that was not recorded."""
 
 
 @strict_dataclass
@@ -143,15 +145,15 @@ class GpuDriver:
 
 @strict_dataclass
 class NoGpuDriver:
-    """The layer at which reaching an NVIDIA driver failed."""
+    """The layer at which the access to an NVIDIA driver failed."""
 
     state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
     detail: str
     cards: tuple[str, ...] = ()
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
     nouveau: bool | None = None
-    """Whether the kernel has loaded nouveau, the other driver for these cards; None if that
-    was not recorded."""
+    """Whether the kernel has loaded nouveau, the other driver for these cards; None if that was not
+    recorded."""
     secure_boot: bool | None = None
     """Whether the firmware restricts the kernel to signed modules; None if it does not report
     it."""
@@ -159,7 +161,7 @@ class NoGpuDriver:
     """The driver's module for the running kernel, empty if there is none; None if the list of
     modules cannot be read."""
     module_signed: bool | None = None
-    """Whether that file ends with a signature; None if it is compressed or cannot be read."""
+    """Whether the module ends with a signature; None if it is compressed or cannot be read."""
     module_refusal: str | None = None
     """The kernel's message about a module without a trusted signature; empty if there is none, None
     if this user may not read its log."""

@@ -1,8 +1,8 @@
 """Facts about a host, as data: the results of the probes, or the reasons for their failures.
 
-A fact is `Known`, or `Unknown` with a reason; None never means that a probe failed. It only means
-that something does not exist (no limit is set, no such file). Facts are frozen and survive JSON, so
-that a recorded host can be checked elsewhere.
+A fact is `Known`, or `Unknown` with a reason; None never means that a probe failed, only that
+something does not exist (no limit is set, no such file). Facts are frozen and can be stored as
+JSON, so that a recorded host can be checked elsewhere.
 """
 
 import math
@@ -50,13 +50,13 @@ class CpuFacts:
 
     online: Annotated[int, Constraint(ge=1)]
     affinity: Annotated[int, Constraint(ge=1)]
-    """CPUs in this process's affinity mask; a cpuset narrows it too."""
+    """CPUs in this process's affinity mask, which a cpuset also narrows."""
     cgroup_quota: Annotated[float, Constraint(gt=0)] | None
     """The CPU quota of the cgroup, in CPUs; None without a quota."""
 
     @property
     def usable(self) -> int:
-        """Threads that can run at once: the mask, limited by the quota (rounded up), at least 1."""
+        """Threads that can run at once: the CPUs in the mask, at most the quota (rounded up)."""
         quota = math.ceil(self.cgroup_quota) if self.cgroup_quota is not None else self.affinity
         return max(1, min(self.affinity, quota))
 
@@ -74,13 +74,13 @@ class MemoryFacts:
 
     @property
     def usable(self) -> int:
-        """The most memory that programs can use, in bytes."""
+        """The maximum memory that programs can use, in bytes."""
         return min(self.total, self.cgroup_limit or self.total)
 
 
 @strict_dataclass
 class PythonFacts:
-    """The Python environment that qca itself runs in."""
+    """The Python environment of qca itself."""
 
     version: str
     executable: str
@@ -105,7 +105,7 @@ class Listener:
     address: str
     port: Annotated[int, Constraint(ge=0, le=65535)]
     pid: Count | None
-    """None if the system hides it (another user's process)."""
+    """The process; None if the system hides it, because it belongs to another user."""
     process: str | None
 
 
@@ -122,11 +122,11 @@ class Disk:
 
 @strict_dataclass
 class HostFacts:
-    """All that the checks and the plan know about a host."""
+    """All facts about a host that the checks and the plan use."""
 
     schema_version: Literal[1] = 1
     about: str = ""
-    """The scenario of a recorded host, and where it was recorded or what it was written from."""
+    """The scenario and the origin of a recorded host."""
     system: Known[SystemFacts] | Unknown
     cpu: Known[CpuFacts] | Unknown
     memory: Known[MemoryFacts] | Unknown
@@ -141,7 +141,7 @@ class HostFacts:
         reason="the engine's images were not recorded"
     )
     live_gpu: Known[GpuRun] | Unknown | None = None
-    """The facts from here on need a running container; None if none was started."""
+    """This fact and those below need a running container; they are None if none was started."""
     live_store: Known[StoreRun] | Unknown | None = None
     live_volumes: Known[tuple[VolumeWrite, ...]] | Unknown | None = None
     live_lookups: Known[tuple[NameLookup, ...]] | Unknown | None = None

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 Count = Annotated[int, Constraint(ge=0)]
 Size = Annotated[int, Constraint(ge=0, lt=2**63)]
-"""A number of bytes; kernels, Docker and NVML keep them in 63 or 64 bits."""
+"""A number of bytes; kernels, Docker and NVML store them in 63 or 64 bits."""
 
 
 @strict_dataclass
@@ -41,9 +41,9 @@ def require(fact: Known[T] | Unknown | None) -> T:
 
     """
     if fact is None:
-        raise LookupError("a fact that `needs` does not list was not asked for")
+        raise LookupError("a fact that is not listed in `needs` was not requested")
     if isinstance(fact, Unknown):
-        raise LookupError(f"a fact that `needs` does not list is unknown: {fact.reason}")
+        raise LookupError(f"a fact that is not listed in `needs` is unknown: {fact.reason}")
     return fact.value
 
 
@@ -53,7 +53,7 @@ def known_or_none(fact: Known[T] | Unknown) -> T | None:
 
 
 def replace_unprintable(value: T) -> T:
-    """Replace undecodable bytes in paths, which JSON and terminals cannot represent."""
+    """Replace undecodable bytes in paths; JSON and terminals cannot represent them."""
     return _replace_unprintable(value)
 
 

@@ -18,14 +18,14 @@ class GpuRun:
     image: str
     seconds: Seconds
     failed_at: GpuStep | None
-    """The first step that failed: the engine for `start`, and for `program` the program itself, not
-    CUDA; None if every product was right."""
+    """The first step that failed: `start` is the engine, `program` the program itself and not CUDA;
+    None if every product was right."""
     detail: str = ""
     """The error message of the engine, CUDA or torch."""
     code: int | None = None
     """CUDA's error code (`CUresult`), if CUDA answered."""
     device: str = ""
-    """The GPU's name in the container; empty if the container did not get that far."""
+    """The GPU's name in the container; empty if the container failed before reading it."""
     computed_by: str = ""
     """The library of the multiplication: `torch 2.13.0`, or `the driver` in an image without
     torch."""
@@ -33,7 +33,7 @@ class GpuRun:
 
 @strict_dataclass
 class StoreRun:
-    """The result of the store's container with the planned flags."""
+    """The result of starting the store's container with the planned flags."""
 
     image: str
     seconds: Seconds
@@ -49,20 +49,20 @@ class StoreRun:
 
 @strict_dataclass
 class VolumeWrite:
-    """A folder that the stack writes to, and whether its user can."""
+    """A folder to which the stack writes, and whether its user can."""
 
     service: str
     target: str
     kind: Literal["tmpfs", "volume"]
     user: str
     written: bool | None
-    """None if it was not tried; then `detail` says why."""
+    """None if it was not tried; `detail` then has the reason."""
     detail: str = ""
 
 
 @strict_dataclass
 class NameLookup:
-    """A name that a container looked up."""
+    """The result of looking up a name in a container."""
 
     name: str
     network: Literal["stack", "default"]

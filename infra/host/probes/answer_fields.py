@@ -1,4 +1,4 @@
-"""Read the answers of programs and libraries, with each field of the expected type.
+"""Read the answers of programs and libraries, and check the type of each field.
 
 This is done by hand because importing pydantic takes longer than collecting the answers.
 """
@@ -35,7 +35,7 @@ def get_required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
 
 
 def parse_integer(found: Any, what: str, *, least: int = 0) -> int:
-    """Return an integer that is at least `least` and fits an int64.
+    """Return an integer that is at least `least` and fits in an int64.
 
     Raises:
         TypeError or ValueError: it is not such an integer.
@@ -65,7 +65,7 @@ def parse_text(found: Any) -> str:
 
     """
     if not isinstance(found, str):
-        raise TypeError(f"{found!r:.40} is no text")
+        raise TypeError(f"{found!r:.40} is not a string")
     return found
 
 

@@ -1,6 +1,6 @@
 """Probe buildx, the `docker` plugin with which Compose builds images.
 
-The plugin is run directly: `docker buildx version` starts it twice, and so takes twice as long.
+The plugin is run directly, since `docker buildx version` starts it twice and takes twice as long.
 """
 
 import os
@@ -23,7 +23,7 @@ _VERSION = re.compile(r"/buildx v?(\d\S*)")
 
 
 def ask_buildx_version(deadline: Deadline) -> str | None:
-    """Return its version; empty if it is not installed, None if it prints no version."""
+    """Return buildx's version; empty if it is not installed, None if it prints no version."""
     plugin = next((path for path in _list_places() if os.access(path, os.X_OK)), None)
     if plugin is None:
         return ""

@@ -1,6 +1,6 @@
 """Read the limits of this process's control groups, v1 and v2, from the process up to the root.
 
-A limit of any ancestor applies, so the folder of each is read. A missing file means no limit. A
+The limits of all ancestors apply, so the folder of each is read. A missing file means no limit. A
 file that cannot be read, or has contents that the kernel never writes, raises `ProbeError`, because
 its limit is unknown. Sources: the kernel's admin-guide/cgroup-v1 and cgroup-v2,
 cgroup_namespaces(7), proc_pid_mountinfo(5).
@@ -14,14 +14,14 @@ from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
 from qca.core.frozen import frozen_dataclass
 
-# Without a limit, v1 shows the largest multiple of the page size that fits a signed 64-bit number.
-# No machine has half that much memory.
+# Without a limit, v1 shows the largest multiple of the page size in a signed 64-bit number. No
+# machine has half as much memory.
 _V1_UNLIMITED = 2**62
 
 
 @frozen_dataclass
 class _Mount:
-    """A mounted hierarchy, of which `root` is visible at `point`."""
+    """A mounted hierarchy, whose group `root` is visible at `point`."""
 
     controllers: frozenset[str]
     """Its controllers in v1; empty in v2."""
@@ -113,7 +113,7 @@ def _read_if_present(path: Path) -> str | None:
 
 
 def _nonsense_error(path: Path, text: str) -> ProbeError:
-    return ProbeError(f"{path} says {text.strip()[:40]!r}, which is no limit")
+    return ProbeError(f"{path} contains {text.strip()[:40]!r}, which is not a limit")
 
 
 def _list_group_folders(root: Path, controller: str) -> list[Path]:
@@ -136,14 +136,14 @@ def _list_group_folders(root: Path, controller: str) -> list[Path]:
 
 
 def _score_mount(mount: _Mount, path: PurePosixPath) -> int:
-    """Return the rank of a mount: one that contains our path, and the least else, is best."""
+    """Return the rank of a mount; the best contains our path and as little else as possible."""
     return len(mount.root.parts) if path.is_relative_to(mount.root) else 0
 
 
 def _parse_own_path(text: str, controller: str) -> PurePosixPath | None:
     """Find the path in /proc/self/cgroup: lines such as "4:memory:/a/b", or "0::/a/b" for v2.
 
-    In another cgroup namespace, a path can begin with "/..": it is then not mounted here.
+    If the path begins with "/..", it is in another cgroup namespace and not mounted here.
     """
     for _, names, path in _parse_groups(text):
         if controller in names.split(",") if controller else not names:
@@ -158,7 +158,9 @@ def _parse_groups(text: str) -> Iterator[tuple[str, str, str]]:
         number, _, rest = line.partition(":")
         names, _, path = rest.partition(":")
         if not (number.isdecimal() and path.startswith("/")):
-            raise ProbeError(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
+            raise ProbeError(
+                f"/proc/self/cgroup contains {line[:40]!r}, which does not name a group"
+            )
         yield number, names, path
 
 

@@ -20,7 +20,7 @@ _PODMAN_COMPOSE = re.compile(r"podman-compose version (\d\S*)")
 
 
 def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
-    """Ask `docker compose version`.
+    """Run `docker compose version`.
 
     The command has no flags on purpose: without the plugin, `docker` would complain about the flag.
     It exits with 0 even if the daemon is down, so it tests only Compose.
@@ -28,8 +28,8 @@ def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoCom
     docker = shutil.which("docker")
     if docker is None:
         return NoComposePlugin(detail="there is no `docker` program on PATH")
-    with ThreadPoolExecutor(1) as beside:
-        buildx = beside.submit(ask_buildx_version, deadline) if asks_buildx else None
+    with ThreadPoolExecutor(1) as executor:
+        buildx = executor.submit(ask_buildx_version, deadline) if asks_buildx else None
         output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:

@@ -1,7 +1,7 @@
-"""Run `docker compose config`, which prints how Compose reads its files, and starts nothing.
+"""Run `docker compose config`, which prints how Compose reads its files and starts nothing.
 
-Compose follows references to any path: use it only for files that refer to nothing outside their
-folder.
+Compose follows references to any path, so use this only for files that refer to nothing outside
+their folder.
 """
 
 import json
@@ -15,7 +15,7 @@ from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
 from qca.core.frozen import frozen_dataclass
 
-# It normally takes a quarter of a second; the limit keeps a file from making it take long.
+# The call normally takes a quarter of a second; the limit bounds it for any file.
 _SECONDS = 10
 
 # The start of a line from Compose's logger: `time="..." level=warning`, or `WARN[0000]` on a

@@ -1,4 +1,4 @@
-"""Probe the NVIDIA Container Toolkit by its files; only its version needs a program."""
+"""Probe the NVIDIA Container Toolkit through its files; only its version needs a program."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ _HOOK, _CDI_HOOK = "nvidia-container-runtime-hook", "nvidia-cdi-hook"
 # "NVIDIA Container Toolkit CLI version 1.17.8"
 _VERSION = re.compile(r"\bversion v?(\d\S*)")
 
-# The configuration with which dockerd runs it: https://github.com/NVIDIA/nvidia-container-toolkit
+# The configuration with which dockerd runs the toolkit: https://github.com/NVIDIA/nvidia-container-toolkit
 # (config.toml).
 _CONFIG = "etc/nvidia-container-runtime/config.toml"
 _NO_CGROUPS = re.compile(r"^\s*no-cgroups\s*=\s*true\b", re.M)
@@ -28,7 +28,7 @@ _DEVICE_FILE = re.compile(r"[pP]ath\"?:\s*\"?(/dev/nvidia[\w./-]*)")
 
 
 def read_container_toolkit(root: Path, deadline: Deadline) -> ContainerToolkit:
-    """Return the installed parts; a part that cannot be read counts as not installed."""
+    """Return the installed parts; a part that cannot be read counts as missing."""
     cdi_hook = shutil.which(_CDI_HOOK)
     return ContainerToolkit(
         cdi_hook=cdi_hook,
@@ -77,7 +77,7 @@ def _list_missing(device_files: set[str], root: Path) -> Iterator[str]:
 
 
 def _read_change_time(program: str | None) -> int | None:
-    """Return the ctime of a program: a package sets its mtime to the time of the build."""
+    """Return the ctime of a program; its mtime is the time at which the package was built."""
     if program is None:
         return None
     try:

@@ -84,11 +84,11 @@ def read_image_variables(
         lines: list[str] = found[0] or []
         return dict(line.split("=", 1) for line in lines)
     except (ValueError, TypeError, AttributeError):
-        raise ProbeError(f"`docker image inspect` answered {str(found[0])[:40]!r}") from None
+        raise ProbeError(f"`docker image inspect` printed {str(found[0])[:40]!r}") from None
 
 
 def has_health_check(docker_client: str, image: str, environment: Mapping[str, str]) -> bool | None:
-    """Whether an image has a health check; None if the engine does not have the image.
+    """Return whether an image has a health check; None if the engine does not have the image.
 
     Raises:
         ProbeError: the client cannot be started, or its answer is invalid.
@@ -113,4 +113,4 @@ def _inspect_image(
     try:
         return (json.loads(output.stdout),)
     except ValueError:
-        raise ProbeError(f"`docker image inspect` answered {output.stdout[:40]!r}") from None
+        raise ProbeError(f"`docker image inspect` printed {output.stdout[:40]!r}") from None

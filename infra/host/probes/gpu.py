@@ -38,7 +38,7 @@ from qca.memory.nvml import (
     read_memory,
 )
 
-# dockerd looks for the first on its PATH; the second writes CDI files.
+# dockerd searches its PATH for the first one; the second one writes CDI files.
 _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
 _Missing = Literal["no-driver", "not-loaded"]
 
@@ -54,11 +54,11 @@ def probe(deadline: Deadline, root: Path = Path("/"), nvml: Any = None) -> GpuDr
     except NvmlError as error:
         raise ProbeError(f"the NVIDIA driver answered with an error: {error}") from None
     except (TypeError, ValueError) as error:
-        raise ProbeError(f"the NVIDIA driver gave an impossible answer: {error}") from None
+        raise ProbeError(f"the NVIDIA driver gave an invalid answer: {error}") from None
 
 
 def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoGpuDriver:
-    """Return the layer at which NVML failed; without a card, the layers above it don't matter."""
+    """Return the layer at which NVML failed; without a card, a missing driver is no failure."""
     import pynvml
 
     if error.code == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
@@ -77,7 +77,7 @@ def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoG
         detail = f"no NVIDIA card on the PCI bus, and no driver ({error})"
         return NoGpuDriver(state="no-device", detail=detail)
     state, words = missing[error.code]
-    return NoGpuDriver(state=state, detail=f"there is a card, but {words}: {error}", cards=cards)
+    return NoGpuDriver(state=state, detail=f"a card exists, but {words}: {error}", cards=cards)
 
 
 def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
@@ -134,7 +134,7 @@ def _read_gpu(nvml: Any, index: int, handle: Any) -> Gpu:
 
 
 def _read_pci_address(nvml: Any, handle: Any) -> str | None:
-    """Return the address in the system's notation, in which a GPU is function 0 of its device."""
+    """Return the address in the system's notation; a GPU is function 0 of its device."""
     with suppress(nvml.NVMLError):
         found = nvml.nvmlDeviceGetPciInfo_v3(handle)
         return f"{found.domain:04x}:{found.bus:02x}:{found.device:02x}.0"
@@ -142,7 +142,7 @@ def _read_pci_address(nvml: Any, handle: Any) -> str | None:
 
 
 def _read_memory(nvml: Any, handle: Any) -> tuple[DeviceMemory, bool]:
-    """Return a device's memory, and whether that is the host's (the GPU has none of its own)."""
+    """Return a device's memory, and whether it is the host's, for a GPU without its own."""
     try:
         memory = read_memory(nvml, handle)
     except nvml.NVMLError as error:
@@ -202,5 +202,5 @@ def _read_processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
 def _read_process_name(nvml: Any, pid: int) -> str:
     try:
         return parse_text(nvml.nvmlSystemGetProcessName(pid))
-    except (nvml.NVMLError, UnicodeDecodeError):  # outside of this container, or just exited
+    except (nvml.NVMLError, UnicodeDecodeError):  # outside this container, or just exited
         return ""

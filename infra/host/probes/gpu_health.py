@@ -6,8 +6,8 @@ from typing import Any, Literal
 from infra.host.facts import GpuHealth
 from infra.host.probes.answer_fields import parse_integer
 
-# nvml.h, nvmlClocksEventReason*. Idling, the power limit and user-set clocks are not among them:
-# they slow down healthy GPUs too.
+# nvml.h, nvmlClocksEventReason*. Idling, the power limit and user-set clocks are excluded, because
+# they also slow down healthy GPUs.
 _SLOWDOWNS = {
     0x08: "hardware slowdown",
     0x20: "software thermal slowdown",
@@ -34,14 +34,14 @@ class _Questions:
             AttributeError,
             TypeError,
             ValueError,
-        ):  # older bindings, or a value unknown to them
+        ):  # older bindings, or a value that they do not know
             pass
         self.untold.append(what)
         return None
 
 
 def read_gpu_health(nvml: Any, handle: Any) -> GpuHealth:
-    """Return a GPU's health. Never raises: `untold` names what NVML does not report."""
+    """Return a GPU's health; it never raises, and `untold` names what NVML does not report."""
     questions = _Questions(nvml)
     ask = questions.ask
     return GpuHealth(

@@ -33,9 +33,9 @@ _NEEDS_PROPRIETARY = re.compile(
 
 
 def read_kernel_log(root: Path = Path("/")) -> str | None:
-    """Return what is still in the log; None if this user may not read it, or it does not exist.
+    """Return the content of the log; None if this user may not read it, or it does not exist.
 
-    A container may have another file in its place: a pipe, or LXC's link to the console.
+    In a container, another file may be in its place: a pipe, or LXC's link to the console.
     """
     try:
         log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -56,7 +56,7 @@ def _read_records(log: int) -> bytes:
         with suppress(BrokenPipeError):  # the record was overwritten before it was read
             try:
                 record = os.read(log, _RECORD)
-            except BlockingIOError:  # the end
+            except BlockingIOError:  # the end of the log
                 break
             if not record:
                 break
@@ -74,7 +74,8 @@ def find_xids(log: str) -> tuple[Xid, ...]:
 
 
 def find_module_refusal(log: str) -> str:
-    """Return the kernel's message about a module without a trusted signature; empty if none."""
+    """Return the kernel's message about a module without a trusted signature; empty if there is
+    none."""
     match = _REFUSAL.search(log)
     return match[0] if match else ""
 

@@ -1,4 +1,4 @@
-"""Find what keeps the kernel from loading NVIDIA's module: not built, unsigned, another driver."""
+"""Find why the kernel does not load NVIDIA's module: not built, unsigned, or another driver."""
 
 import os
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 from infra.host.errors import ProbeError
 from infra.host.files import MAX_BYTES, read_text
 
-# The variable of the UEFI specification, with its vendor's GUID: four bytes of attributes, and 1
-# where Secure Boot is on.
+# The variable of the UEFI specification, with its vendor's GUID: four bytes of attributes, then 1
+# if Secure Boot is on.
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _LENGTH = 5
 

@@ -1,4 +1,4 @@
-"""Read the host's memory and the cgroup's limit on it."""
+"""Read the host's memory and the cgroup's memory limit."""
 
 from pathlib import Path
 

@@ -47,7 +47,7 @@ def _read_distribution(root: Path) -> str:
 def _unquote(value: str) -> str:
     try:
         return " ".join(shlex.split(value))
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # a quote is not closed
         return value.strip("\"' ")
 
 
@@ -64,12 +64,12 @@ def _list_cgroup_hierarchies(root: Path) -> tuple[str, ...] | None:
 
 
 def _read_io_uring_disabled(root: Path) -> int | None:
-    """Return the kernel's setting (Linux 6.6 and newer have it)."""
+    """Return the kernel's setting, which exists since Linux 6.6."""
     path = root / "proc/sys/kernel/io_uring_disabled"
     try:
         text = read_text(path).strip()
     except FileMissingError:
         return None
     if text not in ("0", "1", "2"):
-        raise ProbeError(f"{path} says {text[:20]!r}, which is not a valid value")
+        raise ProbeError(f"{path} contains {text[:20]!r}, which is not a valid value")
     return int(text)

@@ -1,7 +1,6 @@
 """Live probes: containers that `qca doctor --deep` starts to test what other facts cannot show.
 
 They are started one after the other through the Docker SDK, with the settings of the planned stack
-and a time limit each. Everything that they create has one label and is removed.
-
-May import: the rest of `infra.stack`, except the launching modules.
+and a time limit each. Everything that they create has one label and is removed. The package imports
+the rest of `infra.stack` except the modules that launch it.
 """

@@ -1,7 +1,7 @@
 """Test CUDA in a container: print its result, and whether the GPU multiplies correctly, as JSON.
 
 It uses only Python 3.7 and its standard library, since it runs in any image. It first calls the
-driver directly, without any library of the image, and then torch, if the image has it.
+driver directly, without any library of the image, and then uses torch if the image has it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _CudaError(Exception):
 
 
 class _Driver:
-    """Calls libcuda, where every result except 0 is an error."""
+    """Calls libcuda, and treats every result except 0 as an error."""
 
     def __init__(self) -> None:
         try:

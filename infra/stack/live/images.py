@@ -1,4 +1,4 @@
-"""The images that the live probes run in: only those that the stack needs anyway."""
+"""Choose the images for the live probes, from those that the stack needs anyway."""
 
 from infra.stack.compose_document import is_distroless
 from infra.stack.image import fetch_download_size, find_image_size, find_trainer_image
@@ -8,7 +8,7 @@ from qca.core.frozen import frozen_dataclass
 
 @frozen_dataclass
 class ImageSource:
-    """An image, with its size or that of its download."""
+    """An image, with its size or the size of its download."""
 
     name: str
     is_here: bool
@@ -17,12 +17,13 @@ class ImageSource:
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can run in it; empty if it exists here or its download has a known size."""
+        """The reason why it cannot be used; empty if it exists here or its download has a known
+        size."""
         if self.is_here or self.size is not None:
             return ""
         return (
-            f"the image {self.name} is not here, and its registry does not report the size of "
-            "the download"
+            f"the engine does not have the image {self.name}, and its registry does not report "
+            f"the download size"
         )
 
 

@@ -18,7 +18,8 @@ _HOST_SECONDS = 5.0
 
 
 def look_up_names(sandbox: Sandbox, image: str, seconds: float) -> tuple[NameLookup, ...]:
-    """Look up the store's name on a network like the stack's, and a public name on Docker's."""
+    """Look up the store's name on a network like the stack's, and a public name on Docker's
+    default."""
     stack = ContainerRequest(
         image=image, command=[], network=sandbox.create_network(), aliases=[STORE_NAME]
     )
@@ -57,8 +58,7 @@ def _compare_with_host(lookup: NameLookup) -> NameLookup:
 
 
 def _is_known_here(name: str) -> bool:
-    """Return whether this host resolves the name within some seconds; its resolver has no time
-    limit."""
+    """Return whether this host resolves the name within a few seconds."""
     found = threading.Event()
 
     def look_up() -> None:

@@ -43,13 +43,13 @@ class LiveProbe:
     fact: str
     """The field of `HostFacts` that it determines."""
     activity: str
-    """What it does, for the list that the user confirms."""
+    """The description of the probe, for the list that the user confirms."""
     images: tuple[ImageSource, ...]
     """The images of its containers."""
     seconds: float
     """The time limit of each of its containers."""
     run: Callable[[Sandbox, Path], object]
-    """Called with the work folder, in which it leaves nothing behind."""
+    """The function to call with the work folder, in which it leaves nothing behind."""
 
 
 @frozen_dataclass
@@ -70,14 +70,14 @@ class Circumstances:
 
     @property
     def user(self) -> str:
-        """The user that they run as."""
+        """The user as which the services run."""
         return format_user(self.storage)
 
 
 def plan_probes(
     circumstances: Circumstances, wanted: Collection[str]
 ) -> tuple[list[LiveProbe], dict[str, Unknown]]:
-    """Return the probes for the wanted facts, and why others of them cannot be determined."""
+    """Return the probes for the wanted facts, and the reasons for omitting other facts."""
     probes: list[LiveProbe] = []
     unknown: dict[str, Unknown] = {}
     for fact in LIVE_FACTS:
@@ -149,7 +149,7 @@ def _write_all_volumes(
 
 
 def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
-    """Return the volume of the runs by its target: the real one, or a new one like it."""
+    """Return the volume of the runs by its target: the real volume, or a new one like it."""
     if storage.volume is None:
         return {}
     return {RUNS: sandbox.find_volume(storage.volume) or sandbox.create_volume()}
@@ -196,7 +196,7 @@ def _make_gpu(given: Circumstances) -> LiveProbe:
 
 
 def _explain_no_gpu(given: Circumstances) -> str:
-    """Return the reason for not testing a GPU; empty if a container requests one."""
+    """Return the reason why no GPU is tested; an empty string if a container requests one."""
     if given.plan.trainer.device.value == "cuda":
         return ""
     gpu, engine = given.facts.gpu, known_or_none(given.facts.docker)

@@ -39,7 +39,7 @@ def run_probes(
 ) -> dict[str, Fact]:
     """Return the fact of each probe by name, known or unknown with the reason.
 
-    Setting `stop` makes it return soon; run it in its own thread, where no signal interrupts the
+    It returns soon after `stop` is set; run it in its own thread, where no signal interrupts the
     removal.
 
     Raises:
@@ -60,7 +60,7 @@ def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
             return Known(value=replace_unprintable(probe.run(sandbox, work_dir)))
     except ProbeError as error:
         return Unknown(reason=str(error))
-    except Exception as error:  # an engine may answer what no engine should
+    except Exception as error:  # an engine's answer may be invalid
         return Unknown(reason=f"it failed: {describe_error(error)}")
 
 

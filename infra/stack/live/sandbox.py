@@ -28,7 +28,7 @@ MISSING_SOURCE = "bind source path does not exist"
 
 
 class RefusedError(ProbeError):
-    """The engine did not start a container; with the engine's message."""
+    """The engine did not start a container; the message is the engine's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class ContainerRequest:
     image: str
     command: Sequence[str]
     entrypoint: Sequence[str] | None = None
-    """Empty to run the command directly; None for the image's entrypoint."""
+    """The entrypoint; empty to run the command directly, None for the image's entrypoint."""
     user: str = ""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     healthcheck: Mapping[str, Any] | None = None
@@ -60,7 +60,7 @@ class Outcome:
 
 
 class Sandbox:
-    """Starts the containers of an examination; leaving the context removes any that are left.
+    """Starts the containers of an examination; leaving the context removes the rest of them.
 
     Setting `stop` ends the current probe. Use it in its own thread, where nothing else interrupts
     it, so that everything it creates is removed.

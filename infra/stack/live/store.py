@@ -1,4 +1,4 @@
-"""The live probe of the store: its image, started with the planned flags until it is healthy."""
+"""The live probe of the store: its image is started with the planned flags until it is healthy."""
 
 import time
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def run_store(
     flags_file: Path,
     seconds: float,
 ) -> StoreRun:
-    """Return the result of the planned store, whose password is in `flags_file`.
+    """Return the result of starting the planned store, whose password is in `flags_file`.
 
     Raises:
         RefusedError: the engine did not accept the password.

@@ -9,7 +9,7 @@ from infra.stack.live.sandbox import ContainerRequest, Sandbox
 from infra.stack.live.service_limits import translate_limits
 from infra.stack.live.shell import run_script
 
-# It prints a line for each folder: `yes FOLDER`, or `no FOLDER` and the error.
+# The script prints a line for each folder: `yes FOLDER`, or `no FOLDER` and the error.
 _WRITE = (
     'for folder; do file="$folder/.qca-deep"; '
     'if said=$( { echo > "$file" && rm "$file"; } 2>&1 ); '
@@ -19,7 +19,7 @@ _WRITE = (
 
 class _Answer(NamedTuple):
     written: bool
-    said: str
+    detail: str
 
 
 def write_volumes(
@@ -55,7 +55,7 @@ def write_volumes(
             kind=kind,
             user=user,
             written=answers[target].written,
-            detail=answers[target].said,
+            detail=answers[target].detail,
         )
         for target, kind in targets.items()
     )

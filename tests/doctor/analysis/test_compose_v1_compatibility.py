@@ -29,7 +29,7 @@ HTTP_DOCKER = "Not supported URL scheme http+docker"
 CHUNKED = "chunked"
 
 
-def test_the_matrix_is_whole():
+def test_the_matrix_is_complete():
     assert len(MATRIX) == 96
     assert sum(cell["ps_exit_code"] == "0" for cell in MATRIX) == 12
 
@@ -63,7 +63,7 @@ def test_every_measured_cell_is_predicted(cell):
         ("7", "2.32", "2", SSL_VERSION),
     ],
 )
-def test_versions_outside_of_the_matrix(docker, requests, urllib3, fragment):
+def test_versions_outside_the_matrix(docker, requests, urllib3, fragment):
     prediction = predict(docker, requests, urllib3)
 
     if fragment is None:
@@ -73,14 +73,14 @@ def test_versions_outside_of_the_matrix(docker, requests, urllib3, fragment):
         assert fragment in prediction.error
 
 
-def test_what_hangs_on_a_library_that_was_not_looked_for_is_not_guessed():
+def test_an_unknown_library_is_not_guessed():
     prediction = predict("5.0.3", "2.25.1", "1.26.20")
 
     assert isinstance(prediction, NotMeasured)
     assert "chardet" in prediction.reason
 
 
-def test_a_version_that_is_none_is_not_guessed():
+def test_an_invalid_version_is_not_guessed():
     assert isinstance(predict("5.0.3", "unknown", "2.5.0"), NotMeasured)
 
 
@@ -89,7 +89,7 @@ def test_a_version_that_is_none_is_not_guessed():
     [cell for cell in CELLS if cell["ps_exit_code"] != "0"],
     ids=lambda cell: f"{cell['docker_py']}-{cell['requests']}-{cell['urllib3']}",
 )
-def test_the_pins_mend_every_broken_cell(cell):
+def test_the_pins_fix_every_broken_cell(cell):
     newest = {"docker>=6.1,<7": ("docker_py", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
     versions = {name: cell[name] for name in ("docker_py", "requests", "urllib3")}
 

@@ -61,7 +61,7 @@ def test_a_file_without_claims_asks_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("script", ["echo Cannot connect >&2; exit 1", "exit 1"])
-def test_an_engine_that_gives_no_answer_leaves_it_unknown(tmp_path, script):
+def test_without_an_answer_of_the_engine_they_are_unknown(tmp_path, script):
     file = _look_up(tmp_path, script)
 
     assert {one.taken_by for one in file.claims} == {None}

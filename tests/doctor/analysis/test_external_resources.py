@@ -24,7 +24,7 @@ def _look_up(folder: Path, script: str) -> ComposeFile:
     return look_up_externals(file, str(program), {"PATH": "/usr/bin:/bin"})
 
 
-def test_what_is_external_and_used_is_looked_up(tmp_path):
+def test_used_external_resources_are_looked_up(tmp_path):
     file = _look_up(tmp_path, "echo bridge; echo there")
 
     assert [(one.kind, one.name, one.line, one.is_there) for one in file.externals] == [
@@ -35,14 +35,14 @@ def test_what_is_external_and_used_is_looked_up(tmp_path):
 
 
 @pytest.mark.parametrize("script", ["echo Cannot connect >&2; exit 1", "exit 1"])
-def test_an_engine_that_gives_no_answer_leaves_it_unknown(tmp_path, script):
+def test_without_an_answer_of_the_engine_they_are_unknown(tmp_path, script):
     file = _look_up(tmp_path, script)
 
     assert [one.is_there for one in file.externals] == [None, None]
     assert all(one.unknown_because for one in file.externals)
 
 
-def test_a_client_that_is_not_there_leaves_it_unknown(tmp_path):
+def test_without_a_client_they_are_unknown(tmp_path):
     (tmp_path / "compose.yml").write_text(TEXT)
     file = read_compose_file(tmp_path / "compose.yml", {})
 

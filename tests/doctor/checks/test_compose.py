@@ -130,7 +130,7 @@ def test_host(case: HostCase):
     assert_host_verdict(case)
 
 
-def test_compose_v1_says_which_library_from_where_since_when():
+def test_the_finding_names_the_library_its_location_and_its_date():
     v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
     v1.libraries["requests"] = user_installed("2.32.5", over="2.28.1")
 
@@ -151,7 +151,7 @@ def test_a_library_that_v1_cannot_import_is_named():
     assert "cannot import urllib3" in finding.message
 
 
-def test_over_tcp_the_unix_socket_faults_are_not_predicted():
+def test_errors_of_unix_sockets_are_not_predicted_for_tcp():
     remote = engine(host="tcp://10.0.0.7:2376")
 
     broken = compose_v1("5.0.3", "2.32.5", "2.5.0")
@@ -160,7 +160,7 @@ def test_over_tcp_the_unix_socket_faults_are_not_predicted():
     assert one(host(docker=remote, docker_compose=docker_py_7), "QCA203").severity is WARNING
 
 
-def test_compose_v2_is_offered_by_the_name_it_has():
+def test_compose_v2_is_offered_by_its_name():
     v1 = compose_v1("5.0.3", "2.32.5", "2.5.0")
 
     first = one(host(docker_compose=v1, compose=PLUGIN), "QCA203").remedies[0]

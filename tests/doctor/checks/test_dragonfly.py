@@ -134,8 +134,8 @@ FILE_CASES = [
         FileCase("QCA305", f"    user: '1000'\n    command: --dir={folder}\n", severity, says, 4)
         for folder, severity, says in (
             ("/data/", WARNING, "it runs as user 1000"),
-            ("/data/old", SKIPPED, "to /data/old: who owns that folder"),
-            ("/other", SKIPPED, "to /other: who owns that folder"),
+            ("/data/old", SKIPPED, "to /data/old: the owner of that folder"),
+            ("/other", SKIPPED, "to /other: the owner of that folder"),
             ("s3://bucket/store", SKIPPED, "to s3://bucket/store"),
         )
     ),
@@ -286,7 +286,7 @@ FILE_CASES = [
         "io_uring_disabled",
         facts=host(docker=engine(version="24.0.7"), system=NO_IO_URING),
     ),
-    FileCase("QCA303", "    command: --force_epoll\n", OK, "as its flag says", facts=host()),
+    FileCase("QCA303", "    command: --force_epoll\n", OK, "as its flag requires", facts=host()),
     FileCase("QCA303", "    command: --force_epoll=false\n", INFO, "seccomp", facts=host()),
     FileCase("QCA304", LOCKED, OK, "", facts=host(docker=engine(most_memlock=-1))),
     FileCase("QCA304", LOCKED, ERROR, "8 MiB", facts=host(docker=engine(most_memlock=8 * MIB))),
@@ -304,7 +304,7 @@ def test_file(tmp_path, case: FileCase):
 
 
 @pytest.mark.parametrize("proactor_threads", [16, None])
-def test_the_seeds_store_both_answers_and_which_the_host_can_hold(proactor_threads):
+def test_the_seeds_store_gets_both_options_and_whether_they_fit(proactor_threads):
     stack = {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": proactor_threads}
 
     finding = one(seeds_laptop(), "QCA301", stack=stack)
@@ -315,7 +315,7 @@ def test_the_seeds_store_both_answers_and_which_the_host_can_hold(proactor_threa
     assert "at most 8 threads in 2 GiB (fits in this host's memory" in finding.message
 
 
-def test_on_a_small_host_the_larger_answer_is_called_too_much():
+def test_on_a_small_host_the_larger_option_is_too_much():
     small = seeds_laptop(
         docker=engine(cpus=16, memory=8 * GIB),
         memory=MemoryFacts(total=8 * GIB, available=6 * GIB, cgroup_limit=None),
@@ -333,7 +333,7 @@ def test_on_a_small_host_the_larger_answer_is_called_too_much():
     assert [one.commands for one in finding.remedies] == [("QCA_STACK_PROACTOR_THREADS=8 qca up",)]
 
 
-def test_a_host_that_can_hold_neither_answer_is_offered_the_run_without_dragonfly():
+def test_a_host_that_fits_neither_option_is_offered_a_run_without_dragonfly():
     stack = {**COMPOSE, "maxmemory": "100MiB", "proactor_threads": 64}
 
     finding = one(seeds_laptop(), "QCA301", stack=stack)
@@ -349,7 +349,7 @@ def test_a_host_that_can_hold_neither_answer_is_offered_the_run_without_dragonfl
         ("    mem_limit: 3g\n", ["--proactor_threads=8", "memory limit of at least 5.4 GiB"]),
     ],
 )
-def test_more_memory_is_offered_as_far_as_the_container_holds_it(tmp_path, limits, titles):
+def test_more_memory_is_offered_up_to_the_container_limit(tmp_path, limits, titles):
     text = f"{HEAD}    command: --maxmemory=2G\n{limits}"
 
     finding = judge_file(tmp_path, "QCA301", text, SIXTEEN_THREADS)
@@ -387,7 +387,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("command", "program"), OTHERS)
-def test_what_another_program_starts_is_not_judged(tmp_path, command, program):
+def test_programs_started_by_another_program_are_not_checked(tmp_path, command, program):
     finding = judge_file(tmp_path, "QCA301", HEAD + command)
 
     assert finding.severity is SKIPPED
@@ -403,7 +403,7 @@ def test_what_another_program_starts_is_not_judged(tmp_path, command, program):
     ],
 )
 @pytest.mark.parametrize("image", ["dragonflydb/dragonfly", "registry.example.org:5000/kv:1"])
-def test_what_hands_on_its_words_is_looked_through(tmp_path, command, image):
+def test_wrappers_are_looked_through(tmp_path, command, image):
     finding = judge_file(tmp_path, "QCA301", f"services:\n  cache:\n    image: {image}\n{command}")
 
     assert finding.severity is ERROR
@@ -437,7 +437,7 @@ def test_locked_memory(tmp_path, limits, most, severity):
         assert "rlimit type 8: operation not permitted" in finding.message
 
 
-def test_locked_memory_without_an_engine_cannot_be_judged(tmp_path):
+def test_locked_memory_is_unknown_without_an_engine(tmp_path):
     facts = host(docker=no_engine("not-running"))
 
     assert _judge_memlock(tmp_path, "{memlock: -1}", facts).severity is SKIPPED
@@ -471,7 +471,7 @@ def test_a_cpu_limit_that_overrides_the_flag_is_lowered(tmp_path):
     assert [edit.new for edit in lower.edits] == [("    cpus: 1",)]
 
 
-def test_a_cpu_limit_that_stands_as_a_quota_is_lowered_by_hand(tmp_path):
+def test_a_cpu_limit_given_as_a_quota_must_be_lowered_manually(tmp_path):
     finding = _refuse_service(
         tmp_path, "v1.34.1", "cpu_quota: 200000", "command: --maxmemory=300mb"
     )
@@ -479,7 +479,7 @@ def test_a_cpu_limit_that_stands_as_a_quota_is_lowered_by_hand(tmp_path):
     assert finding.remedies[1].title == "Set the CPU limit of service cache to 1"
 
 
-def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
+def test_limits_that_do_not_fit_get_only_remedies_that_make_them_fit():
     stack = {**COMPOSE, "maxmemory": "15GiB", "proactor_threads": 4}
 
     titles = [remedy.title for remedy in one(host(), "QCA302", stack=stack).remedies]
@@ -501,9 +501,7 @@ def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
         ("    cpus: 1\n    command: --maxmemory=4G\n", OK),
     ],
 )
-def test_on_cgroup_v1_limits_count_only_where_the_layout_does_not_matter(
-    tmp_path, limits, severity
-):
+def test_on_cgroup_v1_limits_count_only_if_the_layout_does_not_matter(tmp_path, limits, severity):
     facts = host(docker=engine(cpus=2, cgroup_version="1"))
 
     assert judge_file(tmp_path, "QCA301", HEAD + limits, facts).severity is severity
@@ -531,7 +529,7 @@ def _host_on_cgroup_v1(hierarchies: tuple[str, ...] | None, **changes: Any) -> H
         (TOGETHER, "    mem_limit: 600m\n", ERROR, 2),
     ],
 )
-def test_on_a_known_layout_of_cgroup_v1_limits_count_where_dragonfly_sees_them(
+def test_on_a_known_layout_of_cgroup_v1_limits_count_if_dragonfly_sees_them(
     tmp_path, hierarchies, limits, severity, threads
 ):
     facts = _host_on_cgroup_v1(hierarchies)
@@ -542,7 +540,7 @@ def test_on_a_known_layout_of_cgroup_v1_limits_count_where_dragonfly_sees_them(
 
 
 @pytest.mark.parametrize("hierarchies", [APART, TOGETHER, None])
-def test_a_file_that_is_refused_by_itself_is_an_error_on_any_host(tmp_path, hierarchies):
+def test_a_file_that_fails_by_itself_is_an_error_on_any_host(tmp_path, hierarchies):
     # HEAD uses v1.30; before v1.38, the CPU limit overrides --proactor_threads.
     text = f"{HEAD}    cpus: 2\n    command: --maxmemory=300mb --proactor_threads=1\n"
 
@@ -558,14 +556,14 @@ def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_pa
 
     finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(APART))
 
-    assert "It does not see the container's limits" in finding.message
+    assert "Dragonfly does not see the container's limits" in finding.message
     assert "--proactor_threads=1" in finding.remedies[0].title
 
 
 @pytest.mark.parametrize(
     "elsewhere", [{"host": "tcp://10.0.0.9:2375"}, {"operating_system": "Docker Desktop"}]
 )
-def test_the_layout_of_this_host_says_nothing_of_an_engine_elsewhere(tmp_path, elsewhere):
+def test_the_layout_of_this_host_does_not_apply_to_an_engine_elsewhere(tmp_path, elsewhere):
     text = f"{HEAD}    cpus: 1\n    command: --maxmemory=256mb\n"
 
     facts = _host_on_cgroup_v1(APART, **elsewhere)

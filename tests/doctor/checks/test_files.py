@@ -269,7 +269,7 @@ FILE_CASES = [
         "QCA706",
         _reserve("driver: intel, count: 1"),
         SKIPPED,
-        "another device driver than NVIDIA's",
+        "a device driver other than NVIDIA's",
         facts=host(gpu=driver(gpu())),
     ),
     FileCase(
@@ -315,7 +315,9 @@ FILE_CASES = [
         "",
         facts=gpu_host(docker=engine(runtimes=("nvidia", "runc"), default_runtime="nvidia")),
     ),
-    FileCase("QCA706", CDI, SKIPPED, "does not say", facts=host(docker=engine(version="25.0.0"))),
+    FileCase(
+        "QCA706", CDI, SKIPPED, "does not report that", facts=host(docker=engine(version="25.0.0"))
+    ),
     FileCase("QCA706", CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all", facts=host()),
     FileCase(
         "QCA706",
@@ -441,7 +443,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("answer", "severity", "says"), ASKED)
-def test_what_compose_said_is_told(tmp_path, answer, severity, says):
+def test_composes_message_is_reported(tmp_path, answer, severity, says):
     file = replace(compose_file(tmp_path, HEAD), **answer)
 
     (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA707"]
@@ -453,7 +455,7 @@ def test_what_compose_said_is_told(tmp_path, answer, severity, says):
 
 
 @pytest.mark.parametrize("fact", ["docker", "gpu"])
-def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
+def test_a_gpu_service_on_an_unknown_host(tmp_path, fact):
     file = compose_file(tmp_path, HEAD + "    gpus: all\n")
 
     findings = examine(host(**{fact: "hung"}), config(), files=[file])
@@ -461,13 +463,13 @@ def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
     assert [f.severity for f in findings if f.id == "QCA706"] == [SKIPPED]
 
 
-def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):
+def test_a_version_line_is_accepted_by_an_old_compose(tmp_path):
     old = host(compose=replace(PLUGIN, version="2.24.0"))
 
     assert judge_file(tmp_path, "QCA703", "version: '3'\n" + HEAD, old).severity is OK
 
 
-def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
+def test_an_engine_without_a_cpu_count_uses_the_hosts(tmp_path):
     blind = host(docker=engine(cpus=0))
 
     assert judge_file(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
@@ -484,7 +486,7 @@ def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
         ("scale: 2, ports: ['1']", ""),
     ],
 )
-def test_a_port_that_one_service_wants_more_than_once(tmp_path, keys, says):
+def test_a_port_published_twice_by_one_service(tmp_path, keys, says):
     file = compose_file(tmp_path, f"services:\n  a: {{image: x, {keys}}}\n")
 
     errors = [f for f in examine(host(), config(), files=[file]) if f.severity is ERROR]
@@ -523,7 +525,7 @@ def test_a_service_in_the_hosts_network_has_its_images_port(tmp_path, keys, clas
         "network_mode: host, command: [redis-server, --port, 'NINES']",
     ],
 )
-def test_no_check_fails_over_a_number_of_thousands_of_digits(tmp_path, keys):
+def test_no_check_fails_because_of_a_huge_number(tmp_path, keys):
     text = f"services:\n  a: {{image: redis, {keys}}}\n"
     file = compose_file(tmp_path, text.replace("NINES", "9" * 5000))
 

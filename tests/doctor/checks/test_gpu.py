@@ -110,8 +110,8 @@ def _condition(**changes: Any) -> HostFacts:
 NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
 
 CASES = [
-    HostCase("QCA401", _broken("not-restarted"), WARNING, "looks for it only then", COMPOSE),
-    HostCase("QCA401", _broken("stale-cdi"), WARNING, "describes driver 535.183.01, and", COMPOSE),
+    HostCase("QCA401", _broken("not-restarted"), WARNING, "looks for it only at startup", COMPOSE),
+    HostCase("QCA401", _broken("stale-cdi"), WARNING, "describes driver 535.183.01, but", COMPOSE),
     HostCase("QCA401", _broken("no-numbers"), ERROR, "unresolvable CDI", COMPOSE, CUDA),
     HostCase("QCA401", _broken("needs-no-cgroups"), WARNING, "operation not permitted", COMPOSE),
     HostCase("QCA401", _broken("no-cgroups"), ERROR, "NVML: Unknown Error", COMPOSE, CUDA),
@@ -133,15 +133,20 @@ CASES = [
     ),
     HostCase("QCA401", _blocked("no-driver", nouveau=True), WARNING, "with nouveau"),
     HostCase("QCA401", _blocked("not-loaded", nouveau=True), WARNING, "with nouveau"),
-    HostCase("QCA401", _blocked("not-loaded", secure_boot=True), WARNING, "Secure Boot lets"),
-    HostCase("QCA401", _module(module_refusal=None), WARNING, "cannot be determined"),
+    HostCase("QCA401", _blocked("not-loaded", secure_boot=True), WARNING, "Secure Boot allows"),
+    HostCase(
+        "QCA401",
+        _module(module_refusal=None),
+        WARNING,
+        "Cannot determine whether the kernel refused",
+    ),
     HostCase("QCA401", _module(module_refusal=""), WARNING, "is not loaded.\nx"),
     HostCase("QCA401", _module(module_refusal="", module_signed=False), WARNING, "no signature"),
     HostCase("QCA401", _module(module_refusal="Loading of unsigned"), WARNING, "log: Loading of"),
     HostCase(
         "QCA401", _module(secure_boot=None, module_signed=False), WARNING, "is not loaded.\nx"
     ),
-    HostCase("QCA401", _module(module=""), WARNING, "no module for the kernel"),
+    HostCase("QCA401", _module(module=""), WARNING, "no module for the running kernel"),
     HostCase("QCA401", _blocked("no-driver", secure_boot=True), WARNING, "no driver for"),
     HostCase("QCA401", _blocked("no-device", nouveau=True), INFO, "no NVIDIA GPU"),
     HostCase("QCA406", _reload(), OK, "links", COMPOSE),
@@ -220,7 +225,7 @@ CASES = [
         "QCA401",
         replace(snap_host(runtimes=("nvidia",)), gpu=gpu_host().gpu),
         SKIPPED,
-        "toolkit of its own",
+        "its own toolkit",
     ),
     HostCase(
         "QCA401",
@@ -304,7 +309,7 @@ CASES = [
         "QCA408",
         _condition(untold=("clocks", "PCIe"), slowed_by=None),
         SKIPPED,
-        "of NVIDIA GeForce RTX 3050: clocks and PCIe (not reported by NVML)",
+        "clocks and PCIe of NVIDIA GeForce RTX 3050 (not reported by NVML)",
     ),
     HostCase("QCA408", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     HostCase("QCA409", _toolkit("1.17.8"), OK, "1.17.8", COMPOSE),
@@ -316,7 +321,9 @@ CASES = [
     HostCase("QCA409", gpu_host(), SKIPPED, "not recorded", COMPOSE),
     HostCase("QCA409", host(gpu="NVML hung"), SKIPPED, "NVML hung", COMPOSE),
     HostCase("QCA401", _old_cdi("1.14.6"), WARNING, "1.14.6 has none; it came with 1.16", COMPOSE),
-    HostCase("QCA401", _old_cdi("1.18.1"), WARNING, "does not use CDI devices for it.", COMPOSE),
+    HostCase(
+        "QCA401", _old_cdi("1.18.1"), WARNING, "does not use CDI devices for the request.", COMPOSE
+    ),
     # QCA405 applies to more than one GPU; QCA401 covers a single one.
     HostCase(
         "QCA405",
@@ -338,14 +345,14 @@ CASES = [
         "QCA405",
         gpu_host(gpu(), GPU_1, visible_devices="1"),
         ERROR,
-        "The driver shows 2; CUDA_VISIBLE_DEVICES=1 leaves 1",
+        "The driver shows 2; CUDA_VISIBLE_DEVICES=1 exposes 1",
         {**LOCAL, **TWO_GPUS},
     ),
     HostCase(
         "QCA405",
         gpu_host(gpu(), GPU_1, visible_devices=""),
         ERROR,
-        "CUDA_VISIBLE_DEVICES= leaves 0",
+        "CUDA_VISIBLE_DEVICES= exposes 0",
         {**LOCAL, **TWO_GPUS},
     ),
     HostCase(
@@ -381,11 +388,11 @@ def test_host(case: HostCase):
 
 @pytest.mark.parametrize("stack", [{}, {"gpus": 1}, {"gpus": "all"}])
 @pytest.mark.parametrize("facts", [host(), gpu_host()])
-def test_where_one_gpu_or_all_are_asked_for_there_is_nothing_to_count(facts, stack):
+def test_one_gpu_or_all_need_no_count(facts, stack):
     assert judge(facts, "QCA405", stack=stack) == []
 
 
-def test_a_training_on_the_cpu_asks_for_no_gpus():
+def test_a_run_on_the_cpu_requests_no_gpus():
     assert judge(gpu_host(), "QCA405", stack=TWO_GPUS, train={"device": "cpu"}) == []
 
 
@@ -398,13 +405,13 @@ def test_a_training_on_the_cpu_asks_for_no_gpus():
         (gpu_host(visible_devices="-1"), LOCAL, "QCA_TRAIN_DEVICE=cpu qca up"),
     ],
 )
-def test_of_too_few_gpus_the_next_step_is_named(facts, stack, first):
+def test_too_few_gpus_get_the_next_step(facts, stack, first):
     finding = one(facts, "QCA405", stack={**stack, **TWO_GPUS})
 
     assert finding.remedies[0].commands == (first,)
 
 
-def test_hidden_gpus_are_no_gpus_for_a_local_run():
+def test_hidden_gpus_do_not_count_for_a_local_run():
     hidden = gpu_host(visible_devices="-1")
 
     finding = one(hidden, "QCA401", stack=LOCAL)
@@ -437,7 +444,7 @@ def test_a_local_run_gets_the_wheel_that_runs_here_and_containers_the_image(chec
     assert "cuda12.6" in containers.remedies[-1].commands[0]
 
 
-def test_no_build_is_offered_where_none_would_run():
+def test_no_build_is_offered_if_none_would_run():
     blackwell = driver(gpu(compute_capability=(12, 0)), driver_version="535.274.02")
 
     finding = one(host(gpu=blackwell, python=CUDA_13), "QCA403", stack=COMPOSE, train=CUDA)
@@ -476,7 +483,7 @@ NARROW = replace(SOUND, pcie_width=4)
         (
             "QCA408",
             [replace(one, health=replace(SOUND, untold=("clocks",))) for one in EIGHT],
-            ["of GPUs 0-7 (NVIDIA L4): clocks (not reported by NVML)"],
+            ["clocks of GPUs 0-7 (NVIDIA L4) (not reported by NVML)"],
         ),
         (
             "QCA401",
@@ -493,7 +500,7 @@ def test_gpus_of_which_a_check_says_the_same_are_named_together(check, gpus, mes
         assert message in finding.message
 
 
-def test_what_cannot_be_determined_is_told_beside_the_faults():
+def test_unknowns_are_reported_in_addition_to_faults():
     sick = gpu(health=replace(SOUND, memory_errors=1, pcie_width=4, untold=("clocks",)))
 
     findings = judge(gpu_host(sick, xids=None), "QCA408")
@@ -511,5 +518,5 @@ def test_what_cannot_be_determined_is_told_beside_the_faults():
         gpu_host(docker=engine(host="ssh://there"), container_toolkit=toolkit(version="1.0")),
     ],
 )
-def test_without_a_toolkit_here_nothing_is_said_of_its_version(facts):
+def test_without_a_toolkit_its_version_is_not_checked(facts):
     assert judge(facts, "QCA409", stack=COMPOSE) == []

@@ -28,7 +28,7 @@ def _commands(finding: Finding) -> list[str]:
     "name",
     ["/usr/lib/xorg/Xorg", "/usr/bin/Xwayland", "gnome-shell", "/usr/bin/kwin_wayland", "sway"],
 )
-def test_the_desktop_is_never_to_be_ended(name):
+def test_the_desktop_is_never_stopped(name):
     holders = (process(name, 900, 300 * MIB), process("python3", 4242, 3 * GIB))
 
     finding = _judge_memory(gpu(memory_free=100 * MIB, processes=holders))
@@ -38,7 +38,7 @@ def test_the_desktop_is_never_to_be_ended(name):
     assert f"{name.rpartition('/')[2]} (pid 900, 300 MiB, the desktop's)" in finding.message
 
 
-def test_only_the_fewest_that_make_room_are_to_be_ended():
+def test_as_few_processes_as_possible_are_stopped():
     holders = (
         process("small", 1, 200 * MIB),
         process("large", 2, 3 * GIB),
@@ -62,21 +62,21 @@ def test_a_slice_is_the_budget():
     assert "300 MiB free" in small.message
 
 
-def test_slices_of_which_only_some_have_the_room():
+def test_only_some_slices_have_enough_memory():
     finding = _judge_memory(gpu(mig=True, mig_devices=(_slice(MIB, "a"), _slice(9 * GIB, "b"))))
 
     assert finding.severity is Severity.WARNING
     assert "CUDA_VISIBLE_DEVICES=MIG-b qca up --runtime local" in _commands(finding)
 
 
-def test_mig_mode_without_a_slice_is_no_gpu():
+def test_mig_mode_without_a_slice_has_no_gpu():
     finding = _judge_memory(gpu(mig=True, memory_free=70 * GIB))
 
     assert finding.severity is Severity.ERROR
     assert "sudo nvidia-smi -i 0 -mig 0" in _commands(finding)
 
 
-def test_a_container_gets_the_first_gpu_and_that_one_is_judge_memory():
+def test_a_container_gets_the_first_gpu_which_is_checked():
     full, empty = gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1", memory_free=3600 * MIB)
 
     finding = _judge_memory(full, empty)
@@ -88,7 +88,7 @@ def test_a_container_gets_the_first_gpu_and_that_one_is_judge_memory():
 
 
 @pytest.mark.parametrize("visible", ["1", "1,0", "GPU-1", "GPU-1,"])
-def test_a_local_run_gets_the_one_that_is_made_visible(visible):
+def test_a_local_run_gets_the_visible_gpu(visible):
     full, empty = gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1", memory_free=3600 * MIB)
 
     finding = _judge_memory(full, empty, stack={"runtime": "local"}, visible_devices=visible)
@@ -97,7 +97,7 @@ def test_a_local_run_gets_the_one_that_is_made_visible(visible):
     assert finding.evidence["gpu"] == 1
 
 
-def test_each_of_several_gpus_has_to_have_the_room():
+def test_each_of_several_gpus_must_have_enough_memory():
     roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
     third = replace(roomy, index=2, uuid="GPU-2")
     two = {"gpus": 2}
@@ -114,7 +114,7 @@ def test_each_of_several_gpus_has_to_have_the_room():
     assert _judge_memory(roomy, replace(third, index=1), stack=two).severity is Severity.OK
 
 
-def test_of_all_gpus_those_with_the_room_are_offered():
+def test_gpus_with_enough_memory_are_offered():
     roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
 
     finding = _judge_memory(roomy, full, stack={"gpus": "all"})
@@ -122,7 +122,7 @@ def test_of_all_gpus_those_with_the_room_are_offered():
     assert "CUDA_VISIBLE_DEVICES=0 qca up --runtime local" in _commands(finding)
 
 
-def test_a_smaller_training_is_offered_only_where_it_fits():
+def test_a_smaller_model_is_offered_only_if_it_fits():
     tight = _judge_memory(gpu(memory_free=100 * MIB))
     assert not [command for command in _commands(tight) if "HIDDEN_CHANNELS" in command]
 
@@ -130,7 +130,7 @@ def test_a_smaller_training_is_offered_only_where_it_fits():
     assert "QCA_TRAIN_HIDDEN_CHANNELS=64 qca up" in _commands(roomier)
 
 
-def test_the_cpu_is_offered_with_what_becomes_of_the_model():
+def test_the_cpu_is_offered_with_its_effect_on_the_model():
     (remedy,) = [
         one
         for one in _judge_memory(gpu(memory_free=100 * MIB)).remedies

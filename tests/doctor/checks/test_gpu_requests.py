@@ -66,14 +66,14 @@ CASES = [
     ("devices: ['amd.com/gpu=7']", AMD_BY_CDI, ERROR, "unresolvable CDI devices amd.com/gpu=7"),
     ("gpus: all", _no_nvidia("29.2.1", *AMD), ERROR, "before 29.3"),
     ("gpus: all", _no_nvidia("28.5.2", runtimes=("amd",)), SKIPPED, "AMD's runtime"),
-    ("gpus: all", _no_nvidia("29.3.0", *AMD, *NVIDIA), SKIPPED, "of NVIDIA and of AMD"),
+    ("gpus: all", _no_nvidia("29.3.0", *AMD, *NVIDIA), SKIPPED, "NVIDIA and AMD GPUs"),
     (_reserve("count: 1", "amd"), _no_nvidia("29.3.0"), SKIPPED, "shows no AMD GPU"),
     (_reserve("count: 1", "amd"), _nvidia(), SKIPPED, "shows no AMD GPU"),
 ]
 
 
 @pytest.mark.parametrize(("line", "facts", "severity", "says"), CASES)
-def test_a_service_that_asks_for_a_gpu(tmp_path, line, facts, severity, says):
+def test_a_service_that_requests_a_gpu(tmp_path, line, facts, severity, says):
     text = f"services:\n  work:\n    image: busybox:1\n    {line}\n"
 
     found = judge_file(tmp_path, "QCA706", text, facts)

@@ -162,7 +162,7 @@ def test_an_image_of_a_file_is_found_in_the_engine(tmp_path, name, listed, is_re
     assert (finding.severity, finding.summary[:10]) == (OK, "The engine")
 
 
-def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
+def test_a_disk_too_small_for_the_image_is_a_separate_warning():
     cramped = _with_images(free=2 * GIB)
 
     severities = [finding.severity for finding in judge(cramped, "QCA602")]
@@ -188,7 +188,7 @@ def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
         ("ports: ['7000:1'], profiles: [a]", "ports: ['7000:1'], profiles: [b, a]", True),
     ],
 )
-def test_a_port_that_two_services_want(tmp_path, first, second, clashes):
+def test_a_port_published_by_two_services(tmp_path, first, second, clashes):
     text = f"services:\n  a: {{{first}}}\n  b: {{{second}}}\n"
 
     finding = judge_file(tmp_path, "QCA601", text, host(), COMPOSE_PROFILES="a")

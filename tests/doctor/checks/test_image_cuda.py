@@ -80,7 +80,7 @@ def test_an_image_gets_its_verdict(tmp_path, image, line, facts, severity, says)
         ("example/accu126:1", None),
     ],
 )
-def test_the_cuda_is_read_off_the_tag(image, version):
+def test_the_cuda_version_is_read_from_the_tag(image, version):
     found = find_image_cuda(image)
 
     assert (found.version if found else None) == version
@@ -120,7 +120,7 @@ def _judge_present(
         (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "can run CUDA 12.8"),
     ],
 )
-def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, severity, says):
+def test_a_local_image_has_its_own_requirements(tmp_path, facts, line, severity, says):
     found = _judge_present(tmp_path, facts, REQUIRED, line)
 
     assert (found.severity, found.message) == (severity, found.message)
@@ -130,18 +130,18 @@ def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, seve
 @pytest.mark.parametrize(
     ("requirement", "advice"),
     [
-        ("arch>=9.0", "Take an image for this GPU."),
-        ("brand=tesla arch>=9.0", "Take an image for this GPU."),
+        ("arch>=9.0", "Use an image for this GPU."),
+        ("brand=tesla arch>=9.0", "Use an image for this GPU."),
         ("arch>=8.0,cuda>=13.1", "Upgrade the driver, or use an older image."),
     ],
 )
-def test_a_driver_is_advised_where_the_driver_is_at_fault(tmp_path, requirement, advice):
+def test_a_new_driver_is_advised_only_if_the_driver_is_the_cause(tmp_path, requirement, advice):
     found = _judge_present(tmp_path, _host(), {"NVIDIA_REQUIRE_CUDA": requirement})
 
     assert (found.severity, found.message.splitlines()[-1]) == (ERROR, advice)
 
 
-def test_an_image_that_is_here_and_says_nothing_is_not_judged(tmp_path):
+def test_a_local_image_without_requirements_is_not_checked(tmp_path):
     assert _judge_present(tmp_path, _host(), {}).severity is SKIPPED
 
 
@@ -168,7 +168,7 @@ GPU_SERVICE = "services:\n  app: {image: example/app:1, gpus: all}\n"
         ("""echo '["no sign"]'""", None),
     ],
 )
-def test_the_engine_is_asked_what_an_image_sets(tmp_path, script, variables):
+def test_the_engine_reports_the_variables_of_an_image(tmp_path, script, variables):
     (service,) = _look_up(tmp_path, GPU_SERVICE, script).services
 
     assert service.image_variables == variables
@@ -178,7 +178,7 @@ def test_the_engine_is_asked_what_an_image_sets(tmp_path, script, variables):
 @pytest.mark.parametrize(
     "keys", ["image: a", "build: ., gpus: all", "image: a, build: ., gpus: all"]
 )
-def test_only_images_of_gpu_services_are_asked_for(tmp_path, keys):
+def test_only_images_of_gpu_services_are_queried(tmp_path, keys):
     _look_up(tmp_path, f"services:\n  app: {{{keys}}}\n", "echo null")
 
     assert not (tmp_path / "asked").exists()

@@ -102,7 +102,7 @@ CASES = [
     HostCase("QCA491", run_gpu(None, device="A40", computed_by="torch 2"), OK, "A40 with torch 2"),
     HostCase("QCA491", run_gpu("start", SELECTED), ERROR, SELECTED, COMPOSE, CUDA),
     HostCase("QCA491", run_gpu("init", code=999), WARNING, "cannot be initialized", LOCAL),
-    HostCase("QCA491", run_gpu("program", "it hangs"), ERROR, "gave no answer", COMPOSE, CUDA),
+    HostCase("QCA491", run_gpu("program", "it hangs"), ERROR, "did not respond", COMPOSE, CUDA),
     HostCase("QCA491", host(live_gpu="no GPU here"), SKIPPED, "no GPU here"),
 ]
 
@@ -128,14 +128,14 @@ def test_verdict(case: HostCase):
         (run_gpu("program", "exit code 139"), ""),
     ],
 )
-def test_the_remedy_is_that_of_the_step_that_failed(facts: HostFacts, command: str):
+def test_the_remedy_matches_the_failed_step(facts: HostFacts, command: str):
     (finding,) = judge(facts, "QCA491", train=CUDA, stack=COMPOSE)
     commands = [line for remedy in finding.remedies[:2] for line in remedy.commands]
 
     assert any(command in line for line in commands) or not command
 
 
-def test_what_nobody_asked_for_is_not_judged():
+def test_unrequested_probes_are_not_checked():
     deep = {check.id for check in CHECKS if check.live_facts}
 
     findings = examine(host(), config())
@@ -144,7 +144,7 @@ def test_what_nobody_asked_for_is_not_judged():
     assert not deep.intersection(finding.id for finding in findings)
 
 
-def test_what_was_asked_for_and_not_found_out_is_never_fine():
+def test_an_unknown_result_of_a_probe_never_passes():
     findings = judge(host(live_gpu="not started"), "QCA491")
 
     assert [finding.severity for finding in findings] == [Severity.SKIPPED]

@@ -63,7 +63,7 @@ def test_host(case: HostCase):
     assert_host_verdict(case)
 
 
-def test_what_a_local_run_needs_is_what_the_extra_installs():
+def test_the_extra_installs_what_a_local_run_needs():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     extra = set(project["project"]["optional-dependencies"]["train"])
     needed = {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}

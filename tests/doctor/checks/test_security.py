@@ -114,7 +114,7 @@ def test_a_service_gets_its_verdict(tmp_path, case):
         ("build: ., ports: ['6379:6379']", OK),
     ],
 )
-def test_stores_are_known_by_their_images(tmp_path, service, severity):
+def test_stores_are_recognized_by_their_images(tmp_path, service, severity):
     found = judge_file(tmp_path, "QCA801", f"services: {{db: {{{service}}}}}\n")
 
     assert found.severity is severity
@@ -168,13 +168,13 @@ def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines,
         "6379:6379, {target: 6380, published: 6380}",
     ],
 )
-def test_no_diff_is_offered_where_the_words_are_not_clear(tmp_path, ports):
+def test_no_diff_is_offered_if_the_words_are_ambiguous(tmp_path, ports):
     text = f"services: {{db: {{image: 'redis:8', ports: [{ports}]}}}}\n"
 
     assert judge_file(tmp_path, "QCA801", text).remedies == ()
 
 
-def test_nothing_of_it_is_more_than_a_warning_or_keeps_the_stack_from_starting(tmp_path):
+def test_security_findings_are_at_most_warnings_and_block_nothing(tmp_path):
     text = (
         "services:\n  db:\n    image: redis\n    privileged: true\n    pid: host\n"
         "    network_mode: host\n    ports: ['6379:6379']\n    environment: {A_TOKEN: hunter2}\n"
@@ -250,7 +250,7 @@ def test_nothing_of_it_is_more_than_a_warning_or_keeps_the_stack_from_starting(t
         ),
     ],
 )
-def test_the_fix_leaves_the_rest_of_the_file(tmp_path, check, lines, after):
+def test_the_fix_does_not_change_the_rest_of_the_file(tmp_path, check, lines, after):
     head = "services:\n  cache:\n    image: redis:8\n"
     (remedy,) = judge_file(tmp_path, check, head + lines).remedies
     path = Path(remedy.edits[0].file)
@@ -271,7 +271,7 @@ def test_the_fix_leaves_the_rest_of_the_file(tmp_path, check, lines, after):
         ("QCA804", "    command: --requirepass=hunter2\n"),
     ],
 )
-def test_what_shares_its_line_with_other_things_is_left_to_the_user(tmp_path, check, lines):
+def test_lines_with_other_content_are_left_to_the_user(tmp_path, check, lines):
     head = "services:\n  cache:\n    image: redis:8\n"
 
     assert judge_file(tmp_path, check, head + lines).remedies == ()

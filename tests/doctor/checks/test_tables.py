@@ -35,7 +35,7 @@ NEVER_A_FAULT = {"QCA303", "QCA304"}
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check.judge_host], ids=lambda check: check.id
 )
-def test_every_check_of_hosts_has_its_three_cases(check: Check):
+def test_every_check_of_hosts_has_three_cases(check: Check):
     severities = {case.severity for case in CASES if case.check == check.id}
 
     assert SKIPPED in severities, "no host where it cannot see"
@@ -47,7 +47,7 @@ def test_every_check_of_hosts_has_its_three_cases(check: Check):
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check.judge_file], ids=lambda check: check.id
 )
-def test_every_check_of_files_has_its_three_cases(check: Check):
+def test_every_check_of_files_has_three_cases(check: Check):
     """For the facts that a check needs, test_unknown_facts.py covers the unknown case."""
     severities = {case.severity for case in FILE_CASES if case.check == check.id}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}

@@ -68,7 +68,7 @@ FINDINGS = [
         Remedy("Or give it more memory", breaks="other containers get less"),
         location=Location("deploy/compose.yaml", 4, (33, 54)),
     ),
-    _find("QCA401", Severity.SKIPPED, "Could not look. gpu: NVML hung"),
+    _find("QCA401", Severity.SKIPPED, "Cannot check. gpu: NVML hung"),
     _find(
         "QCA703",
         Severity.WARNING,
@@ -97,12 +97,12 @@ RENDERERS: dict[str, Callable[[], str]] = {
 }
 
 
-def test_every_format_is_here():
+def test_every_format_has_a_golden_file():
     assert set(RENDERERS) == set(FORMATS)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_the_report_is_as_agreed(format_: str):
+def test_the_report_equals_the_golden_file(format_: str):
     assert RENDERERS[format_]() == (DATA / f"report.{format_}").read_text()
 
 

@@ -21,7 +21,7 @@ def test_the_published_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_json_has_the_agreed_shape(tmp_path):
+def test_json_matches_the_schema(tmp_path):
     file = compose_file(tmp_path, "services:\n  a:\n    image: dragonflydb/dragonfly\n")
     facts = seeds_laptop()
     findings = examine(facts, config(SEEDS_STACK), files=[file])
@@ -46,7 +46,7 @@ def test_a_remedy_that_edits_a_file_has_a_diff(tmp_path):
     assert any(remedy["diff"] for f in document["findings"] for remedy in f["remedies"])
 
 
-def test_json_of_a_host_where_little_can_be_seen():
+def test_json_of_a_mostly_unknown_host():
     facts = host(docker="hung", gpu="hung", system="hung", python="hung")
 
     document = json.loads(write_json(examine(facts, config()), facts))

@@ -22,7 +22,7 @@ def test_markdown_is_one_block_that_replays_the_host(tmp_path):
     assert text.startswith("### qca doctor 1.2.3\n")
 
 
-def test_markdown_names_no_person_and_no_text_closes_its_fence():
+def test_markdown_is_anonymous_and_no_text_closes_its_fence():
     home = str(Path.home())
     refused = no_engine("bad-host")
     address = "tcp://user:hunter2@machine.example:2375"

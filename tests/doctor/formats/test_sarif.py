@@ -86,7 +86,7 @@ def test_a_severity_is_a_kind_and_a_level(severity, kind, level):
     assert (result["kind"], result["level"]) == (kind, level)
 
 
-def test_what_is_ok_is_left_out():
+def test_ok_findings_are_omitted():
     assert _render(replace(FINDING, severity=Severity.OK))["results"] == []
 
 
@@ -122,7 +122,7 @@ def test_a_finding_about_the_host_has_no_location():
     ("id_", "text"),
     [("QCA301", '"--proactor_threads=16"'), ("QCA302", "mem_limit: 1g"), ("QCA303", "cache:")],
 )
-def test_a_region_is_the_word_or_else_the_text_of_the_line(tmp_path, id_, text):
+def test_a_region_is_the_word_or_the_whole_line(tmp_path, id_, text):
     file = compose_file(tmp_path, FILE.replace("3g", "1g"))
     findings = examine(host(docker=engine(cpus=16)), config(), files=[file])
 
@@ -134,7 +134,7 @@ def test_a_region_is_the_word_or_else_the_text_of_the_line(tmp_path, id_, text):
     assert line[region["startColumn"] - 1 : region["endColumn"] - 1] == text
 
 
-def test_a_reader_of_the_log_gives_a_terminal_no_orders_either():
+def test_the_log_contains_no_control_characters():
     result = _render_one(replace(FINDING, message="\x1b]0;title\x07"))
 
     assert result["message"]["text"] == "\\x1b]0;title\\x07"
@@ -144,7 +144,7 @@ def _fingerprint(finding: Finding) -> str:
     return _render_one(finding)["partialFingerprints"]["primaryLocationLineHash"]
 
 
-def test_a_fingerprint_stays_when_lines_move_and_messages_change():
+def test_a_fingerprint_does_not_depend_on_lines_and_messages():
     located = replace(FINDING, location=Location("a.yml", 3), evidence={"service": "cache"})
 
     assert _fingerprint(located) == _fingerprint(
@@ -161,13 +161,13 @@ def test_a_fingerprint_stays_when_lines_move_and_messages_change():
         {"evidence": {"service": "cache", "flag": "dir"}},
     ],
 )
-def test_a_fingerprint_tells_what_the_finding_is_about(changes):
+def test_a_fingerprint_depends_on_the_subject_of_the_finding(changes):
     located = replace(FINDING, location=Location("a.yml", 3), evidence={"service": "cache"})
 
     assert _fingerprint(located) != _fingerprint(replace(located, **changes))
 
 
-def test_findings_about_the_same_thing_have_fingerprints_of_their_own():
+def test_findings_about_the_same_subject_have_different_fingerprints():
     first, second = _render(FINDING, FINDING)["results"]
 
     assert first["partialFingerprints"] != second["partialFingerprints"]
@@ -183,7 +183,7 @@ def test_findings_about_the_same_thing_have_fingerprints_of_their_own():
         ("  a: é𝄞 1", ("  a: é𝄞 2",)),
     ],
 )
-def test_a_fix_makes_the_line_that_the_edit_makes(old, new):
+def test_a_fix_gives_the_same_line_as_the_edit(old, new):
     remedy = Remedy("Write it", edits=(Edit("a.yml", 3, old, new),))
 
     (fix,) = _render_one(replace(FINDING, remedies=(remedy,)))["fixes"]
@@ -208,7 +208,7 @@ def test_no_fix_without_an_edit_and_none_that_shows_a_secret(remedy):
     assert "fixes" not in _render_one(replace(FINDING, remedies=(remedy,)))
 
 
-def test_the_words_around_a_change_stay_out_of_the_log():
+def test_the_words_around_a_change_are_not_in_the_log():
     edit = Edit("a.yml", 1, "--requirepass=s3same-x --a=16", ("--requirepass=s3same-x --a=8",))
 
     log = _render(replace(FINDING, remedies=(Remedy("Write it", edits=(edit,)),)))
@@ -216,7 +216,7 @@ def test_the_words_around_a_change_stay_out_of_the_log():
     assert "s3same" not in json.dumps(log)
 
 
-def test_the_command_line_names_files_from_the_folder_it_runs_in(tmp_path, monkeypatch):
+def test_the_command_line_names_files_relative_to_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "compose.yaml").write_text(FILE)
     (tmp_path / "host.json").write_text(record(host(docker=engine(cpus=16))))

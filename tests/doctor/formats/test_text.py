@@ -12,7 +12,7 @@ from tests.support.hosts import SEEDS_STACK, compose_file, config, host, seeds_l
 GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"
 
 
-def test_text_of_the_seeds_evening_is_as_agreed():
+def test_text_for_the_seeds_laptop_equals_the_golden_file():
     """Compare with the golden file; after an intended change, review the diff and regenerate it."""
     without_the_memory_model = select((), {"QCA301", "QCA302", "QCA402"})
     text = render_text(
@@ -26,7 +26,7 @@ def test_text_of_the_seeds_evening_is_as_agreed():
     assert lines == GOLDEN.read_text().splitlines()
 
 
-def test_the_seeds_evening_gets_the_three_findings_with_the_numbers():
+def test_the_seeds_laptop_gets_the_three_findings_with_numbers():
     findings = {f.id: f for f in examine(seeds_laptop(), config(SEEDS_STACK))}
 
     assert "Not supported URL scheme http+docker" in findings["QCA203"].message
@@ -40,7 +40,7 @@ def test_the_seeds_evening_gets_the_three_findings_with_the_numbers():
 
 
 @pytest.mark.parametrize("width", [40, 80, 132])
-def test_only_commands_run_over_the_edge(width):
+def test_only_commands_exceed_the_width(width):
     text = render_text(examine(seeds_laptop(), config(SEEDS_STACK)), width=width)
 
     for line in text.splitlines():
@@ -54,7 +54,7 @@ def test_plain_text_has_no_escapes_and_colored_text_has():
     assert "\x1b[" in render_text(findings, color=True)
 
 
-def test_the_worst_comes_last_and_then_the_count():
+def test_the_worst_finding_is_last_before_the_counts():
     findings = examine(seeds_laptop(), config(SEEDS_STACK))
     lines = render_text(findings).splitlines()
 
@@ -64,14 +64,14 @@ def test_the_worst_comes_last_and_then_the_count():
     assert lines[-1].startswith(f"{count} ok, ")
 
 
-def test_what_comes_from_outside_is_printed_as_it_is():
+def test_foreign_text_is_printed_unchanged():
     odd = host(docker="[bold]not markup[/bold] :smile:")
 
     assert "[bold]not markup[/bold] :smile:" in render_text(examine(odd, config()), width=200)
 
 
 @pytest.mark.parametrize("color", [True, False])
-def test_what_comes_from_outside_gives_a_terminal_no_orders(tmp_path, color):
+def test_foreign_text_cannot_control_the_terminal(tmp_path, color):
     odd = host(docker="\x1b]0;title\x07 \x9b31m")
     text = 'services: {a: {image: dragonfly, command: ["--maxmemory=\\e[31m2", "--dir=x"]}}\n'
 

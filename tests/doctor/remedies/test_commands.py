@@ -112,7 +112,7 @@ def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str
     return done, notes.read_text()
 
 
-def test_there_are_commands_to_try():
+def test_there_are_commands_to_test():
     assert len(COMMANDS) > 70
     assert len(EDITS) > 8
 
@@ -128,7 +128,7 @@ def test_a_command_runs_as_it_is_printed(machine: Path, command: str):
 
 
 @pytest.mark.parametrize(("trouble", "remedy"), EDITS, ids=range(len(EDITS)))
-def test_an_edit_is_made_in_bash_as_by_fix_and_taken_back(
+def test_the_printed_edit_equals_that_of_fix_and_can_be_undone(
     machine: Path, trouble: Trouble, remedy: Remedy, monkeypatch: pytest.MonkeyPatch
 ):
     folder = machine / "empty"
@@ -160,7 +160,7 @@ def _texts(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "command", [one for one in COMMANDS if re.match(r"(\w+=\S* )*qca ", one.split("&& ")[-1])]
 )
-def test_what_qca_is_told_it_understands(command: str):
+def test_qca_accepts_the_printed_options(command: str):
     """Test the arguments with the real program, because the stand-in accepts any."""
     words = shlex.split(command.split("&& ")[-1])
     given = dict(word.split("=", 1) for word in takewhile(lambda word: word != "qca", words))
@@ -198,7 +198,7 @@ def test_odd_paths_are_quoted():
     assert not any("'~" in command for command in COMMANDS)  # bash does not expand a quoted tilde
 
 
-def test_what_is_automatic_can_be_taken_back_and_needs_no_root():
+def test_automatic_remedies_can_be_undone_and_need_no_root():
     automatic = [remedy for remedy in REMEDIES.values() if remedy.automatic]
 
     assert automatic
@@ -207,14 +207,14 @@ def test_what_is_automatic_can_be_taken_back_and_needs_no_root():
         assert not any("sudo" in command for command in remedy.commands)
 
 
-def test_what_needs_root_says_so_by_sudo():
+def test_commands_that_need_root_use_sudo():
     for commands in REMEDIES:
         for command in commands:
             if any(word in command for word in ("systemctl", "usermod", "apt-get", "modprobe")):
                 assert re.match(r"(?:(?:echo [^|]* \| |ssh \S+ )?sudo |systemctl --user )", command)
 
 
-def test_a_python_that_is_started_runs_no_module_of_the_folder_it_is_pasted_in():
+def test_a_started_python_runs_no_module_of_the_current_folder():
     starts = [command for command in COMMANDS if " -m pip " in command or " -m venv " in command]
     assert len(starts) > 5
     unsafe = [one for one in starts if not re.search(r" -[IP] -m |^\(cd / && ", one)]

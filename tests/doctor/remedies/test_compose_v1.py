@@ -1,4 +1,4 @@
-"""The remedies for a Compose V1 that fails: their order, and which fit which installation."""
+"""The remedies for a failing Compose V1 are in order and fit the installation."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.hosts import NO_PLUGIN, PLUGIN, compose_v1, host, one, user_i
 from tests.support.remedy_cases import COMPOSE, make_shadowed_v1
 
 
-def test_compose_v1_remedies_come_least_invasive_first():
+def test_the_least_invasive_remedy_is_first():
     finding = one(
         host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), "QCA203", stack=COMPOSE
     )
@@ -24,7 +24,7 @@ def test_compose_v1_remedies_come_least_invasive_first():
     assert len(commands) == 4
 
 
-def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
+def test_the_user_site_is_ignored_only_if_the_original_libraries_work():
     nothing_shadowed = compose_v1("5.0.3", "2.32.5", "2.5.0")
     also_broken = make_shadowed_v1()
     also_broken.libraries["requests"] = user_installed("2.32.5", over="2.32.3")
@@ -37,7 +37,7 @@ def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
         assert not any("PYTHONNOUSERSITE" in command for command in commands)
 
 
-def test_the_user_site_is_kept_where_v1_itself_lies_there():
+def test_the_user_site_is_kept_if_v1_is_in_it():
     v1 = make_shadowed_v1(user_only=("compose", "texttable"))
 
     commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
@@ -45,13 +45,13 @@ def test_the_user_site_is_kept_where_v1_itself_lies_there():
     assert not any("PYTHONNOUSERSITE" in command for command in commands)
 
 
-def test_an_environment_of_its_own_is_automatic_only_where_there_is_no_compose_v2():
+def test_an_own_environment_is_automatic_only_without_compose_v2():
     for compose, expected in ((NO_PLUGIN, True), (PLUGIN, False)):
         remedies = one(host(compose=compose, docker_compose=make_shadowed_v1()), "QCA203").remedies
         assert any(remedy.automatic for remedy in remedies) is expected
 
 
-def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
+def test_the_v1_that_qca_installed_is_recommended():
     good = compose_v1("6.1.3", "2.31.0", "2.5.0", path="/home/me/.local/share/qca/bin/x y")
     finding = one(
         host(docker_compose=make_shadowed_v1(beside=good)),
@@ -64,7 +64,7 @@ def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
     assert [r.commands for r in finding.remedies] == [("'/home/me/.local/share/qca/bin/x y' ps",)]
 
 
-def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
+def test_a_broken_v1_that_qca_installed_is_reinstalled():
     bad = compose_v1("6.1.3", "2.32.5", "2.5.0", path="/home/me/x")
     v1 = make_shadowed_v1(beside=bad)
 
@@ -73,7 +73,7 @@ def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
     )
 
 
-def test_a_shadow_from_pythonpath_is_left_out_too():
+def test_libraries_from_pythonpath_are_ignored_too():
     v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
     v1.libraries["requests"] = Library(
         version="2.32.5",
@@ -88,7 +88,7 @@ def test_a_shadow_from_pythonpath_is_left_out_too():
     assert "env -u PYTHONPATH /usr/bin/docker-compose ps" in commands
 
 
-def test_a_downgrade_names_what_it_would_break_and_only_that():
+def test_a_downgrade_names_exactly_what_it_would_break():
     finding = one(host(docker_compose=make_shadowed_v1()), "QCA203")
 
     downgrade = finding.remedies[-1]
@@ -124,7 +124,7 @@ def _list_commands(**changes: Any) -> list[str]:
     return [command for remedy in remedies for command in remedy.commands]
 
 
-def test_an_environment_is_offered_with_a_python_in_which_v1_works():
+def test_an_environment_is_offered_with_a_suitable_python():
     missing = ("pipes", "distutils")
 
     commands = _list_commands(
@@ -136,7 +136,7 @@ def test_an_environment_is_offered_with_a_python_in_which_v1_works():
 
 
 @pytest.mark.parametrize("found", ["", None])
-def test_no_environment_is_offered_where_no_python_will_do(found):
+def test_no_environment_is_offered_without_a_suitable_python(found):
     commands = _list_commands(
         python_version="3.13.0", missing_modules=("pipes",), environment_python=found
     )
@@ -152,7 +152,7 @@ def test_a_missing_module_is_installed_by_the_name_of_its_distribution():
     )
 
 
-def test_nothing_is_changed_in_place_for_what_no_library_explains():
+def test_nothing_is_changed_in_place_if_no_library_is_at_fault():
     commands = _list_commands(missing_modules=("pipes",))
 
     assert not [one for one in commands if "-m pip" in one]

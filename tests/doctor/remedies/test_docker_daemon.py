@@ -43,12 +43,12 @@ def find_commands(state: str, address: str, system: SystemFacts | None = None) -
         (OLD_PORT, None, "Start the daemon on that machine, if it is not running"),
     ],
 )
-def test_a_daemon_is_started_as_its_product_starts_it(address, system, first):
-    """`systemctl` as root starts none of them but the system's (mikeizbicki/cmc-csci143 622)."""
+def test_a_daemon_is_started_by_the_command_of_its_product(address, system, first):
+    """`systemctl` as root starts only the system's daemon (mikeizbicki/cmc-csci143 622)."""
     assert find_commands("not-running", address, system)[0] == first
 
 
-def test_a_port_that_nobody_listens_on_may_be_left_over_in_the_environment():
+def test_a_port_without_a_listener_may_come_from_the_environment():
     """Guides for WSL 1 set DOCKER_HOST=tcp://localhost:2375."""
     assert "unset DOCKER_HOST" in find_commands("not-running", OLD_PORT)
 
@@ -95,7 +95,7 @@ def test_nothing_on_this_machine_is_restarted_for_an_engine_elsewhere():
         (WSL_SYSTEM, "WSL integration", "mac-install"),
     ],
 )
-def test_docker_is_installed_as_on_this_system(system, says, omits):
+def test_docker_is_installed_in_the_way_of_this_system(system, says, omits):
     text = "\n".join(find_commands("not-installed", SYSTEM, system))
 
     assert says in text

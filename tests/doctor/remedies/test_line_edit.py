@@ -22,7 +22,7 @@ def _locate(file, line: int) -> LocatedValue:
     return LocatedValue("", line, "", file.path)
 
 
-def test_the_word_is_replaced_and_the_rest_of_the_line_stays(file):
+def test_the_word_is_replaced_and_the_rest_of_the_line_kept(file):
     edit = replace_on_line(file, _locate(file, 4), "2", "1")
 
     assert edit == Edit(file.path, 4, "    cpus: 2", ("    cpus: 1",))
@@ -39,7 +39,7 @@ def test_the_word_is_replaced_and_the_rest_of_the_line_stays(file):
         (0, "2", "1"),
     ],
 )
-def test_what_is_no_clear_change_is_no_edit(file, line, old, new):
+def test_an_ambiguous_change_is_not_an_edit(file, line, old, new):
     assert replace_on_line(file, _locate(file, line), old, new) is None
 
 
@@ -47,7 +47,7 @@ def test_a_line_of_a_file_that_was_not_read_is_unknown(file):
     assert find_line(file, replace(_locate(file, 1), file="other.yml")) is None
 
 
-def test_a_remedy_has_the_edit_and_the_command_that_does_the_same():
+def test_a_remedy_has_the_edit_and_the_equivalent_command():
     edit = Edit("my file.yml", 4, "    cpus: 2", ("    cpus: 1",))
 
     remedy = edit_line("Lower it", edit, automatic=True)
@@ -58,7 +58,7 @@ def test_a_remedy_has_the_edit_and_the_command_that_does_the_same():
     assert remedy.automatic
 
 
-def test_the_command_for_a_linked_file_changes_what_the_link_leads_to(tmp_path):
+def test_the_command_for_a_link_changes_its_target(tmp_path):
     real, link = tmp_path / "real.yml", tmp_path / "link.yml"
     real.write_text("a: 1\n")
     link.symlink_to(real.name)

@@ -71,15 +71,13 @@ EDITED = [
 ]
 
 
-def test_there_are_remedies_to_prove():
+def test_there_are_remedies_to_test():
     assert len(PLANNED) > 30
     assert len(EDITED) > 8
 
 
 @pytest.mark.parametrize(("trouble", "finding", "command"), PLANNED)
-def test_the_host_as_it_would_be_is_free_of_the_finding(
-    trouble: Trouble, finding: Finding, command: str
-):
+def test_the_host_after_the_remedy_has_no_finding(trouble: Trouble, finding: Finding, command: str):
     now = examine(trouble.host, _change_config(trouble, command))
 
     # A workaround may leave the fault as a warning, for example about an engine no longer in use.
@@ -90,7 +88,7 @@ def test_the_host_as_it_would_be_is_free_of_the_finding(
 
 
 @pytest.mark.parametrize(("trouble", "finding", "remedy"), EDITED)
-def test_the_file_after_an_edit_is_judged_free_of_the_finding(
+def test_the_file_after_the_edit_has_no_finding(
     tmp_path: Path, trouble: Trouble, finding: Finding, remedy: Remedy
 ):
     with contextlib.chdir(tmp_path):

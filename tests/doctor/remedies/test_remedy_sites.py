@@ -28,19 +28,19 @@ def recorded() -> dict:
     return json.loads(done.stdout)
 
 
-def test_every_place_that_makes_a_remedy_with_commands_is_reached(recorded):
+def test_every_place_that_creates_a_remedy_with_commands_is_reached(recorded):
     reached = {Site(*place) for place in recorded["sites"]}
 
     assert [str(site) for site in sorted(find_sites(parse_source()) - reached)] == []
 
 
-def test_what_they_print_is_what_is_run(recorded):
+def test_the_printed_commands_are_those_that_are_run(recorded):
     run = {*COMMANDS, *(command for _, remedy in EDITS for command in remedy.commands)}
 
     assert set(recorded["commands"]) <= run
 
 
-def test_remedies_are_made_in_no_other_way():
+def test_remedies_are_created_in_no_other_way():
     assert find_loose_ends(parse_source()) == []
 
 
@@ -61,14 +61,14 @@ def _parse(text: str) -> dict[str, ast.Module]:
         "def ends() -> tuple[Remedy, ...]: ...\nx = (*ends(),)",
     ],
 )
-def test_a_place_is_a_call_that_makes_one(text):
+def test_a_place_is_a_call_that_creates_a_remedy(text):
     assert len(find_sites(_parse(text))) == 1
 
 
 @pytest.mark.parametrize(
     "text", ["Remedy('t')", "Remedy('t', breaks='x')", "def f() -> Remedy: ..."]
 )
-def test_words_alone_are_no_place(text):
+def test_a_remedy_without_commands_is_not_a_place(text):
     assert find_sites(_parse(text)) == set()
 
 
@@ -82,7 +82,7 @@ def test_words_alone_are_no_place(text):
         "replace(remedy, commands=('ls',))",
     ],
 )
-def test_another_way_to_make_one_is_found(text):
+def test_another_way_to_create_a_remedy_is_found(text):
     assert find_loose_ends(_parse(text)) == ["a.py:1"]
 
 
@@ -96,5 +96,5 @@ def test_another_way_to_make_one_is_found(text):
         "class Remedy: ...",
     ],
 )
-def test_types_and_plain_calls_are_no_other_way(text):
+def test_types_and_plain_calls_are_ignored(text):
     assert find_loose_ends(_parse(text)) == []

@@ -28,7 +28,7 @@ def _run_sed(edit: Edit, script: str) -> list[str]:
         ("  - --a", ("  - --a", "  - --b"), r"2s/\(\r*\)$/\1\n  - --b\1/"),
     ],
 )
-def test_the_script_names_the_words_that_change(old, new, script):
+def test_the_script_contains_the_changed_words(old, new, script):
     edit = Edit("f.yml", 2, old, new)
 
     assert build_sed_script(edit) == script
@@ -40,7 +40,7 @@ words = st.text(alphabet="a1= .*[]/&\\^$'\",", min_size=1, max_size=12)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(before=words, old=words, new=words, after=words)
-def test_sed_makes_the_change_of_the_edit(before, old, new, after):
+def test_sed_makes_the_same_change_as_the_edit(before, old, new, after):
     assume(old != new)
     edit = Edit("f.yml", 1, f"{before}{old}{after}", (f"{before}{new}{after}",))
 

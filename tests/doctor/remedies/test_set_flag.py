@@ -168,7 +168,7 @@ def test_the_flag_is_set_and_nothing_else_changes(tmp_path, written, wanted):
         ("      - &hz --hz=1  # ours\n", "      - --proactor_threads=8\n"),
     ],
 )
-def test_an_item_of_a_list_is_written_so_that_compose_takes_it(tmp_path, before, after):
+def test_an_item_of_a_list_is_written_as_compose_accepts_it(tmp_path, before, after):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command:\n{before}{TAIL}")
 
@@ -186,7 +186,7 @@ def test_an_item_of_a_list_is_written_so_that_compose_takes_it(tmp_path, before,
         "--hz ${BOTH}",  # two words from one variable
     ],
 )
-def test_what_is_not_written_as_it_is_read_is_left_to_the_user(tmp_path, command):
+def test_values_not_written_as_read_are_left_to_the_user(tmp_path, command):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: {command}\n{TAIL}")
 
@@ -196,7 +196,7 @@ def test_what_is_not_written_as_it_is_read_is_left_to_the_user(tmp_path, command
     assert remedy.edits == ()
 
 
-def test_a_variable_that_stands_for_no_word_hides_none_of_the_others(tmp_path):
+def test_an_empty_variable_does_not_hide_other_words(tmp_path):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: ${{NONE:-}} --maxmemory 2G ${{NONE:-}} --hz=1\n{TAIL}")
 
@@ -206,7 +206,7 @@ def test_a_variable_that_stands_for_no_word_hides_none_of_the_others(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["\n", ""])
-def test_a_flag_file_has_one_flag_on_a_line(tmp_path, ending):
+def test_a_flag_file_has_one_flag_per_line(tmp_path, ending):
     path = tmp_path / "a.yml"
     path.write_text(
         f"{HEAD}    command: --flagfile /etc/flags\n    volumes: ['./flags:/etc/flags']\n"
@@ -224,7 +224,7 @@ def test_a_flag_file_has_one_flag_on_a_line(tmp_path, ending):
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", ["", "    restart: always\n"])
-def test_the_command_that_is_printed_keeps_the_ends_of_the_lines(tmp_path, ending, last):
+def test_the_printed_command_keeps_the_line_endings(tmp_path, ending, last):
     path = tmp_path / "docker-compose.yml"
     text = f"{HEAD}    command:\n      - dragonfly\n      - --maxmemory=2G  # a&b\\c\n{last}"
     path.write_bytes(text.replace("\n", ending).encode())
@@ -249,7 +249,7 @@ APART = [
 
 
 @pytest.mark.parametrize("text", APART)
-def test_nothing_is_put_behind_an_alias_where_its_anchor_stands(tmp_path, text):
+def test_nothing_is_inserted_after_an_alias_at_its_anchor(tmp_path, text):
     path = tmp_path / "docker-compose.yml"
     path.write_text(text)
 

@@ -1,4 +1,4 @@
-"""The version of buildx, and the folders where it is looked for."""
+"""The version of buildx, and the folders in which it is searched."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.support.fake_programs import write_program
         (None, ""),
     ],
 )
-def test_the_plugin_of_the_user(
+def test_the_users_plugin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, version: str | None
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -33,9 +33,7 @@ def test_the_plugin_of_the_user(
     assert buildx.ask_buildx_version(Deadline(0.5)) == version
 
 
-def test_the_users_plugin_goes_before_the_systems(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_users_plugin_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(buildx, "_SYSTEM_FOLDERS", (str(tmp_path / "system"),))
     for folder, version in (("system", "0.13.1"), ("cli-plugins", "0.29.1")):

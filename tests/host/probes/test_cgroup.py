@@ -199,19 +199,19 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize(("mount", "file", "text"), NONSENSE.values(), ids=NONSENSE.keys())
-def test_what_the_kernel_never_writes_is_not_taken_for_no_limit(
+def test_invalid_contents_do_not_count_as_no_limit(
     tmp_path: Path, mount: str, file: str, text: str
 ) -> None:
     root = write_tree(tmp_path, "4:cpu,cpuacct:/a\n5:memory:/a\n0::/a", [mount], {file: text})
-    with pytest.raises(ProbeError, match="which is no limit"):
+    with pytest.raises(ProbeError, match="which is not a limit"):
         _ = cgroup.read_cpu_quota(root), cgroup.read_memory_limit(root)
 
 
 @pytest.mark.parametrize("file", ["proc/self/cgroup", "proc/self/mountinfo", f"{FS}/a/cpu.max"])
-def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, file: str) -> None:
+def test_an_unreadable_file_does_not_count_as_no_limit(tmp_path: Path, file: str) -> None:
     root = write_tree(tmp_path, "0::/a", [V2], {f"{FS}/a/cpu.max": "max 100000"})
     (root / file).unlink()
-    (root / file).mkdir()  # root can read every file, but nobody can read a folder as a file
+    (root / file).mkdir()  # root can read every file, but no user can read a folder as a file
     with pytest.raises(ProbeError, match="could not be read"):
         cgroup.read_cpu_quota(root)
 

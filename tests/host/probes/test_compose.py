@@ -66,7 +66,7 @@ def test_the_compose_plugin(
 
 
 @pytest.mark.parametrize("answer", ["echo podman version 4.3.1", "exit 1", "exec sleep 20"])
-def test_a_client_that_does_not_say_its_version(
+def test_a_client_without_a_version(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
 ) -> None:
     write_program(
@@ -81,7 +81,7 @@ def test_a_client_that_does_not_say_its_version(
     assert (found.version, found.client_version) == ("2.40.3", None)
 
 
-def test_buildx_is_asked_only_where_images_may_be_built(
+def test_buildx_is_probed_only_if_images_may_be_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     install_docker(monkeypatch, tmp_path, "echo Docker Compose version v2.40.3")
@@ -100,7 +100,7 @@ def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.parametrize("script", ["echo hello", "exec sleep 20", "exec yes"])
-def test_a_program_that_is_not_docker_is_no_verdict(
+def test_a_program_that_is_not_docker_is_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
 ) -> None:
     install_docker(monkeypatch, tmp_path, script)

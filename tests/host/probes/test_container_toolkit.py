@@ -58,14 +58,16 @@ def write(root: Path, name: str, text: str = "") -> Path:
     return path
 
 
-def test_where_there_is_none_nothing_is_found(tmp_path: Path) -> None:
+def test_without_a_toolkit_nothing_is_found(tmp_path: Path) -> None:
     found = read_container_toolkit(tmp_path, Deadline(5))
     assert (found.cdi_hook, found.hook_changed, found.no_cgroups) == (None, None, False)
     assert (found.char_links, found.cdi_specs) == (False, ())
 
 
 @pytest.mark.parametrize("name", ["nvidia-container-runtime-hook", "nvidia-cdi-hook"])
-def test_the_hooks_time_is_when_it_came_there(tmp_path: Path, programs: Path, name: str) -> None:
+def test_the_hooks_time_is_that_of_its_installation(
+    tmp_path: Path, programs: Path, name: str
+) -> None:
     program = write(programs, name)
     program.chmod(0o755)
     found = read_container_toolkit(tmp_path, Deadline(5))
@@ -104,7 +106,7 @@ def test_links_to_device_files(tmp_path: Path) -> None:
         ("not what it seems: [", None, ()),
     ],
 )
-def test_what_a_cdi_file_is_written_for(
+def test_the_driver_of_a_cdi_file(
     tmp_path: Path, text: str, version: str | None, missing: tuple[str, ...]
 ) -> None:
     path = write(tmp_path, "etc/cdi/nvidia.yaml", text)
@@ -124,7 +126,7 @@ def test_what_a_cdi_file_is_written_for(
         (None, ""),
     ],
 )
-def test_its_version_is_asked_of_the_toolkit(
+def test_its_version_comes_from_the_toolkit(
     tmp_path: Path, programs: Path, script: str | None, version: str | None
 ) -> None:
     if script:

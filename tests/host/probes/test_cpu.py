@@ -8,7 +8,7 @@ from infra.host.errors import ProbeError
 from infra.host.probes import cpu
 
 
-def test_a_smaller_mask_is_seen() -> None:
+def test_a_smaller_mask_counts() -> None:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system has no affinity masks")
     before = os.sched_getaffinity(0)

@@ -1,4 +1,4 @@
-"""The disks on this host that the stack writes to."""
+"""The disks on this host to which the stack writes."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.support.hosts import engine, no_engine
         ({"root_dir": ""}, False),
     ],
 )
-def test_dockers_disk_only_where_it_is_on_this_host(
+def test_dockers_disk_only_if_it_is_on_this_host(
     tmp_path: Path, changes: dict[str, str], measured: bool
 ) -> None:
     found = disks.probe(tmp_path, lambda: engine(**{"root_dir": str(tmp_path), **changes}))
@@ -36,7 +36,7 @@ def test_without_an_engine_the_other_disks_are_measured(tmp_path: Path) -> None:
         assert [disk.purpose for disk in found] == ["work", "temporary"]
 
 
-def test_a_folder_that_is_not_made_yet_is_on_its_parents_disk(tmp_path: Path) -> None:
+def test_a_missing_folder_is_on_its_parents_disk(tmp_path: Path) -> None:
     work = disks.probe(tmp_path / "not/yet", lambda: no_engine("not-running"))[0]
     assert work.path == str(tmp_path / "not/yet")
     assert work.total == disks.shutil.disk_usage(tmp_path).total

@@ -1,4 +1,5 @@
-"""Whatever a host's files and programs contain, the result is a fact or unknown, never a guess.
+"""For any content of a host's files and output of its programs, the result is a fact or unknown,
+never a guess.
 
 No probe raises anything but `ProbeError` or hangs, and invalid input never counts as the absence of
 a limit, a card or a fault.
@@ -66,7 +67,7 @@ def write_host(files: dict[str, bytes]) -> Iterator[Path]:
 
 
 def collect_fact(probe: Callable[[], Any]) -> Known | Unknown:
-    """Return the fact that `collect` makes of a probe's result."""
+    """Return the fact that `collect` derives from a probe's result."""
     with Deadline(5) as deadline:
         probes, results = {"cpu": Probe("reading", probe)}, {"cpu": Future[object]()}
         start_probes(probes, results)
@@ -85,7 +86,7 @@ def mount_groups(*lines: str) -> dict[str, bytes]:
 @example(text=b"max 100000\n")
 @example(text=b"max")
 @example(text="\u0661 \u0662".encode())  # digits that the kernel does not use
-def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) -> None:
+def test_only_max_means_no_quota_in_version_2(text: bytes) -> None:
     with write_host({**mount_groups(V2), f"{FS}/a/cpu.max": text}) as root:
         with suppress(ProbeError):
             found = cgroup.read_cpu_quota(root)
@@ -97,7 +98,7 @@ def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) ->
 @relaxed
 @given(text=contents)
 @example(text=b"max\n")
-def test_a_memory_limit_of_version_2_is_none_only_where_it_says_max(text: bytes) -> None:
+def test_only_max_means_no_memory_limit_in_version_2(text: bytes) -> None:
     found: int | None = None
     with write_host({**mount_groups(V2), f"{FS}/a/memory.max": text}) as root:
         with suppress(ProbeError):
@@ -156,7 +157,7 @@ def test_any_list_of_groups_and_mounts(own: bytes, mounts: bytes, limit: bytes) 
 @example(total=b"8 kB", available=b"4 kB", extra=b"")
 @example(total=b"0 kB", available=b"0 kB", extra=b"")
 @example(total=b"-5 kB", available=b"1 kB", extra=b"SwapTotal: 1 kB")
-def test_the_kernels_account_of_its_memory(total: bytes, available: bytes, extra: bytes) -> None:
+def test_any_meminfo(total: bytes, available: bytes, extra: bytes) -> None:
     text = b"MemTotal: " + total + b"\nMemAvailable: " + available + b"\nMemFree: 1 kB\n"
     text += b"Buffers: 1 kB\nCached: 1 kB\nSwapTotal: 1 kB\nSwapFree: 0 kB\n" + extra
     vmstat = b"pswpin 0\npswpout 0\n"
@@ -171,7 +172,7 @@ def test_the_kernels_account_of_its_memory(total: bytes, available: bytes, extra
 
 @relaxed
 @given(release=contents, switch=contents)
-def test_the_systems_name_and_the_io_uring_switch(release: bytes, switch: bytes) -> None:
+def test_any_os_release_and_io_uring_setting(release: bytes, switch: bytes) -> None:
     files = {
         "etc/os-release": b"PRETTY_NAME=" + release,
         "proc/sys/kernel/io_uring_disabled": switch,
@@ -185,7 +186,7 @@ def test_the_systems_name_and_the_io_uring_switch(release: bytes, switch: bytes)
 @relaxed
 @given(vendor=contents, kind=contents, model=contents)
 @example(vendor=b"0x10de\n", kind=b"0x030000\n", model=b"0x1f82\n")
-def test_what_is_on_the_pci_bus(vendor: bytes, kind: bytes, model: bytes) -> None:
+def test_any_pci_bus(vendor: bytes, kind: bytes, model: bytes) -> None:
     device = "sys/bus/pci/devices/0000:01:00.0"
     files = {f"{device}/vendor": vendor, f"{device}/class": kind, f"{device}/device": model}
     with write_host(files) as root:
@@ -195,7 +196,7 @@ def test_what_is_on_the_pci_bus(vendor: bytes, kind: bytes, model: bytes) -> Non
 
 @relaxed
 @given(status=contents, limits=contents)
-def test_what_the_kernel_says_of_the_daemon(status: bytes, limits: bytes) -> None:
+def test_any_proc_of_the_daemon(status: bytes, limits: bytes) -> None:
     files = {
         "proc/7/comm": b"dockerd\n",
         "proc/7/status": b"CapEff:\t" + status,
@@ -271,9 +272,7 @@ def format_response(body: Any) -> bytes:
 @relaxed
 @given(change=changes, without=dropped)
 @example(change={"ServerVersion": []}, without=set())
-def test_an_engine_that_answers_with_something_else_in_a_field(
-    change: dict[str, Any], without: set[str]
-) -> None:
+def test_an_engine_with_a_wrong_field(change: dict[str, Any], without: set[str]) -> None:
     answer = {name: value for name, value in {**VERSION, **INFO, **change}.items()
             if name not in without}  # fmt: skip
     with serve_answers() as (path, answers):
@@ -300,7 +299,7 @@ def test_an_engine_that_answers_with_something_else_in_a_field(
 @example(first=b'{"message": ["no"]}', second=b"", head=False)
 @example(first=b"HTTP/1.1 500\r\n\r\n{", second=b"", head=False)
 @example(first=b"HTTP/1.1 99999999999999 x\r\n\r\n{}", second=b"", head=False)
-def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) -> None:
+def test_any_bytes_instead_of_an_engines_answer(first: bytes, second: bytes, head: bool) -> None:
     start = b"HTTP/1.1 200 OK\r\n\r\n" if head else b""
     with serve_answers() as (path, answers):
         answers[:] = [start + first, start + second]
@@ -309,7 +308,7 @@ def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) 
     assert found.detail
 
 
-def test_an_answer_without_end_is_cut_off() -> None:
+def test_an_endless_answer_is_cut_off() -> None:
     begun = time.monotonic()
     with serve_answers() as (path, answers):
         answers[:] = [format_response("x" * (3 * MAX_BYTES))]
@@ -319,7 +318,7 @@ def test_an_answer_without_end_is_cut_off() -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_an_answer_that_comes_drop_by_drop_meets_the_deadline() -> None:
+def test_a_slow_answer_ends_at_the_deadline() -> None:
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
         path = Path(folder) / "d.sock"
         server.bind(str(path))
@@ -348,7 +347,7 @@ def test_an_answer_that_comes_drop_by_drop_meets_the_deadline() -> None:
     out=st.text(max_size=40) | values.map(lambda value: json.dumps(value)),
     err=st.text(max_size=40),
 )
-def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str) -> None:
+def test_any_output_of_docker_for_an_engine_behind_ssh(code: int, out: str, err: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(over_ssh.shutil, "which", lambda _: "/usr/bin/docker")
         found = over_ssh.ask_engine(
@@ -367,7 +366,7 @@ sizes = st.one_of(st.integers(-(2**70), 2**70), st.none(), st.text(max_size=3), 
     name=scalars, uuid=scalars, total=sizes, free=sizes, reserved=sizes, used=sizes,
     capability=st.one_of(st.tuples(sizes, sizes), st.tuples(sizes), st.none()),
 )  # fmt: skip
-def test_what_the_nvidia_driver_says_of_a_card(
+def test_any_answer_of_the_nvidia_driver(
     name: Any, uuid: Any, total: Any, free: Any, reserved: Any, used: Any, capability: Any
 ) -> None:
     card = Device(

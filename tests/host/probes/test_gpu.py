@@ -33,7 +33,7 @@ def probe(nvml: FakeNvml, root: Path = Path("/nowhere")) -> GpuDriver:
     return found
 
 
-def test_the_layer_below_is_a_stand_in_with_nvidias_numbers() -> None:
+def test_the_stand_in_has_nvidias_error_numbers() -> None:
     import pynvml
 
     names = [name for name in vars(FakeNvml) if name.startswith(("NVML_", "nvmlMemory"))]
@@ -54,7 +54,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize(("error", "states"), LAYERS.items())
-def test_which_layer_is_missing(with_card: Path, error: int, states: tuple[str, str]) -> None:
+def test_the_missing_layer(with_card: Path, error: int, states: tuple[str, str]) -> None:
     found = gpu.probe(Deadline(5), with_card, FakeNvml(init_error=error))
     assert isinstance(found, NoGpuDriver)
     assert found.state == states[0]
@@ -66,7 +66,7 @@ def test_which_layer_is_missing(with_card: Path, error: int, states: tuple[str, 
 @pytest.mark.parametrize(
     "nvml", [FakeNvml(init_error=999), FakeNvml(Device(), lost=True)], ids=["unknown", "lost"]
 )
-def test_another_error_is_no_verdict(with_card: Path, nvml: FakeNvml) -> None:
+def test_another_error_is_unknown(with_card: Path, nvml: FakeNvml) -> None:
     with pytest.raises(ProbeError, match="NVML error"):
         gpu.probe(Deadline(5), with_card, nvml)
     assert nvml.open == 0
@@ -110,7 +110,7 @@ def test_a_gpu_without_memory_of_its_own_shares_the_hosts() -> None:
     assert one.memory_total == psutil.virtual_memory().total
 
 
-def test_memory_that_cannot_be_read_is_no_verdict() -> None:
+def test_unreadable_memory_is_unknown() -> None:
     with pytest.raises(ProbeError):
         gpu.probe(
             Deadline(5),
@@ -130,8 +130,8 @@ def test_memory_that_cannot_be_read_is_no_verdict() -> None:
     ],
     ids=["a name", "a capability", "a size", "a process's name", "the driver's version"],
 )
-def test_an_answer_of_another_kind_is_no_verdict(nvml: FakeNvml) -> None:
-    with pytest.raises(ProbeError, match="gave an impossible answer"):
+def test_an_answer_of_another_type_is_unknown(nvml: FakeNvml) -> None:
+    with pytest.raises(ProbeError, match="gave an invalid answer"):
         gpu.probe(Deadline(5), Path("/nowhere"), nvml)
     assert nvml.open == 0
 
@@ -169,7 +169,7 @@ PROCESSES = {
 @pytest.mark.parametrize(
     ("computing", "drawing", "expected"), PROCESSES.values(), ids=PROCESSES.keys()
 )
-def test_who_holds_the_memory(
+def test_the_processes_that_use_the_memory(
     computing: list[Process] | int,
     drawing: list[Process] | int,
     expected: list[tuple[int, int | None]],
@@ -179,7 +179,7 @@ def test_who_holds_the_memory(
     assert [(process.pid, process.used) for process in one.processes] == expected
 
 
-def test_processes_have_names_where_the_driver_tells() -> None:
+def test_processes_have_names_if_the_driver_reports_them() -> None:
     device = Device(computing=[Process(7, 1), Process(8, 1)])
     (one,) = probe(FakeNvml(device, names={7: "/usr/bin/python3"})).gpus
     assert one.processes == (
@@ -214,7 +214,7 @@ def test_cdi_files_are_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "0,1"])
-def test_hidden_devices_are_told(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+def test_hidden_devices_are_reported(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if value is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)

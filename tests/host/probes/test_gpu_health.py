@@ -69,7 +69,7 @@ WIDTH, MOST_WIDTH = "nvmlDeviceGetCurrPcieLinkWidth", "nvmlDeviceGetMaxPcieLinkW
         ),
     ],
 )
-def test_a_gpu_tells_its_condition(answers: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_the_health_of_a_gpu(answers: dict[str, Any], changes: dict[str, Any]) -> None:
     device = Device(answers=answers)
 
     assert read_gpu_health(FakeNvml(device), device) == replace(SOUND, **changes)

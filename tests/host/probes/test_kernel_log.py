@@ -44,7 +44,7 @@ def test_a_pipe_in_place_of_the_log_is_not_a_log_without_errors(tmp_path: Path) 
     assert read_kernel_log(tmp_path) is None
 
 
-def test_what_is_typed_on_a_console_in_its_place_is_left_there(tmp_path: Path) -> None:
+def test_a_console_in_place_of_the_log_is_not_read(tmp_path: Path) -> None:
     master, console = os.openpty()
     with os.fdopen(master, "wb"), os.fdopen(console, "rb", buffering=0) as typed:
         (tmp_path / "dev").mkdir()
@@ -72,7 +72,7 @@ def test_records_come_one_by_one_and_some_were_overwritten(
     assert read_kernel_log(root) == "6,1,1,-;one\n6,9,9,-;two\n"
 
 
-def test_a_log_that_breaks_off_is_not_a_log(
+def test_a_log_that_fails_midway_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(*_: int) -> bytes:
@@ -108,7 +108,7 @@ def test_the_drivers_errors_are_counted_by_card_and_kind() -> None:
         ("nvidia: module verification failed: signature and/or required key missing", ""),
     ],
 )
-def test_a_refused_module_is_seen(message: str, words: str) -> None:
+def test_a_refused_module_is_found(message: str, words: str) -> None:
     assert find_module_refusal(f"5,1,1,-;{message}\n") == words
 
 

@@ -1,4 +1,4 @@
-"""The kernel and the firmware show what keeps NVIDIA's module from being loaded."""
+"""The kernel and the firmware show what prevents NVIDIA's module from loading."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ VARIABLE = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e09803
         (None, None),
     ],
 )
-def test_nouveau_is_a_module_of_its_own_line(
+def test_nouveau_is_found_by_its_own_line(
     tmp_path: Path, text: str | None, expected: bool | None
 ) -> None:
     if text is not None:
@@ -56,7 +56,7 @@ def test_secure_boot_is_the_fifth_byte(
         ("x" * 2**20, None),  # only part of the list was read
     ],
 )
-def test_the_module_is_looked_up_for_the_kernel_that_runs(
+def test_the_module_is_that_of_the_running_kernel(
     tmp_path: Path, line: str, module: str | None
 ) -> None:
     folder = tmp_path / "lib/modules/6.1.0-9-amd64"
@@ -78,7 +78,7 @@ def test_the_module_is_looked_up_for_the_kernel_that_runs(
         (None, "nvidia.ko", None),
     ],
 )
-def test_a_signature_stands_at_the_end_of_the_module(
+def test_a_signature_is_at_the_end_of_the_module(
     tmp_path: Path, content: bytes | None, name: str, expected: bool | None
 ) -> None:
     if content is not None:

@@ -19,7 +19,7 @@ def test_a_port_in_use_is_listed_with_its_process() -> None:
     assert mine[0].process == psutil.Process().name()
 
 
-def test_a_connection_is_no_listener() -> None:
+def test_a_connection_is_not_a_listener() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
@@ -28,7 +28,7 @@ def test_a_connection_is_no_listener() -> None:
         assert port not in [one.port for one in listeners.probe()]
 
 
-def test_a_list_that_only_root_may_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_only_root_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(kind: str) -> None:
         raise psutil.AccessDenied
 

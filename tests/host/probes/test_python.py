@@ -33,7 +33,7 @@ def test_torchs_cuda_is_read_from_its_file(
     assert python.probe().torch_cuda == cuda
 
 
-def test_a_torch_that_does_not_say_its_cuda_is_no_cpu_build(
+def test_a_torch_without_a_cuda_line_is_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     install_torch(monkeypatch, tmp_path, "__version__ = '2.13.0'\n")

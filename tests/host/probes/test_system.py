@@ -33,7 +33,7 @@ def test_a_container_is_recognised(tmp_path: Path, mark: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("2\n", 2), ("0", 0), (None, None)])
-def test_the_kernels_io_uring_switch(tmp_path: Path, text: str | None, value: int | None) -> None:
+def test_the_kernels_io_uring_setting(tmp_path: Path, text: str | None, value: int | None) -> None:
     if text is not None:
         (tmp_path / "proc/sys/kernel").mkdir(parents=True)
         (tmp_path / "proc/sys/kernel/io_uring_disabled").write_text(text)
@@ -51,7 +51,7 @@ def test_wsl_by_its_kernel(monkeypatch: pytest.MonkeyPatch, release: str, wsl: b
 
 
 @pytest.mark.parametrize("has_gpu", [True, False])
-def test_a_gpu_that_windows_hands_on(
+def test_a_gpu_provided_by_windows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_gpu: bool
 ) -> None:
     assert system.probe(tmp_path).wsl_gpu is None

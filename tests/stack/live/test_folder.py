@@ -13,7 +13,7 @@ def make_old(folder: Path) -> Path:
     return folder
 
 
-def test_it_is_removed_with_what_is_in_it(tmp_path: Path):
+def test_it_is_removed_with_its_contents(tmp_path: Path):
     with make_folder(tmp_path) as folder:
         (folder / "answer").write_text("x")
         assert folder.parent == tmp_path
@@ -21,7 +21,7 @@ def test_it_is_removed_with_what_is_in_it(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_examination_left_is_removed_by_the_next(tmp_path: Path):
+def test_the_next_examination_removes_what_a_killed_one_left(tmp_path: Path):
     make_old(tmp_path / ".qca-deep-killed")
     running = tmp_path / ".qca-deep-running"
     running.mkdir()

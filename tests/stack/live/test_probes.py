@@ -38,7 +38,7 @@ def plan(
     return {probe.fact: probe for probe in probes}, unknown
 
 
-def test_what_is_wanted_is_planned_in_one_order():
+def test_wanted_probes_are_planned_in_a_fixed_order():
     probes, unknown = plan(GPU_HOST, wanted={"live_store", "live_mount", "live_gpu"})
 
     assert (list(probes), unknown) == (["live_mount", "live_store", "live_gpu"], {})
@@ -55,7 +55,7 @@ def test_what_is_wanted_is_planned_in_one_order():
         (host(gpu="NVML hung"), "NVML hung"),
     ],
 )
-def test_a_gpu_is_asked_for_where_there_may_be_one(facts: HostFacts, reason: str | None):
+def test_a_gpu_is_requested_if_there_may_be_one(facts: HostFacts, reason: str | None):
     probes, unknown = plan(facts, wanted={"live_gpu"})
 
     assert ("live_gpu" in probes) == (reason is None)
@@ -70,7 +70,7 @@ def test_a_gpu_is_asked_for_where_there_may_be_one(facts: HostFacts, reason: str
         (ProbeImages(store=DISTROLESS, base=BASE, trainer=None), BASE, BASE),
     ],
 )
-def test_an_image_that_is_here_goes_before_a_download(
+def test_a_local_image_is_preferred_to_a_download(
     images: ProbeImages, shell: ImageSource, python: ImageSource
 ):
     assert (images.shell, images.python) == (shell, python)
@@ -86,7 +86,7 @@ def test_a_download_of_unknown_size_is_not_planned():
     assert "does not report the size" in unknown["live_store"].reason
 
 
-def test_a_work_folder_that_cannot_be_written_costs_only_what_needs_it(tmp_path):
+def test_an_unwritable_work_folder_affects_only_its_probes(tmp_path):
     probes, _ = plan(GPU_HOST)
     sandbox: Any = None  # it is not reached
 
@@ -95,7 +95,7 @@ def test_a_work_folder_that_cannot_be_written_costs_only_what_needs_it(tmp_path)
             probes[fact].run(sandbox, tmp_path / "gone")
 
 
-def test_a_longer_timeout_is_every_containers():
+def test_a_longer_timeout_applies_to_every_container():
     short, _ = plan(GPU_HOST)
     long, _ = plan(GPU_HOST, least_seconds=300)
 

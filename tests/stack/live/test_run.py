@@ -1,4 +1,4 @@
-"""What comes of live probes that fail, on an engine that has nothing."""
+"""The facts of live probes that fail, on an empty engine."""
 
 import contextlib
 import threading
@@ -16,7 +16,7 @@ from infra.stack.live.run import run_probes
 
 
 class EmptyEngine:
-    """The answers of an engine on which nothing was made."""
+    """The answers of an empty engine."""
 
     def containers(self, **_: object) -> list[dict[str, Any]]:
         return []

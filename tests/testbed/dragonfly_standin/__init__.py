@@ -1,4 +1,4 @@
-"""A stand-in for Dragonfly, for tests: Dragonfly's flags and start-up rule before a Valkey server.
+"""A stand-in for Dragonfly in tests: it applies Dragonfly's startup rules, then runs Valkey.
 
-It is not Dragonfly, and no result that it gives says anything about Dragonfly's speed or memory.
+It is not Dragonfly, and its results say nothing about Dragonfly's speed or memory.
 """

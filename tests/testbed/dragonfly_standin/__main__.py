@@ -1,4 +1,4 @@
-"""`dragonfly` in the stand-in image: looks at the host, applies the rules, becomes Valkey."""
+"""Run `dragonfly` in the stand-in image: examine the host, apply the rules, and become Valkey."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def read(path: Path) -> str | None:
-    """Return the text of a file of the kernel's; None where this kernel has none."""
+    """Return the text of a kernel file; None if this kernel does not have it."""
     try:
         return path.read_text()
     except OSError:
@@ -23,7 +23,7 @@ def read(path: Path) -> str | None:
 
 
 def find_available_bytes() -> int:
-    """Return the lesser of what the kernel calls available and the container's limit."""
+    """Return the smaller of the kernel's available memory and the container's limit."""
     meminfo = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     found = [int(meminfo["MemAvailable"].split()[0]) * 1024]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
@@ -34,7 +34,7 @@ def find_available_bytes() -> int:
 
 
 def count_quota_threads() -> int | None:
-    """Return the container's CPU quota in threads, whichever version of cgroups is mounted."""
+    """Return the container's CPU quota in threads, with either version of cgroups."""
     cpu_max = read(CGROUP / "cpu.max")
     if cpu_max is not None:
         return rules.read_quota_v2(cpu_max)
@@ -43,13 +43,13 @@ def count_quota_threads() -> int | None:
 
 
 def log(level: str, text: str) -> None:
-    """Print a line in the form of Dragonfly's own log."""
+    """Print a line in the format of Dragonfly's log."""
     stamp = time.strftime("%Y%m%d %H:%M:%S")
     print(f"{level}{stamp} {os.getpid():6} {NAME}] {text}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Decide like Dragonfly, then hand the process over to Valkey."""
+    """Decide like Dragonfly, then replace the process by Valkey."""
     log("W", "This stands in for Dragonfly in tests: its start-up rule, then a Valkey server.")
     try:
         flags = parse_flags(sys.argv[1:], os.environ, lambda path: Path(path).read_text())
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def become_valkey(config: str) -> None:
-    """Start it, configured over standard input so that the password shows in no process list."""
+    """Start Valkey, configured over standard input so that no process list shows the password."""
     memory_file = os.memfd_create("valkey.conf")
     os.write(memory_file, config.encode())
     os.lseek(memory_file, 0, os.SEEK_SET)

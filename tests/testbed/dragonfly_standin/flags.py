@@ -1,6 +1,6 @@
-"""The flags of Dragonfly v1.40 on a command line, in flag files and in variables.
+"""Read the flags of Dragonfly v1.40 from a command line, flag files and variables.
 
-Read as Abseil does (absl/flags/parse.cc), then by `ParseFlagsFromEnv` of dfly_main.cc.
+They are read as by Abseil (absl/flags/parse.cc), then by `ParseFlagsFromEnv` of dfly_main.cc.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ def _bounds(least: int, most: int) -> Callable[[str], object]:
     return lambda text: parse_integer(text, least, most)
 
 
-# What reads the values of a type; it raises ValueError, with Dragonfly's reason if it gives one.
+# The parsers of values by type; they raise ValueError, with Dragonfly's reason if it gives one.
 _INT32, _UINT16, _UINT32 = (
     _bounds(-(2**31), 2**31 - 1),
     _bounds(0, 2**16 - 1),
@@ -54,7 +54,7 @@ _TYPES: dict[Callable[[str], object], str] = {
 }
 FLAGS = {name: parse for parse, names in _TYPES.items() for name in names.split()}
 
-# A line in the log, and they are ignored.
+# These flags are ignored, with a line in the log.
 RETIRED = frozenset({"experimental_io_loop_v2", "experimental_replicaof_v2"})
 
 
@@ -75,13 +75,13 @@ def _parse_words(
     *,
     in_file: bool = False,
 ) -> None:
-    """Take the flags of a command line, or of the lines of a flag file."""
+    """Read the flags of a command line, or of the lines of a flag file."""
     while words:
         word = words.pop(0)
         if word == "--":
             return
         if not word.startswith("-"):
-            continue  # Abseil hands it on as an argument of the program; Dragonfly has none
+            continue  # an argument of the program to Abseil
         name, separator, value = word.removeprefix("-").removeprefix("-").partition("=")
         if (
             not separator
@@ -127,7 +127,7 @@ def _take_flag(
 
 
 def _find_problem(name: str, value: str) -> str:
-    """Return what Abseil says of a value that the flag cannot have; empty if it can."""
+    """Return Abseil's error for a value; an empty string if the flag accepts it."""
     try:
         FLAGS[name](value)
     except ValueError as error:
@@ -170,7 +170,7 @@ def _read_abseil_variables(
 
 
 def _read_variables(environment: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the flags of DFLY_<flag> variables that the command line does not give."""
+    """Return the flags of DFLY_<flag> variables that are not on the command line."""
     read = {}
     for variable, value in environment.items():
         name = variable.removeprefix("DFLY_")

@@ -1,6 +1,6 @@
-"""What Dragonfly decides before it serves, as pure functions.
+"""Make Dragonfly's decisions at startup, with pure functions.
 
-Written from what v1.40.0 did when it was run (tests/dragonfly/data/runs.csv) and from its sources,
+They follow the measured behavior of v1.40.0 (tests/dragonfly/data/runs.csv) and its sources,
 src/server/dfly_main.cc and romange/helio util/fibers/proactor_pool.cc.
 """
 
@@ -21,7 +21,7 @@ Flags = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Host:
-    """What Dragonfly finds out about the machine: None is "no limit"."""
+    """Dragonfly's knowledge about the machine; None means no limit."""
 
     affinity: int
     available_bytes: int
@@ -30,7 +30,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Limits:
-    """What it runs with."""
+    """The settings with which it runs."""
 
     threads: int
     maxmemory: int
@@ -44,13 +44,13 @@ def read_quota_v2(cpu_max: str) -> int | None:
 
 
 def read_quota_v1(quota_us: str, period_us: str) -> int | None:
-    """Return the threads of cgroup v1's quota: cut off, so that half a CPU counts as no limit."""
+    """Return the threads of cgroup v1's quota, truncated, so that half a CPU counts as no limit."""
     quota = int(quota_us)
     return None if quota < 0 else quota // int(period_us) or None
 
 
 def count_threads(flags: Flags, host: Host) -> int:
-    """Count by v1.38's order: an explicit flag, the cgroup's quota, the affinity mask."""
+    """Return the threads in v1.38's order of precedence: flag, cgroup quota, affinity mask."""
     flag = parse_integer(flags.get("proactor_threads", "0"), 0, 2**32 - 1)
     return flag or host.quota_threads or host.affinity
 
@@ -66,7 +66,7 @@ def choose_limits(flags: Flags, host: Host) -> Limits:
 
 
 def check_memory(chosen: Limits) -> None:
-    """Refuse less than 256 MiB for each thread; exactly that much passes."""
+    """Refuse less than 256 MiB per thread; exactly that much passes."""
     required = chosen.threads * BYTES_PER_THREAD
     if chosen.maxmemory < required:
         raise StartRefusedError(
@@ -76,10 +76,10 @@ def check_memory(chosen: Limits) -> None:
 
 
 def check_start(flags: Flags, chosen: Limits) -> None:
-    """Apply every rule, in the order in which Dragonfly comes to them.
+    """Apply every rule, in Dragonfly's order.
 
     Raises:
-        StartRefusedError: with the message and the status of the first that is broken.
+        StartRefusedError: a rule is violated; it has the message and the status of the first one.
 
     """
     for check in (_check_help, _check_port, _check_databases, _check_affinity):

@@ -12,7 +12,7 @@ def build_config(flags: Mapping[str, str], maxmemory: int) -> str:
         'save ""',
         "appendonly no",
         "daemonize no",
-        "protected-mode no",  # Dragonfly has no such mode
+        "protected-mode no",  # Dragonfly has no protected mode
         f"port {flags.get('port', '6379')}",
         f"maxmemory {maxmemory}",
         f"maxmemory-policy {'allkeys-lru' if is_cache else 'noeviction'}",

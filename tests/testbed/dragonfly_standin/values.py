@@ -1,7 +1,7 @@
 """Read values as Dragonfly v1.40 does: Abseil's numbers and switches, sizes, crontabs.
 
-Written from what v1.40.0 did with such values (tests/dragonfly/data/runs.csv), apart from the
-product: a test that compares the two must be able to disagree.
+They follow the measured behavior of v1.40.0 (tests/dragonfly/data/runs.csv) and share no code with
+the product, so that a test that compares the two can fail.
 """
 
 import re
@@ -25,7 +25,7 @@ _CRON_PART = re.compile(r"(?:\*|(?P<first>\d+)(?:-(?P<last>\d+))?)(?:/(?P<step>\
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes of a size: binary units, of which only the i has to be lowercase."""
+    """Return the bytes of a size in binary units, in which only the i must be lowercase."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(SIZE_HINT)
@@ -50,7 +50,7 @@ def format_size(value: int) -> str:
 
 
 def parse_switch(text: str) -> bool:
-    """Return what Abseil takes for true or false."""
+    """Return the boolean that Abseil reads."""
     word = text.strip().lower()
     if word not in _TRUE | _FALSE:
         raise ValueError
@@ -58,7 +58,7 @@ def parse_switch(text: str) -> bool:
 
 
 def parse_integer(text: str, least: int, most: int) -> int:
-    """Return a number within the bounds of its type; blanks around it and 0x are fine."""
+    """Return a number within the bounds of its type; surrounding spaces and 0x are allowed."""
     word = text.strip()
     if "_" in word or not re.fullmatch(r"[+-]?(?:0[xX][0-9a-fA-F]+|\d+)", word, re.ASCII):
         raise ValueError
@@ -69,7 +69,7 @@ def parse_integer(text: str, least: int, most: int) -> int:
 
 
 def check_crontab(text: str) -> None:
-    """Raise ValueError, with croncpp's words, for what is no crontab of five fields."""
+    """Raise ValueError, with croncpp's message, for anything but a crontab of five fields."""
     if not text:
         return
     fields = text.split()

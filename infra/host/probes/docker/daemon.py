@@ -66,7 +66,8 @@ def _find_daemon(engine: Engine, proc: Path) -> Path | None:
     if not engine.host.startswith("unix://"):
         return None
     daemons = _find_daemons(proc)
-    # There is none (in a virtual machine), or any of several may be the one that answers.
+    # There is no such process (in a virtual machine), or any of several may be the one that
+    # answers.
     return daemons[0] if len(daemons) == 1 else None
 
 

@@ -1,6 +1,6 @@
 """Resolve the address of the Docker Engine as the `docker` program does.
 
-DOCKER_HOST, then DOCKER_CONTEXT, then `currentContext` in config.json, then the default
+It uses DOCKER_HOST, then DOCKER_CONTEXT, then `currentContext` in config.json, then the default
 socket (docker/cli cli/command/cli.go `resolveContextName`; an empty variable counts as unset, and
 an unreadable config.json is ignored). From 7.2 on, docker-py also reads contexts, but without a
 config.json it looks for them in the working folder.
@@ -25,7 +25,7 @@ _SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
 
 @frozen_dataclass
 class Tls:
-    """The certificates of a context, in one folder as for `docker`: ca.pem, cert.pem, key.pem."""
+    """The folder with the certificates of a context, as for `docker`: ca.pem, cert.pem, key.pem."""
 
     folder: Path
     verify: bool
@@ -108,7 +108,7 @@ def _read_current_context(folder: Path) -> str:
 def _read_context(context: str, folder: Path) -> Endpoint | NoEngine:
     import hashlib  # loads OpenSSL
 
-    # docker/cli cli/context/store names the folders by the SHA-256 of the context's name.
+    # docker/cli cli/context/store uses the SHA-256 of the context's name as the folder's name.
     digest = hashlib.sha256(context.encode()).hexdigest()
     try:
         meta = json.loads(read_text(folder / "contexts" / "meta" / digest / "meta.json"))

@@ -28,7 +28,7 @@ _BY_ERRNO: dict[int | None, _State] = {
 
 
 def probe(deadline: Deadline) -> Engine | NoEngine:
-    """Find the engine as `docker` would, and query it."""
+    """Find the engine in the same way as `docker`, and query it."""
     endpoint = resolve_endpoint(os.environ, Path.home())
     if isinstance(endpoint, NoEngine):
         return endpoint

@@ -14,7 +14,7 @@ from infra.host.probes.answer_fields import (
 from infra.host.probes.docker.endpoint import Endpoint
 from qca.core.versions import parse_version
 
-# Engine 1.12 of 2016; newer clients such as Compose V2 do not support older ones.
+# The API of Engine 1.12 (2016); newer clients such as Compose V2 do not support older versions.
 _OLDEST_API = (1, 24)
 
 
@@ -41,7 +41,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         min_api_version=get_optional(version, "MinAPIVersion", str),
         operating_system=get_optional(info, "OperatingSystem", str) or "",
         cpus=parse_integer(info["NCPU"], "NCPU", least=1),
-        memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 if it cannot determine it
+        memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 if the engine cannot determine it
         cgroup_version=get_optional(info, "CgroupVersion", str) or "",
         cgroup_driver=get_optional(info, "CgroupDriver", str),
         runtimes=tuple(sorted(get_optional(info, "Runtimes", OBJECT) or {})),

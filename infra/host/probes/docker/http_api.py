@@ -1,7 +1,7 @@
 """Query the Docker Engine's API, with limits on time and size.
 
-It uses HTTP/1.0 on a plain socket, where the answer ends with the connection. A client library
-would have no limit on the size, and importing it takes longer than the answer.
+It uses HTTP/1.0 on a plain socket, so the answer ends with the connection. A client library would
+not limit the size, and importing it takes longer than the query.
 """
 
 import json
@@ -18,7 +18,7 @@ from qca.core.json_object import is_array, is_object
 
 
 class RefusedError(Exception):
-    """The daemon refused the request; with the status and its message."""
+    """The daemon refused the request; the error has the status and the daemon's message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ def connect(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
 def get(
     connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline
 ) -> dict[str, Any]:
-    """Return the JSON object at `path`; closes the connection, which must be new.
+    """Return the JSON object at `path`, and close the connection, which must be new.
 
     Raises:
         RefusedError: the daemon answers with an error. OSError: the connection breaks; TimeoutError

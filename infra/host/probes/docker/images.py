@@ -13,7 +13,7 @@ from infra.host.probes.docker import http_api
 from infra.host.probes.docker.endpoint import Endpoint, resolve_endpoint
 from qca.core.json_object import is_object
 
-# `/system/df` also has the sizes of what the images share, but takes seconds to determine them.
+# `/system/df` also has the sizes of shared layers, but takes seconds to determine them.
 _PATH = "/images/json"
 
 
@@ -53,7 +53,7 @@ def _parse_image(answer: Any) -> EngineImage:
         name
         for key in ("RepoTags", "RepoDigests")
         for name in parse_texts(get_optional(answer, key, ARRAY))
-        if "<none>" not in name  # how Engine 20.10 lists an image without a name
+        if "<none>" not in name  # Engine 20.10 lists an image without a name in this way
     ]
     size = parse_integer(answer["Size"], "Size")
     return EngineImage(names=tuple(map(normalize_name, listed)), size=size)

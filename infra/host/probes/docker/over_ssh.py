@@ -1,4 +1,4 @@
-"""Query an engine at an ssh:// address through the `docker` program, which connects to it.
+"""Query an engine at an ssh:// address through the `docker` program.
 
 It runs without a terminal, so that ssh cannot prompt for a password.
 """

@@ -1,6 +1,6 @@
 """The probe of the program `docker-compose`: its launcher, and the libraries of Compose V1.
 
-May import: facts, the shared parts of `infra.host`, `probes.answer_fields` and `probes.compose`.
+It imports facts, the shared parts of `infra.host`, `probes.answer_fields` and `probes.compose`.
 """
 
 from infra.host.probes.docker_compose.command import OWN_V1, probe

@@ -29,12 +29,13 @@ from infra.host.probes.docker_compose.launcher import (
 _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 
 
-# Where `qca doctor --fix` installs a Compose V1 with its own libraries, below the home folder.
+# The folder, in the home folder, where `qca doctor --fix` installs a Compose V1 with its own
+# libraries.
 OWN_V1 = ".local/share/qca/compose-v1"
 
 
 def probe(deadline: Deadline) -> DockerComposeFacts:
-    """Find `docker-compose` and examine it; the only command run is `docker-compose version`."""
+    """Find `docker-compose` and examine it; run only `docker-compose version`."""
     found = shutil.which("docker-compose")
     if found is None:
         return NoDockerCompose()
@@ -93,11 +94,11 @@ def _examine_v1(path: Path, interpreter: tuple[str, ...], deadline: Deadline) ->
 
 
 def _examine_shell_script(path: Path, calls_plugin: bool, deadline: Deadline) -> DockerComposeFacts:
-    """Examine a shell script; only one that just calls `docker compose` is safe to run."""
+    """Examine a shell script; run it only if all it does is call `docker compose`."""
     if not calls_plugin:
         raise ProbeError(
             f"{path} is a shell script that starts something else (a wrapper or a version "
-            "manager's shim); qca does not guess which program that is"
+            f"manager's shim); qca does not guess what that is"
         )
     return _parse_modern(path, _run_version(path, deadline))
 
@@ -110,19 +111,19 @@ def _examine_binary(path: Path, pyinstaller: bool, deadline: Deadline) -> Docker
 
 
 def _run_version(path: Path, deadline: Deadline) -> Output:
-    """Run `version`, for which no Compose needs the daemon, not even a broken V1."""
+    """Run `version`, which works without the daemon in every Compose, even in a broken V1."""
     return deadline.run([path, "version"])
 
 
 def _parse_v1_version(path: Path, output: Output) -> str:
     match = _V1_VERSION.search(output.stdout)
     if match is None:
-        raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")
+        raise ProbeError(f"{path} is not Docker's Compose: `version` printed {output.error_line!r}")
     return match[1]
 
 
 def _parse_modern(path: Path, output: Output) -> StandaloneCompose:
     match = VERSION.search(output.stdout)
     if match is None:
-        raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")
+        raise ProbeError(f"{path} is not Docker's Compose: `version` printed {output.error_line!r}")
     return StandaloneCompose(path=str(path), version=match[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qca.core.versions import parse_version
 
-# docker-py 6.1 needs 3.7, and Compose V1 imports `pipes`, which Python 3.13 dropped.
+# docker-py 6.1 needs 3.7, and Compose V1 imports `pipes`, which Python 3.13 removed.
 _OLDEST, _NEWEST = (3, 7), (3, 12)
 _NAMES = ("python3", *(f"python3.{minor}" for minor in range(_NEWEST[1], _OLDEST[1] - 1, -1)))
 _VERSIONED = re.compile(r"python(3\.\d+)")
@@ -19,7 +19,7 @@ def can_run_v1(python_version: str) -> bool:
 
 
 def find_environment_python(own: Path, own_version: str, search_path: Iterable[str]) -> str:
-    """Return V1's own Python, or the first suitable one on the path; empty if there is none."""
+    """Return V1's own Python, or the first suitable one on the path; an empty string if none is."""
     candidates = ((own, own_version), *_list_pythons(search_path))
     usable = (path for path, version in candidates if _can_make_environment(path, version))
     return str(next(usable, ""))

@@ -1,4 +1,4 @@
-"""Identify what a program is: a Python script, a shell script, or machine code."""
+"""Identify the kind of a program: a Python script, a shell script, or machine code."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from qca.core.frozen import frozen_dataclass
 
 # The magic number of the archive that PyInstaller appends to a program, such as the
 # `docker-compose` 1.x download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow
-# it.
+# the archive.
 _PYINSTALLER = b"MEI\014\013\012\013\016"
 _TAIL = 2**20
 
@@ -33,20 +33,20 @@ class PythonScript:
 
 @frozen_dataclass
 class ShellScript:
-    """A shell script, which may call only `docker compose`."""
+    """A shell script, which may only call `docker compose`."""
 
     calls_plugin: bool
 
 
 @frozen_dataclass
 class Binary:
-    """Machine code, which PyInstaller may have made from Python."""
+    """Machine code, possibly packed from Python by PyInstaller."""
 
     pyinstaller: bool
 
 
 def identify_launcher(path: Path) -> PythonScript | ShellScript | Binary:
-    """Return what the program at `path` is.
+    """Return the kind of the program at `path`.
 
     Raises:
         ProbeError: the file cannot be read, or is another kind of script.

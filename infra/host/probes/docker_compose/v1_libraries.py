@@ -1,6 +1,6 @@
-"""Ask the interpreter behind Compose V1 which libraries it would import.
+"""Ask the interpreter of Compose V1 which libraries it would import.
 
-Our own interpreter cannot know that: it has a different path, user site and packages.
+Our own interpreter cannot know that, since it has a different path, user site and packages.
 """
 
 import json
@@ -83,10 +83,10 @@ def _parse_answer(answer: Mapping[str, Any]) -> Answer:
 
 
 def _parse_imported(places: Sequence[Mapping[str, Any]]) -> Library:
-    """Return the library at the first location, with the others that it shadows."""
+    """Return the library at the first location, with the versions that it shadows."""
     first, *others = places
     if not first["version"]:
-        raise ValueError(f"the module in {first['location']} does not say its version")
+        raise ValueError(f"the module in {first['location']} does not contain its version")
     return _parse_library(first, shadows=tuple(_parse_library(one) for one in others))
 
 
@@ -102,7 +102,7 @@ def _parse_library(answer: Mapping[str, Any], *, shadows: tuple[Library, ...] = 
 
 
 def _select_users(requirements: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
-    """Yield the requirements that apply there: not those of extras or of another Python."""
+    """Yield the requirements that apply to that Python, without those of extras."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     environment = {

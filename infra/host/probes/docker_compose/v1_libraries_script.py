@@ -22,7 +22,8 @@ TYPE_CHECKING = False  # Python 2.7 has no typing
 if TYPE_CHECKING:
     from collections.abc import Iterator  # noqa: F401 - the type comments use it
 
-    # Name, version, requirements and day of a distribution; and a library in a folder of the path.
+    # The types of a distribution (name, version, requirements and day) and of a library in a folder
+    # of the path.
     Record = tuple[str, str, list[str], str]
     Place = dict[str, object]
 
@@ -47,9 +48,9 @@ NEEDED = (
     "certifi",
 )
 
-# Imports of only some releases of Compose (Debian's has no distutils), docker-py and requests.
-# Python 3.12 dropped distutils and 3.13 pipes. They are in the order in which `docker-compose`
-# imports them.
+# Modules that only some releases of Compose (Debian's has no distutils), docker-py and requests
+# import, in the order in which `docker-compose` imports them. Python 3.12 removed distutils, and
+# 3.13 pipes.
 IMPORTED_BY_SOME = ("pipes", "distutils", "chardet", "packaging")
 IMPORTERS = ("compose", "docker", "requests")
 IMPORT = re.compile(r"^(?:import|from) +({})\b".format("|".join(IMPORTED_BY_SOME)), re.M)
@@ -141,7 +142,8 @@ def find_module(folder, module):
 
 def find_imported_elsewhere(module):
     # type: (str) -> str | None
-    """Return a module that an import hook finds outside of the path (editable installs)."""
+    """Return the location of a module that an import hook finds outside the path (editable
+    installs)."""
     try:
         from importlib.util import find_spec
 
@@ -172,7 +174,7 @@ def find_places(path, records, module, distribution):
     package = None if found else find_imported_elsewhere(module)
     if package:
         found.append(describe_place(os.path.dirname(package), package, [], distribution))
-    # Without a version, the first one still counts, but the ones that it shadows do not.
+    # A library without a version counts if it is the first, but not if it is shadowed.
     return found[:1] + [one for one in found[1:] if one["version"]]
 
 
@@ -181,7 +183,8 @@ def describe_place(folder, package, records, distribution):
     mine = [
         record for record in records if normalize_name(record[0]) == normalize_name(distribution)
     ]
-    # A broken upgrade left two records in one folder; only the module has the right version.
+    # After a broken upgrade there are two records in one folder; only the module has the right
+    # version.
     version = mine[0][1] if len(mine) == 1 else read_module_version(package)
     return {
         "version": version or (mine[0][1] if mine else None),
@@ -203,7 +206,7 @@ def find_user_site():
 
 def is_user_site(folder):
     # type: (str) -> bool
-    """Return whether it is the user site, or is on the path only because of a `.pth` file there."""
+    """Return whether a folder is the user site, or is on the path only due to its `.pth` file."""
     own = find_user_site()
     folders = list_pth_folders(own) if own else []
     if own:
@@ -251,7 +254,7 @@ def list_missing(path):
 
 def list_imported(path):
     # type: (list[str]) -> set[str]
-    """Return those of IMPORTED_BY_SOME that the packages import at load time."""
+    """Return the modules of IMPORTED_BY_SOME that the packages import when they are loaded."""
     found = set()  # type: set[str]
     for module in IMPORTERS:
         package = next((one for one in (find_module(f, module) for f in path) if one), "")

@@ -55,7 +55,7 @@ def test_a_rootless_daemons_capabilities_do_not_count(tmp_path: Path) -> None:
     assert find_most_memlock(rootless, write_daemon(tmp_path, ALL_CAPABILITIES)) == 8388608
 
 
-def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
+def test_invisible_processes_are_not_guessed(tmp_path: Path) -> None:
     assert find_most_memlock(engine(), tmp_path) is None
     remote = engine(host="tcp://there:2375")
     assert find_most_memlock(remote, write_daemon(tmp_path, ALL_CAPABILITIES)) is None
@@ -67,7 +67,7 @@ def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
     assert find_most_memlock(engine(), two) is None
 
 
-def test_the_start_of_the_daemon_is_told_by_the_kernel(tmp_path: Path) -> None:
+def test_the_start_of_the_daemon_comes_from_the_kernel(tmp_path: Path) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
     root = write_daemon(tmp_path, ALL_CAPABILITIES)
     fields = " ".join(["S", *["0"] * 18, str(90 * ticks), "0"])
@@ -96,7 +96,7 @@ def test_a_real_process_started_when_it_did(tmp_path: Path) -> None:
 
 
 def test_the_kernel_agrees_about_this_very_process() -> None:
-    """Compare the rule for the daemon with what this process is really allowed to do."""
+    """Compare the rule for the daemon with the actual permissions of this process."""
     status = Path("/proc/self/status").read_text()
     capable = int(status.split("CapEff:")[1].split()[0], 16) >> 24 & 1
     code = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (-1, -1))"
@@ -105,5 +105,5 @@ def test_the_kernel_agrees_about_this_very_process() -> None:
     assert (done.returncode == 0) is (bool(capable) or hard == "unlimited")
 
 
-def test_an_engine_is_read_as_it_was_recorded() -> None:
+def test_an_engines_answer_is_read_as_recorded() -> None:
     assert TypeAdapter(Engine).validate_python(asdict(engine())).most_memlock is None

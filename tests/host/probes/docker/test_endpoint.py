@@ -1,7 +1,7 @@
 """The engine's address is resolved as by the `docker` program.
 
-Each case was compared with docker 28.2.2; `test_as_the_docker_program_does` compares some of them
-again if `docker` is installed.
+Each case was compared with docker 28.2.2; `test_the_address_equals_that_of_the_docker_program`
+compares some of them again if `docker` is installed.
 """
 
 import hashlib
@@ -100,7 +100,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize(("environment", "host", "context"), FOUND.values(), ids=FOUND.keys())
-def test_where_the_engine_is(
+def test_the_address_of_the_engine(
     home: Path, environment: dict[str, str], host: str, context: str
 ) -> None:
     endpoint = resolve_endpoint(environment, home)
@@ -123,7 +123,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("environment", "state", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_refused(home: Path, environment: dict[str, str], state: str, message: str) -> None:
+def test_invalid_addresses_are_refused(
+    home: Path, environment: dict[str, str], state: str, message: str
+) -> None:
     found = resolve_endpoint(environment, home)
     assert isinstance(found, NoEngine)
     assert found.state == state
@@ -131,7 +133,7 @@ def test_what_is_refused(home: Path, environment: dict[str, str], state: str, me
 
 
 @pytest.mark.parametrize("config", ["{bad", "[]", "7", '{"currentContext": 3}', "{}", "[" * 99999])
-def test_a_config_that_cannot_be_read_is_passed_over(tmp_path: Path, config: str) -> None:
+def test_an_unreadable_config_is_ignored(tmp_path: Path, config: str) -> None:
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker" / "config.json").write_text(config)
     assert resolve_endpoint({}, tmp_path) == Endpoint(DEFAULT, "default")
@@ -196,7 +198,9 @@ def test_any_docker_host_is_an_address_or_refused(host: str) -> None:
     ],
     ids=str,
 )
-def test_as_the_docker_program_does(home: Path, environment: dict[str, str]) -> None:
+def test_the_address_equals_that_of_the_docker_program(
+    home: Path, environment: dict[str, str]
+) -> None:
     docker = shutil.which("docker")
     if docker is None:
         pytest.skip("there is no `docker` program on PATH to compare with")

@@ -78,7 +78,7 @@ def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -
     )
 
 
-def test_an_older_engine_leaves_fields_out(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_an_older_engine_omits_fields(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     version = {"Version": "20.10.24", "ApiVersion": "1.41"}
     info = {"NCPU": 2, "MemTotal": 10**9, "Runtimes": None, "SecurityOptions": None}
     with engine_at(folder / "d.sock", {"/version": version, "/info": info}):
@@ -122,7 +122,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("answers", "state", "message"), BROKEN.values(), ids=BROKEN.keys())
-def test_something_else_answers(
+def test_another_program_answers(
     monkeypatch: pytest.MonkeyPatch, folder: Path, answers: dict[str, Any], state: str, message: str
 ) -> None:
     with engine_at(folder / "d.sock", answers):
@@ -146,7 +146,7 @@ def test_an_engine_that_stops_answering(
     assert found.detail.endswith("did not answer within 0.6 s")
 
 
-def test_a_daemon_that_accepts_and_says_nothing(
+def test_a_daemon_that_accepts_but_never_answers(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     with bind_socket(folder / "d.sock") as server:
@@ -175,7 +175,7 @@ def test_a_daemon_that_accepts_no_more_connections(
     assert found.state == "no-answer"
 
 
-def test_a_socket_that_a_dead_daemon_left(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_a_socket_left_by_a_dead_daemon(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     with bind_socket(folder / "d.sock"):
         found = probe(monkeypatch, folder / "d.sock")
     assert (found.state, found.detail) == ("not-running", "Connection refused")
@@ -193,7 +193,7 @@ def test_a_port_where_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.state, found.detail) == ("not-running", "Connection refused")
 
 
-def test_a_host_that_no_one_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
     found = probe(monkeypatch, "tcp://no-such-host.invalid:2375")
     assert found.state == "bad-host"
 
@@ -203,7 +203,7 @@ def test_a_path_too_long_for_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.state, found.detail) == ("bad-host", "AF_UNIX path too long")
 
 
-def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_missing_certificates(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(folder / "certs"))
     with socket.create_server(("127.0.0.1", 0)) as server:

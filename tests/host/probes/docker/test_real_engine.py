@@ -47,11 +47,11 @@ def run_docker(*arguments: str) -> str:
         ("default_runtime", "{{.DefaultRuntime}}"),
     ],
 )
-def test_the_facts_are_what_docker_info_says(engine: Engine, fact: str, template: str) -> None:
+def test_the_facts_equal_docker_info(engine: Engine, fact: str, template: str) -> None:
     assert str(getattr(engine, fact)) == run_docker("info", "--format", template)
 
 
-def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path: Path) -> None:
+def test_its_disk_is_measured_if_it_is_on_this_host(engine: Engine, tmp_path: Path) -> None:
     found = {disk.purpose: disk for disk in disks.probe(tmp_path, lambda: engine)}
     here = engine.host.startswith("unix://") and Path(engine.root_dir).exists()
     assert ("docker" in found) is here
@@ -69,7 +69,7 @@ def test_the_images_are_what_docker_lists(engine: Engine) -> None:
         assert str(tags[name]) == run_docker("image", "inspect", "--format", "{{.Size}}", name)
 
 
-def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_also_found_through_tcp(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connect through a relay, as to a daemon on another machine."""
     if not engine.host.startswith("unix://"):
         pytest.skip("the engine is not on a Unix socket")

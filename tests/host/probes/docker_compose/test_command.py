@@ -82,7 +82,7 @@ def list_versions(found: ComposeV1) -> dict[str, str]:
     return {name: library.version for name, library in found.libraries.items()}
 
 
-def test_a_v1_as_the_distribution_installs_it(interpreter: Interpreter, home: Path) -> None:
+def test_a_v1_from_the_distribution(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     found = probe_v1(interpreter, home)
     assert found.path == str(home / "bin/docker-compose")
@@ -102,7 +102,7 @@ def test_a_v1_as_the_distribution_installs_it(interpreter: Interpreter, home: Pa
         assert library.shadows == ()
 
 
-def test_the_seeds_evening_a_user_site_shadows_the_distribution(
+def test_a_user_site_shadows_the_distribution_as_on_the_seeds_laptop(
     interpreter: Interpreter, home: Path
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
@@ -124,12 +124,12 @@ def test_the_seeds_evening_a_user_site_shadows_the_distribution(
         ("docker-compose", "requests<3,>=2.20.0"),
         ("docker-compose", "PyYAML<6,>=3.10"),
         ("docker", "requests!=2.18.0,>=2.14.2"),
-        ("requests", "urllib3<3,>=1.21.1"),  # of the imported one, not of the shadowed one
+        ("requests", "urllib3<3,>=1.21.1"),  # the imported one's, not the shadowed one's
         ("jupyterlab-server", "requests>=2.31"),
     }
 
 
-def test_what_only_the_user_site_has_is_named(interpreter: Interpreter, home: Path) -> None:
+def test_modules_only_in_the_user_site_are_named(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker", "5.0.3")
     install(user_site(home / "user"), "docker-compose", "1.29.2")
     install(user_site(home / "user"), "docker", "6.1.3")
@@ -137,7 +137,7 @@ def test_what_only_the_user_site_has_is_named(interpreter: Interpreter, home: Pa
     assert probe_v1(interpreter, home).user_only == ("compose",)
 
 
-def test_the_v1_that_qca_set_up_is_examined_too(
+def test_the_v1_that_qca_installed_is_examined_too(
     interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command.Path, "home", lambda: home)
@@ -156,7 +156,7 @@ def test_the_v1_that_qca_set_up_is_examined_too(
 
 
 @pytest.mark.parametrize("how", ["environment", "option", "isolated"])
-def test_where_the_user_site_is_switched_off_it_does_not_count(
+def test_a_disabled_user_site_does_not_count(
     interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
@@ -203,7 +203,7 @@ def test_a_link_to_the_script_is_followed(interpreter: Interpreter, home: Path) 
     assert found.libraries["requests"].version == "8.8.8"
 
 
-def test_a_virtual_environment_of_its_own(home: Path) -> None:
+def test_an_own_virtual_environment(home: Path) -> None:
     environment = home / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (site,) = environment.glob("lib/python*/site-packages")
@@ -229,7 +229,7 @@ def test_env_finds_the_interpreter_as_the_kernel_would(
     assert list_versions(found)["docker"] == "5.0.3"
 
 
-def test_a_library_that_is_missing_is_left_out(interpreter: Interpreter, home: Path) -> None:
+def test_a_missing_library_is_omitted(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker-compose", "1.29.2")
     install(interpreter.site_packages, "docker", "5.0.3")
     (interpreter.site_packages / "requests").mkdir()  # a folder without anything to import
@@ -249,19 +249,19 @@ def install_imports(package: Path, *lines: str) -> None:
 
 
 def install_needed(site: Path) -> None:
-    """Install the dependencies of V1 besides the three libraries."""
+    """Install the dependencies of V1 other than the three libraries."""
     for name in NEEDED:
         install(site, name, "1.0")
 
 
-def test_nothing_is_missing_where_all_is_there(interpreter: Interpreter, home: Path) -> None:
+def test_nothing_is_missing_if_all_modules_exist(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "6.1.3", "2.31.0", "1.26.20")
     install_needed(interpreter.site_packages)
     assert probe_v1(interpreter, home).missing_modules == ()
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_each_module_that_v1_needs_is_missed(
+def test_each_missing_module_of_v1_is_found(
     interpreter: Interpreter, home: Path, name: str
 ) -> None:
     install_v1(interpreter.site_packages, "6.1.3", "2.31.0", "1.26.20")
@@ -279,7 +279,7 @@ def test_each_module_that_v1_needs_is_missed(
         ("compose", "import packaging_of_another_kind", ()),
     ],
 )
-def test_what_only_some_releases_import_is_missed_where_they_do(
+def test_modules_of_some_releases_are_missing_only_for_those(
     interpreter: Interpreter, home: Path, package: str, line: str, missing: tuple[str, ...]
 ) -> None:
     install_v1(interpreter.site_packages, "6.1.3", "2.25.1", "1.26.20")
@@ -313,7 +313,7 @@ def test_debians_records_are_plain_files(interpreter: Interpreter, home: Path) -
 
 
 @pytest.mark.parametrize(("old", "new"), [("2.28.1", "2.32.5"), ("2.32.5", "2.28.1")])
-def test_after_a_broken_upgrade_the_module_knows_its_version(
+def test_after_a_broken_upgrade_the_version_comes_from_the_module(
     interpreter: Interpreter, home: Path, old: str, new: str
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", old, "1.26.12")
@@ -321,7 +321,7 @@ def test_after_a_broken_upgrade_the_module_knows_its_version(
     assert list_versions(probe_v1(interpreter, home))["requests"] == new
 
 
-def test_without_a_record_the_module_knows_its_version(
+def test_without_a_record_the_version_comes_from_the_module(
     interpreter: Interpreter, home: Path
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
@@ -330,7 +330,7 @@ def test_without_a_record_the_module_knows_its_version(
 
 
 @pytest.mark.parametrize("what", ["a file", "a package"])
-def test_a_module_that_shadows_without_a_version_is_no_verdict(
+def test_a_shadowing_module_without_a_version_is_unknown(
     interpreter: Interpreter, home: Path, what: str
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
@@ -339,11 +339,11 @@ def test_a_module_that_shadows_without_a_version_is_no_verdict(
     else:
         (home / "bin/requests").mkdir()
         (home / "bin/requests/__init__.py").touch()
-    with pytest.raises(ProbeError, match="does not say its version"):
+    with pytest.raises(ProbeError, match="does not contain its version"):
         probe_v1(interpreter, home)
 
 
-def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path) -> None:
+def test_a_broken_record_affects_only_itself(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     install(interpreter.site_packages, "odd", "1", ("requests ><= 3", "urllib3 ; nonsense", "!!"))
     (interpreter.site_packages / "empty.dist-info").mkdir()
@@ -351,7 +351,7 @@ def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path)
     assert len(probe_v1(interpreter, home).libraries) == 4
 
 
-def test_an_interpreter_that_is_externally_managed(interpreter: Interpreter, home: Path) -> None:
+def test_an_externally_managed_interpreter(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     assert not probe_v1(interpreter, home).externally_managed
     mark = interpreter.library / "EXTERNALLY-MANAGED"
@@ -360,13 +360,13 @@ def test_an_interpreter_that_is_externally_managed(interpreter: Interpreter, hom
     mark.unlink()
 
 
-def test_a_chatty_interpreter_is_understood(interpreter: Interpreter, home: Path) -> None:
+def test_extra_output_of_the_interpreter_is_ignored(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     (interpreter.site_packages / "sitecustomize.py").write_text("print('hello', end='')\n")
     assert len(probe_v1(interpreter, home).libraries) == 4
 
 
-def test_the_version_is_asked_where_no_record_has_it(interpreter: Interpreter, home: Path) -> None:
+def test_without_a_record_the_version_is_queried(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker", "5.0.3")
     install_command(home, f"#!{interpreter.executable}\nprint({V1_OUTPUT!r})\n")
     found = docker_compose.probe(Deadline(20))
@@ -385,7 +385,7 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize(("text", "reason"), UNSEEN.values(), ids=UNSEEN.keys())
-def test_what_cannot_be_seen_says_why(
+def test_unknown_results_have_a_reason(
     interpreter: Interpreter, home: Path, text: str, reason: str
 ) -> None:
     write_program(home / "python3", "exec sleep 30")
@@ -398,7 +398,7 @@ def test_no_docker_compose(home: Path) -> None:
     assert docker_compose.probe(Deadline(5)) == NoDockerCompose()
 
 
-def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
+def test_a_wrapper_of_the_plugin_counts_as_the_plugin(home: Path) -> None:
     write_program(home / "bin/docker", f"echo '{MODERN_OUTPUT}'")
     path = install_command(home, '#!/bin/sh\nexec docker compose "$@"\n')
     assert docker_compose.probe(Deadline(5)) == StandaloneCompose(path=str(path), version="2.40.3")
@@ -416,7 +416,7 @@ def test_the_self_contained_v1(home: Path) -> None:
     assert found == ComposeV1Bundle(path=str(path), version="1.29.2")
 
 
-def test_v2_under_the_old_name(home: Path) -> None:
+def test_v2_with_the_old_name(home: Path) -> None:
     path = install_command(home, b"\x7fELF...\xff Go buildinf:...")
     binary = FixedOutput(Output(0, MODERN_OUTPUT, ""))
     found = docker_compose.probe(binary)
@@ -425,13 +425,13 @@ def test_v2_under_the_old_name(home: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [PYINSTALLER, b"\x7fELF..."])
-def test_another_program_under_that_name(home: Path, content: bytes) -> None:
+def test_another_program_with_that_name(home: Path, content: bytes) -> None:
     install_command(home, content)
     with pytest.raises(ProbeError, match="not Docker's Compose"):
         docker_compose.probe(FixedOutput(Output(0, "something 3.0", "")))
 
 
-def test_the_question_is_quick(interpreter: Interpreter, home: Path) -> None:
+def test_the_query_is_quick(interpreter: Interpreter, home: Path) -> None:
     """Print the time of the query, and require only that it is far below the limit."""
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     began = time.perf_counter()
@@ -450,7 +450,7 @@ def find_pythons() -> list[Path]:
 
 
 @pytest.mark.parametrize("program", find_pythons(), ids=str)
-def test_any_python_understands_the_question(
+def test_any_python_can_run_the_query(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run the query on every installed Python since 2.7."""

@@ -27,14 +27,14 @@ def test_pipes_and_docker_py_bound_the_versions(version, expected):
     assert can_run_v1(version) is expected
 
 
-def test_its_own_python_comes_first(tmp_path):
+def test_its_own_python_is_first(tmp_path):
     own = _install_python(tmp_path / "usr", "3.11")
     _install_python(tmp_path / "local", "3.12")
 
     assert find_environment_python(own, "3.11.2", [f"{tmp_path}/local/bin"]) == str(own)
 
 
-def test_another_is_taken_from_the_path_and_a_link_tells_its_version(tmp_path):
+def test_another_python_is_found_on_the_path_by_its_version(tmp_path):
     own = _install_python(tmp_path / "usr", "3.13")
     other = _install_python(tmp_path / "local", "3.10")
     link = tmp_path / "bin" / "python3"
@@ -44,7 +44,7 @@ def test_another_is_taken_from_the_path_and_a_link_tells_its_version(tmp_path):
     assert find_environment_python(own, "3.13.0", [f"{tmp_path}/bin"]) == str(link)
 
 
-def test_one_without_ensurepip_is_passed_over(tmp_path):
+def test_a_python_without_ensurepip_is_skipped(tmp_path):
     own = _install_python(tmp_path / "usr", "3.11", ensurepip=False)
     other = _install_python(tmp_path / "local", "3.9")
     search_path = [f"{tmp_path}/usr/bin", f"{tmp_path}/local/bin"]
@@ -52,13 +52,13 @@ def test_one_without_ensurepip_is_passed_over(tmp_path):
     assert find_environment_python(own, "3.11.2", search_path) == str(other)
 
 
-def test_where_none_will_do_there_is_none(tmp_path):
+def test_without_a_suitable_python_there_is_none(tmp_path):
     own = _install_python(tmp_path / "usr", "3.13")
 
     assert find_environment_python(own, "3.13.0", [f"{tmp_path}/usr/bin", "/nowhere"]) == ""
 
 
-def test_a_folder_of_the_path_that_cannot_be_looked_into_is_passed_over(tmp_path):
+def test_an_unreadable_folder_of_the_path_is_skipped(tmp_path):
     own = _install_python(tmp_path / "usr", "3.13")
     other = _install_python(tmp_path / "local", "3.10")
     no_path = "x" * 5000

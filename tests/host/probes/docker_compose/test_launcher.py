@@ -54,7 +54,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("content", "kind"), KINDS.values(), ids=KINDS.keys())
-def test_what_starts_it(
+def test_the_kind_of_a_launcher(
     tmp_path: Path, content: str | bytes, kind: PythonScript | ShellScript | Binary
 ) -> None:
     program = tmp_path / "docker-compose"
@@ -69,6 +69,6 @@ def test_another_interpreter_is_not_guessed(tmp_path: Path, line: str) -> None:
         identify_launcher(tmp_path / "docker-compose")
 
 
-def test_a_file_that_cannot_be_read_is_unseen(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="could not be read"):
         identify_launcher(tmp_path)
