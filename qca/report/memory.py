@@ -30,8 +30,14 @@ def predict_memory(run: Run) -> Estimate | None:
     config = run.config
     if config.recompute == "auto" or config.device == "auto":
         return None
-    together = run.processes > 1
-    need = estimate(config, recompute=config.recompute, device=config.device, together=together)
+    recompute, device, together = config.recompute, config.device, run.processes > 1
+    need, unfused = (
+        estimate(config, recompute=recompute, device=device, together=together, fused=fused)
+        for fused in (True, False)
+    )
+    # The journal does not name the GPU's compute capability, but its prediction depends on it.
+    if run.predicted_peak_bytes == unfused.predicted_peak_bytes:
+        need = unfused
     if run.predicted_context_bytes is None:
         return need
     # Use the recorded prediction, which may include a measurement of that machine's Python.

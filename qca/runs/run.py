@@ -96,11 +96,14 @@ class Run:
         return number if isinstance(number, int) else 1
 
     @property
+    def predicted_peak_bytes(self) -> int | None:
+        """The last session's predicted peak of its tensors; None if it did not record it."""
+        return self._read_start_size("predicted_peak_bytes")
+
+    @property
     def predicted_context_bytes(self) -> int | None:
         """The last session's predicted memory outside tensors; None if it did not record it."""
-        last = self._start_events[-1] if self._start_events else {}
-        size = last.get("predicted_context_bytes")
-        return size if isinstance(size, int) else None
+        return self._read_start_size("predicted_context_bytes")
 
     @property
     def start_time(self) -> str | None:
@@ -118,6 +121,10 @@ class Run:
         """The device of the last session, or the configured one if the journal does not say."""
         device = self._start_events[-1].get("device") if self._start_events else None
         return str(device or self.config.device)
+
+    def _read_start_size(self, key: str) -> int | None:
+        size = self._start_events[-1].get(key) if self._start_events else None
+        return size if isinstance(size, int) else None
 
     @cached_property
     def _start_events(self) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The predicted memory of a run is that of its own start."""
 
+from qca.memory.budget import estimate
 from qca.memory.context import NCCL_CONTEXT
 from qca.report.memory import predict_memory
 from qca.runs.run import Run, read_run
@@ -34,3 +35,17 @@ def test_the_prediction_is_that_of_the_runs_start(tmp_path):
     run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
 
     assert context(run) == 500 * 2**20
+
+
+def test_the_prediction_is_that_of_the_runs_gpu(tmp_path):
+    """A GPU that cannot run the kernels needs less; only its recorded prediction shows which."""
+    cuda = {"device": "cuda", "recompute": "step"}
+    train = read_run(write_run(tmp_path / "first", [record(1)], **cuda)).config
+    for name, fused in (("new", True), ("old", False)):
+        peak = estimate(train, recompute="step", fused=fused).predicted_peak_bytes
+        started = {**start_event(), "predicted_peak_bytes": peak}
+        need = predict_memory(
+            read_run(write_run(tmp_path / name, [record(1)], events=[started], **cuda))
+        )
+        assert need is not None
+        assert need.predicted_peak_bytes == peak
