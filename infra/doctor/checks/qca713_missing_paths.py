@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from infra.compose_file.model import NeededPath
+from infra.doctor.analysis.engine_files import has_other_files
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.facts import Engine, HostFacts, known_or_none
+from infra.host.facts import HostFacts
 
 # Observed with Engine 20.10, Compose 2.40 and buildx 0.17.
 _OUTCOMES = {
@@ -40,7 +41,7 @@ def _leave_out_dockerfiles(paths: Sequence[NeededPath]) -> Iterator[NeededPath]:
 
 def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
     what = f"the {one.use} {one.path} of service {one.service}"
-    if one.use in _MOUNTED and _is_engine_remote(facts):
+    if one.use in _MOUNTED and has_other_files(facts):
         return skip(f"Cannot determine whether {what} exists: it is on the engine's machine.")
     if one.state is None:
         return skip(f"Cannot determine whether {what} exists: {one.unknown_because}.")
@@ -49,11 +50,6 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
     if one.state == "folder" and (one.is_created or one.use == "Dockerfile"):
         return _report_folder(one)
     return None
-
-
-def _is_engine_remote(facts: HostFacts) -> bool:
-    docker = known_or_none(facts.docker)
-    return isinstance(docker, Engine) and not docker.host.startswith(("unix://", "npipe://"))
 
 
 def _report_missing(one: NeededPath) -> Verdict:

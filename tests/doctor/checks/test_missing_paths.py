@@ -1,5 +1,6 @@
 """QCA713: files and folders that a project's services need."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from infra.doctor.examine import examine
 from infra.doctor.finding import Finding
 from infra.doctor.read_project import read_project
 from infra.host.facts import HostFacts
-from tests.support.hosts import config, engine, host
+from tests.support.hosts import WSL_SYSTEM, config, disk, engine, host
 from tests.support.verdicts import OK, SKIPPED, WARNING
 
 BIND = "services: {a: {image: x, volumes: [%s]}}"
@@ -116,3 +117,26 @@ def test_what_a_remote_engine_mounts_is_unknown(tmp_path, text):
 
     assert finding.severity is SKIPPED
     assert "the engine's machine" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("in_container", "purposes", "severity"),
+    [
+        (True, ("work",), SKIPPED),
+        (True, ("work", "docker"), OK),  # an engine in the same container
+        (False, ("work",), OK),
+    ],
+)
+def test_the_engine_outside_of_this_container_mounts_its_own_files(
+    tmp_path, in_container, purposes, severity
+):
+    """microsoft/vscode-remote-release 3135, devcontainers/features 919: the mounts are empty."""
+    (tmp_path / "redis.conf").touch()
+    facts = host(
+        system=replace(WSL_SYSTEM, in_container=in_container),
+        disks=tuple(disk(purpose) for purpose in purposes),
+    )
+
+    (finding,) = find(tmp_path, BIND % "./redis.conf:/etc/redis.conf", facts)
+
+    assert finding.severity is severity
