@@ -1,6 +1,7 @@
 """`qca doctor`: report what would stop the stack, why, and how to fix it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,19 @@ from qca.cli.host_facts import PROBE_SECONDS
 from qca.cli.messages import note
 from qca.cli.options import NumberRange, config_option, facts_option
 from qca.core.atomic_files import write_atomically
+from qca.core.plain_files import read_plain
+from qca.core.units import KIB
 
 if TYPE_CHECKING:
     from infra.doctor.check import Check
+    from infra.doctor.finding import Finding
     from infra.host.facts import HostFacts
+    from qca.cli.doctor_report import Examination
+
+# What a Compose file contains if an image of its project is built: the key, a key that leads to
+# another file, or an escaped one. A null byte is of an encoding in which the words differ.
+_BUILD_WORDS = re.compile(rb"build|include|extends|COMPOSE_FILE|\\|\0")
+_SEARCHED_BYTES = 256 * KIB
 
 
 def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
@@ -123,23 +133,17 @@ def doctor(
     """
     _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
     _refuse_idle_options(fix, deep, yes, dry_run)
-    if files_only and deep:
-        raise click.UsageError("--files-only does not check the host, but --deep does.")
-    if files_only and not (files or each):
-        raise click.UsageError("--files-only needs a Compose file.")
+    _refuse_missing_subjects(files_only, deep, has_files=bool(files or each))
     projects = ([files] if files else []) + [(path,) for path in each]
-    asks_buildx = bool(projects or record_file or _has_compose_file())
+    asks_buildx = bool(record_file) or _may_build(projects)
     with _start_probing(facts_file, timeout, asks_buildx) as wait_for_facts:
         # Loading the checks takes about as long as probing the host, so do both at once.
-        from infra.doctor.examine import select
         from qca.cli import doctor_report
         from qca.core.config_loader import load_config
 
-        if not (checks := select(only, ignore)):
-            raise click.UsageError("--only and --ignore exclude every check.")
         examination = doctor_report.Examination(
             config=load_config(config_file),
-            checks=checks,
+            checks=_select_checks(only, ignore),
             projects=projects,
             files_only=files_only,
             is_recorded=facts_file is not None,
@@ -148,19 +152,13 @@ def doctor(
         )
         facts = wait_for_facts()
     if not deep:
-        _refuse_deep_checks(checks, facts)
+        _refuse_deep_checks(examination.checks, facts)
     findings = examination.judge(facts)
     if fix:
-        from qca.cli.doctor_fix import fix_findings
-
-        findings = fix_findings(
-            findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run
-        )
+        findings = _fix(examination, findings, yes=yes, dry_run=dry_run, timeout=timeout)
     if deep:
-        from qca.cli.doctor_deep import add_live_facts
-
         facts = _probe_again(timeout) if fix else facts
-        facts = add_live_facts(facts, examination.config, checks, yes=yes, timeout=timeout)
+        facts = _probe_deeply(examination, facts, yes=yes, timeout=timeout)
         findings = examination.judge(facts)
     if record_file:
         _write_record(facts, record_file)
@@ -182,18 +180,41 @@ def _refuse_idle_options(fix: bool, deep: bool, yes: bool, dry_run: bool) -> Non
         raise click.UsageError("--dry-run needs --fix.")
 
 
+def _refuse_missing_subjects(files_only: bool, deep: bool, *, has_files: bool) -> None:
+    if files_only and deep:
+        raise click.UsageError("--files-only does not check the host, but --deep does.")
+    if files_only and not has_files:
+        raise click.UsageError("--files-only needs a Compose file.")
+
+
+def _select_checks(only: set[str], ignore: set[str]) -> "tuple[Check, ...]":
+    from infra.doctor.examine import select
+
+    if checks := select(only, ignore):
+        return checks
+    raise click.UsageError("--only and --ignore exclude every check.")
+
+
 def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
     """Refuse to run only checks whose facts were not probed."""
     if all(check.is_idle(facts) for check in checks):
         raise click.UsageError(f"{checks[0].id} needs --deep.")
 
 
-def _has_compose_file() -> bool:
-    """Return whether this folder may have a Compose file whose images buildx would build."""
-    from infra.compose_file.default_files import find_default_file
+def _may_build(projects: Sequence[Sequence[Path]]) -> bool:
+    """Return whether buildx may have to build images of these projects, or of this folder's.
 
-    may_name_one = "COMPOSE_FILE" in os.environ or Path(".env").is_file()
-    return may_name_one or find_default_file(Path()) is not None
+    Only the words in the files are searched: asking buildx takes longer than reading them here, and
+    the projects are read while it answers.
+    """
+    from infra.compose_file.default_files import find_default_files
+
+    nearby = (*find_default_files(Path(), os.environ), Path(".env"))
+    paths = [path for group in (*projects, nearby) for path in group if path.exists()]
+    try:
+        return any(_BUILD_WORDS.search(read_plain(path, limit=_SEARCHED_BYTES)) for path in paths)
+    except OSError:
+        return True
 
 
 @contextmanager
@@ -217,6 +238,27 @@ def _start_probing(
 def _probe_again(timeout: float) -> "HostFacts":
     with _start_probing(None, timeout) as wait_for_facts:
         return wait_for_facts()
+
+
+def _fix(
+    examination: "Examination",
+    findings: "list[Finding]",
+    *,
+    yes: bool,
+    dry_run: bool,
+    timeout: float,
+) -> "list[Finding]":
+    from qca.cli.doctor_fix import fix_findings
+
+    return fix_findings(findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run)
+
+
+def _probe_deeply(
+    examination: "Examination", facts: "HostFacts", *, yes: bool, timeout: float
+) -> "HostFacts":
+    from qca.cli.doctor_deep import add_live_facts
+
+    return add_live_facts(facts, examination.config, examination.checks, yes=yes, timeout=timeout)
 
 
 def _write_record(facts: "HostFacts", file: Path) -> None:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
+from qca.core.frozen import frozen_dataclass
 
 # Limits that the stack does not set; QCA102 judges those on memory and CPU, which it sets.
 _UNUSED_LIMITS = re.compile(
@@ -16,7 +16,7 @@ _UNUSED_LIMITS = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen_dataclass
 class _Meaning:
     """What a warning of the engine means for containers."""
 
