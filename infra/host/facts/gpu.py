@@ -155,8 +155,8 @@ class NoGpuDriver:
     """Whether the kernel has loaded nouveau, the other driver for these cards; None if that was not
     recorded."""
     secure_boot: bool | None = None
-    """Whether the firmware restricts the kernel to signed modules; None if it does not report
-    it."""
+    """Whether Secure Boot restricts the kernel to signed modules; None if the firmware does not
+    report it."""
     module: str | None = None
     """The driver's module for the running kernel, empty if there is none; None if the list of
     modules cannot be read."""

@@ -7,10 +7,15 @@ from pathlib import Path
 from infra.host.errors import ProbeError
 from infra.host.files import MAX_BYTES, read_text
 
-# The variable of the UEFI specification, with its vendor's GUID: four bytes of attributes, then 1
-# if Secure Boot is on.
-_SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+# The firmware's variables, which every user may read, and the one in which shim shows that its
+# checks were turned off (`mokutil --disable-validation`). `mokutil --sb-state` reads the same.
+_VARIABLES = "sys/firmware/efi/efivars"
+_SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_SETUP_MODE = "SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_UNCHECKED = "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+# efivarfs: four bytes of attributes, then the value, one byte for each of these.
 _LENGTH = 5
+_NON_VOLATILE = 1
 
 # modules.dep(5): a line for each module of a kernel, with a path below its folder. Debian calls it
 # nvidia-current.
@@ -29,13 +34,29 @@ def has_nouveau(root: Path = Path("/")) -> bool | None:
 
 
 def read_secure_boot(root: Path = Path("/")) -> bool | None:
-    """Return whether Secure Boot is on; None without UEFI or if it cannot be read."""
+    """Return whether Secure Boot restricts the kernel; None without UEFI or if it cannot be read.
+
+    By the kernel's rule: not in setup mode, and not if shim's checks were turned off (Linux,
+    drivers/firmware/efi/libstub/secureboot.c).
+    """
+    secure_boot = _read_variable(root, _SECURE_BOOT)
+    if secure_boot is None:
+        return None
+    setup_mode, unchecked = _read_variable(root, _SETUP_MODE), _read_variable(root, _UNCHECKED)
+    # A variable that outlives a reboot was not set by shim.
+    is_off = unchecked is not None and unchecked[-1] == 1 and not unchecked[0] & _NON_VOLATILE
+    is_setup = setup_mode is not None and setup_mode[-1] == 1
+    return secure_boot[-1] == 1 and not is_setup and not is_off
+
+
+def _read_variable(root: Path, name: str) -> bytes | None:
+    """Return the attributes and the value of a firmware variable; None if it cannot be read."""
     try:
-        with (root / _SECURE_BOOT).open("rb") as file:
-            value = file.read(_LENGTH)
+        with (root / _VARIABLES / name).open("rb") as file:
+            content = file.read(_LENGTH)
     except OSError:
         return None
-    return value[-1] == 1 if len(value) == _LENGTH else None
+    return content if len(content) == _LENGTH else None
 
 
 def find_nvidia_module(root: Path = Path("/"), release: str | None = None) -> str | None:

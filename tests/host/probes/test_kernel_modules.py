@@ -11,7 +11,8 @@ from infra.host.probes.kernel_modules import (
     read_secure_boot,
 )
 
-VARIABLE = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+FIRMWARE = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+VENDORS = {"MokSBStateRT": "605dab50-e046-4300-abb6-3dd810dd8b23"}  # shim
 
 
 @pytest.mark.parametrize(
@@ -33,15 +34,27 @@ def test_nouveau_is_found_by_its_own_line(
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [(b"\6\0\0\0\1", True), (b"\6\0\0\0\0", False), (b"\6\0", None), (None, None)],
+    ("variables", "expected"),
+    [
+        ({"SecureBoot": b"\6\0\0\0\1"}, True),
+        ({"SecureBoot": b"\6\0\0\0\0"}, False),
+        ({"SecureBoot": b"\6\0"}, None),
+        ({}, None),
+        ({"SecureBoot": b"\6\0\0\0\1", "SetupMode": b"\6\0\0\0\0"}, True),
+        ({"SecureBoot": b"\6\0\0\0\1", "SetupMode": b"\6\0\0\0\1"}, False),
+        # `mokutil --disable-validation`: shim checks nothing, and neither does the kernel.
+        ({"SecureBoot": b"\6\0\0\0\1", "MokSBStateRT": b"\6\0\0\0\1"}, False),
+        ({"SecureBoot": b"\6\0\0\0\1", "MokSBStateRT": b"\6\0\0\0\0"}, True),
+        ({"SecureBoot": b"\6\0\0\0\1", "MokSBStateRT": b"\7\0\0\0\1"}, True),  # not shim's
+    ],
 )
-def test_secure_boot_is_the_fifth_byte(
-    tmp_path: Path, value: bytes | None, expected: bool | None
+def test_secure_boot_is_on_by_the_kernels_rule(
+    tmp_path: Path, variables: dict[str, bytes], expected: bool | None
 ) -> None:
-    if value is not None:
-        (tmp_path / VARIABLE).parent.mkdir(parents=True)
-        (tmp_path / VARIABLE).write_bytes(value)
+    folder = tmp_path / "sys/firmware/efi/efivars"
+    folder.mkdir(parents=True)
+    for name, value in variables.items():
+        (folder / f"{name}-{VENDORS.get(name, FIRMWARE)}").write_bytes(value)
     assert read_secure_boot(tmp_path) is expected
 
 
