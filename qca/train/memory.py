@@ -8,11 +8,15 @@ from typing import NamedTuple
 import torch
 
 from qca.core.units import format_size
+from qca.memory.allocator import LARGE_SEGMENT
 from qca.memory.nvml import list_gpu_memory_holders
 
 # A resident set varies by a few percent between identical runs: one reached 390 MiB in 400 episodes
 # with a prediction of 381, while others stayed below it.
 _RESIDENT_TOLERANCE = 1.05
+# The allocator compares a request with its limit before it rounds it up to whole segments
+# (`alloc_block` and `map_block` in c10/cuda/CUDACachingAllocator.cpp).
+_RESERVED_TOLERANCE = LARGE_SEGMENT
 
 
 class PeakMemory(NamedTuple):
@@ -53,15 +57,16 @@ def describe_excess(
     """Return a sentence for a peak above its prediction, or None if there is no excess.
 
     A resident set is compared with peak and context together, and may exceed them by a few percent;
-    an allocator's bytes are compared with the peak.
+    an allocator's bytes are compared with the peak, and may exceed it by one segment.
     """
     if predicted_peak_bytes is None or predicted_context_bytes is None:
         return None
-    predicted, found, tolerance = predicted_peak_bytes, memory.reserved, 1.0
+    predicted, found = predicted_peak_bytes, memory.reserved
+    most = predicted + _RESERVED_TOLERANCE
     if found is None:
         predicted, found = predicted + predicted_context_bytes, memory.used
-        tolerance = _RESIDENT_TOLERANCE
-    if found <= predicted * tolerance:
+        most = predicted * _RESIDENT_TOLERANCE
+    if found <= most:
         return None
     return (
         f"training takes {format_size(found)} of memory, more than the predicted "
