@@ -83,7 +83,7 @@ class ExternalResource:
 
 
 PathUse = Literal[
-    "build context", "Dockerfile", "secret", "config", "bind mount", "seccomp profile"
+    "build context", "Dockerfile", "secret", "config", "bind mount", "seccomp profile", "device"
 ]
 
 

@@ -36,6 +36,7 @@ def _find_paths(name: str, service: Table, top: Table, folder: Path) -> Iterator
     yield from _find_build(name, service)
     yield from _find_mounts(name, service)
     yield from _find_profiles(name, service, folder)
+    yield from _find_devices(name, service)
     for kind in ("secrets", "configs"):
         yield from _find_sources(name, service, to_table(top.get(kind)), kind)
 
@@ -44,7 +45,7 @@ def look_up_path(one: NeededPath, folder: Path, policy: Policy) -> NeededPath:
     """Return the path as the user would write it, with its state on this machine."""
     path = Path(one.path)
     one = replace(one, path=shorten(one.path, folder))
-    is_within = resolve(path).is_relative_to(resolve(folder))
+    is_within = one.use == "device" or resolve(path).is_relative_to(resolve(folder))
     if policy is Policy.WITHIN_FOLDER and not is_within:
         return replace(one, unknown_because="it is outside the folder")
     try:
@@ -101,6 +102,14 @@ def _find_profiles(name: str, service: Table, folder: Path) -> Iterator[NeededPa
         match = _SECCOMP.fullmatch(to_text(item))
         if match and match[1] not in ("unconfined", "builtin"):
             yield _need(name, "seccomp profile", locate(match[1], folder), origin)
+
+
+def _find_devices(name: str, service: Table) -> Iterator[NeededPath]:
+    """Yield device files, except NVIDIA's, about which the driver knows more (QCA706)."""
+    for entry, origin in to_items(service.get("devices")).entries():
+        path = os.path.normpath(to_text(to_table(entry).get("source")))
+        if path.startswith("/dev/") and not path.startswith("/dev/nvidia"):
+            yield _need(name, "device", path, origin)
 
 
 def _need(name: str, use: PathUse, path: str, origin: Origin) -> NeededPath:

@@ -7,7 +7,8 @@ from infra.doctor.analysis.engine_files import has_other_files
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.facts import HostFacts
+from infra.host.container_gpu import is_elsewhere
+from infra.host.facts import Engine, HostFacts, known_or_none
 
 # Observed with Engine 20.10, Compose 2.40 and buildx 0.17.
 _OUTCOMES = {
@@ -17,10 +18,11 @@ _OUTCOMES = {
     "config": 'invalid mount config for type "bind": bind source path does not exist',
     "seccomp profile": "opening seccomp profile failed: no such file or directory",
     "bind mount": 'invalid mount config for type "bind": bind source path does not exist',
+    "device": "error gathering device information while adding custom device: no such file",
 }
 
 # Files that the engine mounts from its own machine; the files of a build are sent to it.
-_MOUNTED = ("bind mount", "secret", "config")
+_MOUNTED = ("bind mount", "secret", "config", "device")
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -41,7 +43,7 @@ def _leave_out_dockerfiles(paths: Sequence[NeededPath]) -> Iterator[NeededPath]:
 
 def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
     what = f"the {one.use} {one.path} of service {one.service}"
-    if one.use in _MOUNTED and has_other_files(facts):
+    if one.use in _MOUNTED and (has_other_files(facts) or _is_in_vm(one, facts)):
         return skip(f"Cannot determine whether {what} exists: it is on the engine's machine.")
     if one.state is None:
         return skip(f"Cannot determine whether {what} exists: {one.unknown_because}.")
@@ -50,6 +52,12 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
     if one.state == "folder" and (one.is_created or one.use == "Dockerfile"):
         return _report_folder(one)
     return None
+
+
+def _is_in_vm(one: NeededPath, facts: HostFacts) -> bool:
+    """Whether a device would be one of Docker Desktop's virtual machine, which has these files."""
+    engine = known_or_none(facts.docker)
+    return one.use == "device" and isinstance(engine, Engine) and is_elsewhere(engine)
 
 
 def _report_missing(one: NeededPath) -> Verdict:
@@ -79,8 +87,9 @@ CHECK = Check(
     title="A file that a service needs is missing",
     needs=(),
     looks_at="build contexts, Dockerfiles, seccomp profiles, the files of secrets and configs, "
-    "and bind mounts of files, within the folder of the Compose file. A bind mount is taken for a "
-    "file if both its paths have the same suffix (`./redis.conf:/etc/redis.conf`).",
+    "and bind mounts of files, within the folder of the Compose file; and device files. A bind "
+    "mount is taken for a file if both its paths have the same suffix "
+    "(`./redis.conf:/etc/redis.conf`).",
     why="`docker compose config` does not look for these files; `up` fails after it has started "
     "other services. For a missing bind mount, Docker creates an empty folder, and the program "
     "inside the container fails with a message such as `Is a directory`. It is a warning, because "

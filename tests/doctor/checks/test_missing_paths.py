@@ -140,3 +140,26 @@ def test_the_engine_outside_of_this_container_mounts_its_own_files(
     (finding,) = find(tmp_path, BIND % "./redis.conf:/etc/redis.conf", facts)
 
     assert finding.severity is severity
+
+
+DEVICE = "services: {a: {image: x, devices: ['%s']}}"
+DESKTOP = host(docker=engine(operating_system="Docker Desktop"))
+
+
+@pytest.mark.parametrize(
+    ("device", "facts", "severity"),
+    [
+        # eleiton/ollama-intel-arc 16, dockur/windows 1150, koush/scrypted 790
+        ("/dev/qca-test-none:/dev/dri", host(), WARNING),
+        ("/dev/null:/dev/dri", host(), OK),
+        ("/dev", host(), OK),
+        ("/dev/nvidia0", host(), OK),  # QCA706
+        ("nvidia.com/gpu=all", host(), OK),
+        ("/dev/qca-test-none", DESKTOP, SKIPPED),
+        ("/dev/qca-test-none", host(docker=engine(host="ssh://user@server")), SKIPPED),
+    ],
+)
+def test_a_device_file_of_this_machine(tmp_path, device, facts, severity):
+    (finding,) = find(tmp_path, DEVICE % device, facts)
+
+    assert finding.severity is severity
