@@ -6,7 +6,7 @@ from typing import Literal
 from infra.compose_file.model import ExternalResource
 from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
-# The modes that name no network; `nat` is Windows' bridge.
+# The modes that do not name a network; `nat` is the bridge of Windows.
 _OWN_MODES = ("", "bridge", "default", "host", "nat", "none")
 
 

@@ -89,7 +89,7 @@ PathUse = Literal[
 
 @frozen_dataclass
 class NeededPath:
-    """A file or folder on the host that a service is built from or mounts."""
+    """A host file or folder from which a service is built, or which it mounts."""
 
     service: str
     use: PathUse
@@ -97,9 +97,9 @@ class NeededPath:
     line: int
     file: str = ""
     is_created: bool = False
-    """Docker creates a folder in its place if it is missing, although it should be a file."""
+    """Whether Docker creates a folder in its place if it is missing, although a file is needed."""
     state: Literal["file", "folder", "missing"] | None = None
-    """What is there; None if that is unknown."""
+    """The kind of the existing file; None if that is unknown."""
     unknown_because: str = "it was not looked up"
 
 
@@ -110,17 +110,17 @@ class EngineClaim:
     kind: Literal["container name", "subnet"]
     value: str
     owner: str
-    """The project of the container, or the network of the subnet: what may have it already."""
+    """The project of the container, or the network of the subnet, which may already have it."""
     line: int
     file: str = ""
     taken_by: str | None = None
-    """Who else has it; empty if it is free, None if that is unknown."""
+    """The other owner on the engine; empty if it is free, None if that is unknown."""
     unknown_because: str = "no engine was asked"
 
 
 @frozen_dataclass
 class Wait:
-    """A service that another one waits for (`depends_on`)."""
+    """A service for which another one waits (`depends_on`)."""
 
     name: str
     condition: str
@@ -133,7 +133,7 @@ class HealthCheck:
     """The health check that a file gives a service."""
 
     test: tuple[LocatedValue, ...] = ()
-    """Its items, from `CMD` or `CMD-SHELL` on; empty if the image's is kept."""
+    """The items of its test, from `CMD` or `CMD-SHELL` on; empty if the image's test is kept."""
     is_disabled: bool = False
 
 
@@ -198,7 +198,7 @@ class Service:
     is_built: bool = False
     """Whether its image is built (`build`)."""
     waits: tuple[Wait, ...] = ()
-    """The services that it waits for."""
+    """The services for which it waits."""
     health_check: HealthCheck = HealthCheck()
     image_has_health_check: bool | None = None
     """Whether its image has a health check, if the engine has the image and was asked."""
@@ -287,7 +287,7 @@ class ComposeFile:
     """The container names and subnets of its active services."""
     missing: frozenset[str] = frozenset()
     """Paths of missing files in the project folder."""
-    """Paths in the folder where a file was expected but missing."""
+    """Paths of missing files in the project folder."""
     needed_paths: tuple[NeededPath, ...] = ()
     """The files and folders that its active services need."""
     hidden: frozenset[str] = frozenset()

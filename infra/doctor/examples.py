@@ -33,7 +33,7 @@ class Example:
     networks: tuple[str, ...] = ()
     """External networks that the engine has."""
     taken: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Container names and subnets that are taken on the engine, and by whom."""
+    """Container names and subnets that are taken on the engine, with their owners."""
     report: str = ""
     """The doctor's report; empty if the check passes."""
 

@@ -157,7 +157,7 @@ class Deadline:
 
 
 def _read_chunk(key: selectors.SelectorKey) -> bool:
-    """Append what a pipe has to its text; return False at its end."""
+    """Append the available output of a pipe to its text; return False at its end."""
     chunk = os.read(key.fd, 2**16)
     key.data.extend(chunk)
     return bool(chunk)

@@ -40,7 +40,7 @@ class StackPlan:
 
     @property
     def store_bytes(self) -> int:
-        """The host memory reserved for the store; 0 for the small one of the local runtime."""
+        """The host memory reserved for the store; 0 for the small store of the local runtime."""
         return _compute_store_bytes(self.runtime, self.dragonfly)
 
     @property

@@ -127,7 +127,7 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
 
 
 def _remove_stack(project: str, *, volumes: bool) -> "Removed":
-    """Take a stack down; if its volumes go too, so does the record of the runs in them."""
+    """Take a stack down; if its volumes are removed too, remove the record of the runs in them."""
     removed = take_down(project, volumes=volumes, say=say)
     if volumes:
         forget_volumes({*removed.volumes, name_volume(project)})

@@ -111,7 +111,7 @@ def estimate(
 
 
 def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> None:
-    """Print the predicted peak, or the largest training that fits.
+    """Print the predicted peak, or the largest run that fits.
 
     Raises:
         PlanError: it does not fit.

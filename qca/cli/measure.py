@@ -42,7 +42,7 @@ class Measurement:
     timing: StepTiming | None
     error: str | None = None
     was_run: bool = True
-    """False if it was not tried because it needs too much memory."""
+    """Whether it was tried; false if it needs too much memory."""
 
 
 def measure_ways(
@@ -52,7 +52,8 @@ def measure_ways(
     free: int | None,
     resident_floor: int | None,
 ) -> list[Measurement]:
-    """Measure each way that fits the budget or the free memory; keep the results for later plans.
+    """Measure each strategy that fits the budget or the free memory; cache the results for later
+    plans.
 
     Raises:
         LaunchError: nothing could be measured, for example because torch is not installed.
@@ -75,7 +76,7 @@ def measure_ways(
 
 
 def _nothing_measured_error(found: list[Measurement], budget: int | None) -> LaunchError:
-    """Return the error for the way that came closest: one that ran, or the smallest."""
+    """Return the error of the most promising strategy: one that ran, or the smallest."""
     closest = min(found, key=lambda one: (not one.was_run, one.predicted_bytes))
     if closest.was_run:
         hint = "Try `qca doctor --only QCA501`."
@@ -132,7 +133,8 @@ def _measure(
 
 
 def _explain_lack(needs: Estimate, budget: int | None, free: int | None) -> str | None:
-    """Return why a way does not fit the budget, or the free memory without one; None if it fits."""
+    """Return why a strategy does not fit the budget or, without one, the free memory; None if it
+    fits."""
     limit = free if budget is None else budget
     if limit is None or needs.fits(limit):
         return None

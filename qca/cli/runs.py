@@ -54,7 +54,7 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
 
 
 def _read_kept() -> tuple[list[Launch], list[LaunchError]]:
-    """Return the runs that were taken down and are kept in a volume, or the record's error."""
+    """Return the runs that were taken down and are kept in a volume, or the error of the record."""
     try:
         return read_kept_runs(), []
     except LaunchError as error:

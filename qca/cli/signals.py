@@ -96,7 +96,7 @@ def _drop_terminal() -> None:
 
 @contextmanager
 def unwind_on_sigterm() -> Generator[None]:
-    """Let SIGTERM end this process, but only after the block has removed its files and children."""
+    """Let SIGTERM end this process, but only after the block has removed files and children."""
     try:
         with raise_on_sigterm():
             yield

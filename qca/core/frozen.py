@@ -1,8 +1,8 @@
 """Frozen dataclasses that are cheap to define.
 
 `dataclass(frozen=True)` compiles six methods for every class. `qca doctor` loads a hundred of them,
-and that took it a quarter of its time. Here one class has five of the methods, and all others
-share them; only `__init__` is compiled for each.
+which took a quarter of its time. Here one class defines five of the methods, and all others share
+them; only `__init__` is compiled for each class.
 """
 
 from dataclasses import FrozenInstanceError, dataclass, field
@@ -43,12 +43,12 @@ def _list_values(instance: Any) -> tuple[object, ...]:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen_dataclass(cls: type[T]) -> type[T]:
-    """Make a class what `dataclass(frozen=True)` would."""
+    """Make a class equivalent to one with `dataclass(frozen=True)`."""
     share_frozen_methods(cls)
     return dataclass(repr=False, eq=False)(cls)
 
 
 def share_frozen_methods(cls: type) -> None:
-    """Give a class the methods, but for `__init__`, that `dataclass(frozen=True)` would compile."""
+    """Give a class the methods that `dataclass(frozen=True)` would compile, except `__init__`."""
     for name in ("__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__"):
         setattr(cls, name, vars(_Frozen)[name])

@@ -51,7 +51,7 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
     return make_adapter(kind).validate_python(values)
 
 
-@cache  # pydantic takes longer to make it than to validate with it
+@cache  # creating it takes longer than validating with it
 def make_adapter(kind: type[T]) -> "TypeAdapter[T]":
     """Return pydantic's validator of `kind`."""
     from pydantic import TypeAdapter

@@ -71,7 +71,7 @@ def _list_block_parameters(i: int, o: int) -> list[int]:
     return [9 * i * o, o, o, 9 * o * o, o, o]
 
 
-@cache  # a plan compares dozens of ways to train, all with the same few shapes
+@cache  # a plan compares dozens of alternatives with the same few shapes
 def list_nodes(shape: Shape) -> tuple[Node, ...]:
     """Return the nodes of one forward pass of UNetUnitary, in order."""
     c, field = shape.hidden_channels, 2 * shape.d_state

@@ -23,7 +23,7 @@ GRAPH_NOISE = StateTensors(1, 0)
 
 
 class _Scratch(NamedTuple):
-    """Scratch memory and fragmentation, besides the buffers of captured graphs."""
+    """Scratch memory and fragmentation, without the buffers of captured graphs."""
 
     fixed: int
     weights: float
@@ -36,7 +36,7 @@ class _Scratch(NamedTuple):
 
 
 _FUSED = _Scratch(34 * MIB, 0.6, 1 / 16)
-# In strict float32 with cuBLAS's workspace. Beside it is what a layer needs, at least so many times
+# Strict float32 includes cuBLAS's workspace. Each layer's need is added: at least this multiple of
 # the largest layer's weights.
 _FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
 # Without the kernels. In strict float32 the holes grow with the batch.

@@ -115,5 +115,6 @@ def make_update(evolution: Evolution, kernels: Kernels | None) -> Update:
 
 
 def as_complex(parts: Tensor) -> Tensor:
-    """Return a field of real channels, (B, 2 * d_state, H, W), as a complex one, half as deep."""
+    """Return a field of real channels, (B, 2 * d_state, H, W), as a complex field with half the
+    channels."""
     return torch.complex(*parts.chunk(2, dim=1))

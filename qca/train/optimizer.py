@@ -1,7 +1,8 @@
 """AdamW over a model's weights, and its state in a checkpoint.
 
 The step is torch's function `adamw`. The class `torch.optim.AdamW` calls the same function, but
-loads torch's compiler first, which nothing here uses and which takes longer than a small training.
+first loads torch's compiler, which is not used here and takes longer to load than a small run
+takes.
 """
 
 # torch's annotations are incomplete.

@@ -107,7 +107,7 @@ def _open_training(
 
 
 class _Start(NamedTuple):
-    """The trainer at the start of a session, and what to report with it."""
+    """The trainer at the start of a session, and the facts to report."""
 
     trainer: Trainer
     saved_episode: int | None

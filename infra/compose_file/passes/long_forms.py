@@ -1,4 +1,4 @@
-"""The long form of each value that has a short one, such as `8080:80` for a port."""
+"""Convert short forms, such as `8080:80` for a port, to long forms."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,5 @@
-"""Values of single settings that Compose accepts, but with which Docker Engine does not start.
+"""Check values of single settings that Compose accepts, but with which Docker Engine starts no
+service.
 
 Each rule was run with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules are
 in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and in Compose

@@ -1,4 +1,4 @@
-"""Group the GPUs of which a check says the same, so that it says it once."""
+"""Group GPUs with the same result of a check, so that it is reported once."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -10,7 +10,7 @@ K = TypeVar("K")
 
 
 def group_gpus(gpus: Sequence[Gpu], key: Callable[[Gpu], K]) -> dict[K, list[Gpu]]:
-    """Return the GPUs by what `key` says of them, in the order in which that first occurs."""
+    """Return the GPUs by their value of `key`, in the order in which the values first occur."""
     groups: dict[K, list[Gpu]] = {}
     for gpu in gpus:
         groups.setdefault(key(gpu), []).append(gpu)

@@ -17,7 +17,7 @@ _CUDA = re.compile(r"nvidia/cuda:(latest|[1-9]\.|10\.)?")
 
 @frozen_dataclass
 class _Withdrawal:
-    """Why an image can no longer be pulled, and what can be used in its place."""
+    """The reason why an image can no longer be pulled, and a replacement."""
 
     why: str
     instead: str
@@ -38,7 +38,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _find_withdrawal(image: str) -> _Withdrawal | None:
-    """Return why an image is no longer in its registry; None if nothing is known about that."""
+    """Return why an image is no longer in its registry; None if it may still be there."""
     name = normalize_name(image)
     if match := _BITNAMI.fullmatch(name):
         if match[2] == "latest":

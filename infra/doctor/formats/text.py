@@ -29,13 +29,13 @@ _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ER
 
 
 class _Page(NamedTuple):
-    """The width at which lines are wrapped, and whether they are colored."""
+    """The width at which lines are wrapped, and whether to color them."""
 
     width: int
     color: bool = False
 
     def paint(self, text: str, style: str) -> str:
-        """Return the text in a style, each of its lines with the sequences of its own."""
+        """Return the text in a style; each of its lines has its own sequences."""
         if not (self.color and style):
             return text
         return "\n".join(f"\x1b[{style}m{line}\x1b[0m" if line else "" for line in text.split("\n"))

@@ -55,7 +55,7 @@ class Engine:
 
     @property
     def uses_containerd_images(self) -> bool:
-        """Whether containerd keeps its images; then the driver is a snapshotter of containerd."""
+        """Whether containerd stores its images; the driver is then a snapshotter of containerd."""
         return self.driver == "overlayfs"  # Docker's own driver is `overlay2`
 
 
@@ -107,7 +107,7 @@ class ComposePlugin:
     """Credential helpers in its configuration that are not on PATH; None if not recorded."""
     fixed_api: str | None = None
     """`DOCKER_API_VERSION`, which fixes the API version of Docker's clients; empty if it is not
-    set, None if not recorded."""
+    set, None if it was not recorded."""
 
 
 @strict_dataclass

@@ -56,10 +56,10 @@ class Xid:
 
 @strict_dataclass
 class RefusedGpu:
-    """A GPU that the driver's kernel module does not support, as the kernel's log says."""
+    """A GPU that the driver's kernel module does not support, according to the kernel's log."""
 
     name: str
-    """As the driver writes it: `NVIDIA GeForce GTX 1050`, or an address and a PCI ID."""
+    """The name in the driver's message: `NVIDIA GeForce GTX 1050`, or an address and a PCI ID."""
     needs: Literal["older-driver", "open-module", "proprietary-module"]
     branch: str = ""
     """The last branch of the driver that supports it, e.g. `580`, if the log says so."""

@@ -114,7 +114,7 @@ class Disk:
     """A file system that the stack writes to. Sizes are in bytes."""
 
     purpose: Literal["work", "docker", "images", "temporary"]
-    """`images` is where containerd keeps the engine's images, if the engine uses its store."""
+    """`images` is the disk of containerd's image store, if the engine uses that."""
     path: str
     total: Size
     free: Size

@@ -15,7 +15,7 @@ from infra.host.probes.credential_helpers import find_missing_helpers
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 # "Docker version 20.10.24+dfsg1, build 297e128"; Podman's prints "podman version 4.3.1".
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
-# podman-docker passes `docker compose` on to Docker Compose, or else to this program.
+# podman-docker passes `docker compose` on to Docker Compose or, without it, to this program.
 _PODMAN_COMPOSE = re.compile(r"podman-compose version (\d\S*)")
 
 

@@ -10,8 +10,8 @@ from infra.host.container_gpu import is_elsewhere
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import Disk, DockerFacts, Engine
 
-# Where containerd keeps images by default; one that dockerd starts uses a folder in dockerd's own
-# (moby, daemon/internal/libcontainerd/supervisor).
+# The default folder of containerd's images; a containerd that dockerd starts uses a folder inside
+# dockerd's (moby, daemon/internal/libcontainerd/supervisor).
 _CONTAINERD = "var/lib/containerd"
 _OWN_CONTAINERD = "containerd/daemon"
 

@@ -1,4 +1,4 @@
-"""Label what an examination creates on the engine, and remove what it or a killed one left."""
+"""Label the resources that an examination creates, and remove those that are left behind."""
 
 # docker-py has no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 LABEL = "qca.deep"
 """The label of everything that belongs to one examination; its value identifies it."""
 EXPIRES_LABEL = "qca.deep.expires"
-"""The label with the expiry time (in seconds since 1970); after that, its qca must have been
-killed."""
+"""The label with the expiry time, in seconds since 1970; leftovers after it are from a killed qca.
+"""
 
 EXPIRY_SECONDS = 3600
 """The time for which an examination's resources count as in use."""
