@@ -229,17 +229,31 @@ def test_a_compose_file_in_the_folder_is_examined_without_failing(call_main, tmp
     assert "compose.yaml:4" in done.stdout
 
 
+PLAIN = b"services: {db: {image: redis}}"
+BUILT = b"services: {db: {build: .}}"
+
+
 @pytest.mark.parametrize(
-    ("name", "words", "is_asked"),
+    ("files", "words", "is_asked"),
     [
-        (None, (), False),
-        ("compose.yaml", (), True),
-        (".env", (), True),  # it may name a Compose file
-        (None, ("--record", "here.json"), True),
+        ({}, (), False),
+        ({"compose.yaml": PLAIN}, (), False),
+        ({"compose.yaml": BUILT}, (), True),
+        ({"compose.yaml": PLAIN, "compose.override.yaml": BUILT}, (), True),
+        ({"compose.yaml": b"include: [built.yaml]"}, (), True),
+        ({"compose.yaml": b'services: {db: {"b\\u0075ild": .}}'}, (), True),
+        ({"compose.yaml": BUILT.decode().encode("utf-16")}, (), True),
+        ({"compose.yaml": b"#" * 2**20 + b"\n" + BUILT}, (), True),
+        ({"other.yaml": PLAIN}, ("-f", "other.yaml"), False),
+        ({"other.yaml": BUILT}, ("-f", "other.yaml"), True),
+        ({"other.yaml": BUILT}, ("other.yaml",), True),
+        ({".env": b"A=1"}, (), False),
+        ({".env": b"COMPOSE_FILE=other.yaml"}, (), True),
+        ({}, ("--record", "here.json"), True),
     ],
 )
 def test_buildx_is_probed_only_if_a_file_may_build_images(
-    call_main, tmp_path, monkeypatch, name, words, is_asked
+    call_main, tmp_path, monkeypatch, files, words, is_asked
 ):
     programs, folder = tmp_path / "programs", tmp_path / "folder"
     (programs / "cli-plugins").mkdir(parents=True)
@@ -248,8 +262,8 @@ def test_buildx_is_probed_only_if_a_file_may_build_images(
     write_program(programs / "cli-plugins/docker-buildx", f"touch {tmp_path}/asked")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_CONFIG", str(programs))
-    if name:
-        (folder / name).write_text("")
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
     call_main(folder, "doctor", *words)
 
