@@ -40,7 +40,9 @@ def _split_string(value: str, origin: Origin) -> Iterator[LocatedValue]:
         words = split_command(value).words
     except ValueError:
         return
-    located = [word for one in _find_written(origin) for word in _interpolate_word(one, origin)]
+    located = [
+        word for written in _find_written(origin) for word in _interpolate_word(written, origin)
+    ]
     if [word.value for word in located[: len(words)]] == list(words):
         yield from located[: len(words)]
         return

@@ -66,9 +66,12 @@ def _write_service(service: Table) -> dict[str, Any]:
 
 
 def _write_dependencies(service: Table) -> Iterator[tuple[str, dict[str, Any]]]:
-    for one in find_dependencies(service):
-        entry: dict[str, Any] = {"condition": one.condition, "required": one.is_required}
-        yield one.name, {**entry, "restart": True} if one.restart else entry
+    for dependency in find_dependencies(service):
+        entry: dict[str, Any] = {
+            "condition": dependency.condition,
+            "required": dependency.is_required,
+        }
+        yield dependency.name, {**entry, "restart": True} if dependency.restart else entry
 
 
 def _write_environment(service: Table) -> dict[str, str | None]:
@@ -139,8 +142,8 @@ def _write_resources(
 def _list_used(service: Table, kind: str) -> set[str]:
     if kind == "networks":
         return set(_write_networks(service) or ())
-    entries = (to_table(one) for one in to_items(service.get("volumes")))
-    return {to_text(one.get("source")) for one in entries if one.get("type") == "volume"}
+    entries = (to_table(volume) for volume in to_items(service.get("volumes")))
+    return {to_text(entry.get("source")) for entry in entries if entry.get("type") == "volume"}
 
 
 def _escape(value: Any) -> Any:
@@ -148,4 +151,4 @@ def _escape(value: Any) -> Any:
         return value.replace("$", "$$")
     if is_object(value):
         return {key: _escape(one) for key, one in value.items()}
-    return [_escape(one) for one in value] if is_array(value) else value
+    return [_escape(item) for item in value] if is_array(value) else value

@@ -61,8 +61,8 @@ def write_size(value: Value) -> str | None:
 def _write_request(table: Table) -> dict[str, Any]:
     found: dict[str, Any] = {
         "driver": to_text(table.get("driver")),
-        "capabilities": [to_text(one) for one in to_items(table.get("capabilities"))],
-        "device_ids": [to_text(one) for one in to_items(table.get("device_ids"))],
+        "capabilities": [to_text(capability) for capability in to_items(table.get("capabilities"))],
+        "device_ids": [to_text(device_id) for device_id in to_items(table.get("device_ids"))],
         "count": _read_count(to_text(table.get("count"))),
         "options": write_options(table.get("options")),
     }
@@ -85,7 +85,7 @@ def write_options(value: Value) -> dict[str, str]:
 
 def write_requests(value: Value) -> list[dict[str, Any]]:
     """Write device requests; a count of -1 means all devices."""
-    return [_write_request(to_table(one)) for one in to_items(value)]
+    return [_write_request(to_table(item)) for item in to_items(value)]
 
 
 def _write_ports(value: Value) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def _read_range(text: str) -> tuple[int, int]:
 
 
 def _write_mounts(value: Value) -> list[dict[str, Any]]:
-    return [_write_mount(to_table(one)) for one in to_items(value)]
+    return [_write_mount(to_table(item)) for item in to_items(value)]
 
 
 def _write_mount(entry: Table) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _write_files(folder: str) -> Callable[[Value], list[dict[str, Any]]]:
     """Write the mounted secrets or configs; the default target is in `folder`."""
 
     def write(value: Value) -> list[dict[str, Any]]:
-        return [_write_file(to_table(one), folder) for one in to_items(value)]
+        return [_write_file(to_table(item), folder) for item in to_items(value)]
 
     return write
 
@@ -166,7 +166,7 @@ def write_plain(value: Value) -> Any:
             for key, one in sorted(value.items())
             if one is not None and not key.startswith("x-")
         }
-    return [write_plain(one) for one in value] if isinstance(value, Items) else value
+    return [write_plain(item) for item in value] if isinstance(value, Items) else value
 
 
 def _write_ulimits(value: Value) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _write_ulimits(value: Value) -> dict[str, Any]:
 
 
 def _write_texts(value: Value) -> list[str]:
-    return [to_text(one) for one in to_items(value)]
+    return [to_text(item) for item in to_items(value)]
 
 
 WRITERS: dict[str, Callable[[Value], Any]] = {

@@ -27,7 +27,7 @@ def find_default_files(
         return tuple(folder / name for name in named.split(apart) if name)
     path = find_default_file(folder)
     override = find_override(path) if path else None
-    return tuple(one for one in (path, override and folder / override) if one)
+    return tuple(file for file in (path, override and folder / override) if file)
 
 
 def find_override(path: Path) -> str | None:

@@ -35,10 +35,10 @@ def find_dependencies(service: Table) -> Iterator[Dependency]:
             restart if isinstance(restart, bool) else None,
         )
     known = set(declared)
-    for one in _find_implied(service):
-        if one.name not in known:
-            known.add(one.name)
-            yield one
+    for implied in _find_implied(service):
+        if implied.name not in known:
+            known.add(implied.name)
+            yield implied
 
 
 def _find_implied(service: Table) -> Iterator[Dependency]:

@@ -18,7 +18,9 @@ def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalReso
     volumes = {name for service in used for name in _list_volumes(service)}
     yield from _find_external("network", to_table(top.get("networks")), networks)
     yield from _find_external("volume", to_table(top.get("volumes")), volumes)
-    yield from {one.name: one for one in map(_find_mode_network, used) if one}.values()
+    yield from {
+        network.name: network for network in map(_find_mode_network, used) if network
+    }.values()
 
 
 def _find_external(

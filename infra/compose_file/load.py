@@ -51,7 +51,7 @@ def read_compose_files(
     services = read_services(project.top, project.active)
     return ComposeFile(
         path=str(paths[0]),
-        services=tuple(_shorten_mounts(one, project) for one in services),
+        services=tuple(_shorten_mounts(service, project) for service in services),
         keys=project.keys,
         unread=project.unread,
         unset=project.unset,
@@ -61,8 +61,8 @@ def read_compose_files(
         externals=tuple(find_externals(project.top, project.active)),
         claims=tuple(find_claims(project.top, project.active, project.name)),
         needed_paths=tuple(
-            look_up_path(one, project.folder, policy)
-            for one in find_needed_paths(project.top, project.active, project.folder)
+            look_up_path(needed, project.folder, policy)
+            for needed in find_needed_paths(project.top, project.active, project.folder)
         ),
         hidden=project.hidden,
         folder=str(project.folder),

@@ -26,10 +26,10 @@ def find_needed_paths(top: Table, active: Collection[str], folder: Path) -> Iter
     services = to_table(top.get("services"))
     found = set[tuple[str, str]]()
     for name in active:
-        for one in _find_paths(name, to_table(services.get(name)), top, folder):
-            if (one.use, one.path) not in found:
-                found.add((one.use, one.path))
-                yield one
+        for needed in _find_paths(name, to_table(services.get(name)), top, folder):
+            if (needed.use, needed.path) not in found:
+                found.add((needed.use, needed.path))
+                yield needed
 
 
 def _find_paths(name: str, service: Table, top: Table, folder: Path) -> Iterator[NeededPath]:

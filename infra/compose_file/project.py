@@ -117,15 +117,15 @@ def _find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
 
 
 def _is_active(service: Table, profiles: set[str]) -> bool:
-    own = {to_text(one) for one in to_items(service.get("profiles"))}
+    own = {to_text(profile) for profile in to_items(service.get("profiles"))}
     return not own or _ALL_PROFILES in profiles or bool(own & profiles)
 
 
 def _choose_profiles(profiles: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
     """Return the given profiles, or those of COMPOSE_PROFILES."""
     given = tuple(dict.fromkeys(profiles))
-    named = (one.strip() for one in variables.get("COMPOSE_PROFILES", "").split(","))
-    return given or tuple(dict.fromkeys(one for one in named if one))
+    named = (profile.strip() for profile in variables.get("COMPOSE_PROFILES", "").split(","))
+    return given or tuple(dict.fromkeys(profile for profile in named if profile))
 
 
 def _read_dotenv(reading: Reading, environment: Mapping[str, str]) -> dict[str, str]:

@@ -50,7 +50,9 @@ def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
 def _mask_secrets(text: str, file: ComposeFile) -> str:
     """Mask the values of `.env` and `env_file` files, which Compose may have repeated."""
     values = set(file.hidden)
-    values |= {one.value for service in file.services for one in service.environment.values()}
+    values |= {
+        variable.value for service in file.services for variable in service.environment.values()
+    }
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***") if len(value) >= _SHORTEST_SECRET else text
     return text
@@ -75,7 +77,7 @@ def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:
             table.put(str(key), _convert_to_tree(one, origin, depth + 1), origin)
         return table
     if is_array(value):
-        return make_items((_convert_to_tree(one, origin, depth + 1), origin) for one in value)
+        return make_items((_convert_to_tree(item, origin, depth + 1), origin) for item in value)
     return value if isinstance(value, str | int | float | bool) else None
 
 
@@ -91,7 +93,7 @@ def _replace_values(
             for own in file.services
         )
         + tuple(service for service in services if service.name not in read),
-        unread=tuple(one for one in file.unread if one.is_nondeterministic),
+        unread=tuple(reference for reference in file.unread if reference.is_nondeterministic),
         confirmed_by=confirmed_by,
         refused="",
         refusals=(),
@@ -128,7 +130,7 @@ def _locate_words(
     left: list[LocatedValue] = list(candidates)
     located: list[LocatedValue] = []
     for word in words:
-        match = next((one for one in left if _has_same_meaning(one.value, word.value)), None)
+        match = next((port for port in left if _has_same_meaning(port.value, word.value)), None)
         if match is not None:
             left.remove(match)
         located.append(match or _locate_at_service(word, own))
@@ -137,15 +139,15 @@ def _locate_words(
 
 def _locate_ports(ports: Iterable[PublishedPorts], own: Service) -> tuple[PublishedPorts, ...]:
     """Return Compose's ports, with our positions; Compose lists each port of a range separately."""
-    located = (_find_ports(one, own) for one in ports)
+    located = (_find_ports(port, own) for port in ports)
     return tuple(dict.fromkeys(located))
 
 
 def _find_ports(ports: PublishedPorts, own: Service) -> PublishedPorts:
-    for one in own.ports:
-        is_within = one.first <= ports.first and ports.last <= one.last
-        if is_within and (one.protocol, one.address) == (ports.protocol, ports.address):
-            return one
+    for port in own.ports:
+        is_within = port.first <= ports.first and ports.last <= port.last
+        if is_within and (port.protocol, port.address) == (ports.protocol, ports.address):
+            return port
     return replace(ports, line=own.line, file=own.file, written="", written_address=None)
 
 

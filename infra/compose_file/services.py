@@ -47,7 +47,7 @@ def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
 
 
 def _read_service(name: str, service: Table, origin: Origin, is_active: bool) -> Service:
-    profiles = tuple(to_text(one) for one in to_items(service.get("profiles")))
+    profiles = tuple(to_text(profile) for profile in to_items(service.get("profiles")))
     return Service(
         name=name,
         line=origin.line,

@@ -8,7 +8,7 @@ from infra.compose_file.model import ComposeFile
 
 def keep_started(file: ComposeFile) -> ComposeFile:
     """Return the project with only the services that a plain `up` starts."""
-    started = tuple(one for one in file.services if not one.not_started_because)
+    started = tuple(service for service in file.services if not service.not_started_because)
     return file if len(started) == len(file.services) else replace(file, services=started)
 
 
@@ -32,5 +32,7 @@ def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
     reasons = dict.fromkeys(service.not_started_because for service in file.services)
     for reason in reasons:
         if reason:
-            services = [one for one in file.services if one.not_started_because == reason]
+            services = [
+                service for service in file.services if service.not_started_because == reason
+            ]
             yield reason, replace(bare, services=tuple(services))

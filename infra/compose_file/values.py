@@ -135,7 +135,7 @@ def read_host_paths(service: Table) -> Iterator[LocatedValue]:
 
 def _read_device(entry: Table, capability: str) -> DeviceRequest:
     def read_texts(key: str) -> tuple[str, ...]:
-        return tuple(to_text(one) for one in to_items(entry.get(key)))
+        return tuple(to_text(item) for item in to_items(entry.get(key)))
 
     count = to_text(entry.get("count"))
     return DeviceRequest(
@@ -174,8 +174,13 @@ def _read_range(text: str) -> tuple[int, int] | None:
 
 def read_waits(service: Table) -> Iterator[Wait]:
     """Yield the services that a service waits for, each with the condition."""
-    for one in find_dependencies(service):
-        yield Wait(one.name, one.condition, one.origin.line, one.origin.source.path)
+    for dependency in find_dependencies(service):
+        yield Wait(
+            dependency.name,
+            dependency.condition,
+            dependency.origin.line,
+            dependency.origin.source.path,
+        )
 
 
 def read_health_check(service: Table) -> HealthCheck:
@@ -192,12 +197,12 @@ def read_health_check(service: Table) -> HealthCheck:
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:
     """Return the source of each container path: a host path, a secret, a config or a tmpfs."""
-    volumes = [to_table(one) for one in to_items(service.get("volumes"))]
+    volumes = [to_table(volume) for volume in to_items(service.get("volumes"))]
     return {
         "volumes": {
-            to_text(one.get("target")): to_text(one.get("source"))
-            for one in volumes
-            if one.get("type") == "bind"
+            to_text(volume.get("target")): to_text(volume.get("source"))
+            for volume in volumes
+            if volume.get("type") == "bind"
         },
         "tmpfs": dict.fromkeys(_list_scratch_folders(service, volumes), ""),
         "secrets": dict(_read_named_mounts(service, "secrets", "/run/secrets/")),
@@ -207,14 +212,16 @@ def read_mounts(service: Table) -> dict[str, dict[str, str]]:
 
 def read_read_only_mounts(service: Table) -> frozenset[str]:
     """Return the container paths of `volumes` that are mounted read-only."""
-    volumes = (to_table(one) for one in to_items(service.get("volumes")))
-    return frozenset(to_text(one.get("target")) for one in volumes if one.get("read_only") is True)
+    volumes = (to_table(volume) for volume in to_items(service.get("volumes")))
+    return frozenset(
+        to_text(volume.get("target")) for volume in volumes if volume.get("read_only") is True
+    )
 
 
 def _list_scratch_folders(service: Table, volumes: Sequence[Table]) -> Iterator[str]:
     given = service.get("tmpfs")
-    for one in given if isinstance(given, Items) else [given]:
-        yield to_text(one).partition(":")[0]
+    for item in given if isinstance(given, Items) else [given]:
+        yield to_text(item).partition(":")[0]
     for volume in volumes:
         if volume.get("type") == "tmpfs":
             yield to_text(volume.get("target"))

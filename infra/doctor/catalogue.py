@@ -41,7 +41,7 @@ def find_check(given: str) -> Check:
     digits = f"QCA{wanted}"
     if wanted.isdecimal() and digits in _BY_ID:
         return _BY_ID[digits]
-    swapped = [one for one in _BY_ID if sorted(one) == sorted(wanted)]
+    swapped = [id_ for id_ in _BY_ID if sorted(id_) == sorted(wanted)]
     similar = difflib.get_close_matches(wanted, _BY_ID, n=_MOST_NEAR, cutoff=0.5)
     near = tuple(dict.fromkeys([*swapped, *similar]))[:_MOST_NEAR]
     raise UnknownCheckError(given, near)

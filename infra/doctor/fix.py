@@ -42,7 +42,7 @@ def list_proposals(findings: Iterable[Finding]) -> list[Proposal]:
         Proposal(finding, remedy)
         for finding in findings
         if finding.severity in (Severity.WARNING, Severity.ERROR)
-        for remedy in [one for one in finding.remedies if one.automatic][:1]
+        for remedy in [remedy for remedy in finding.remedies if remedy.automatic][:1]
     ]
 
 
@@ -106,9 +106,9 @@ def _find_objection(
 
 
 def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Finding | None:
-    subjects = {one.subject for one in before if one.severity is Severity.ERROR}
-    errors = (one for one in now if one.severity is Severity.ERROR)
-    return next((one for one in errors if one.subject not in subjects), None)
+    subjects = {finding.subject for finding in before if finding.severity is Severity.ERROR}
+    errors = (finding for finding in now if finding.severity is Severity.ERROR)
+    return next((error for error in errors if error.subject not in subjects), None)
 
 
 def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
@@ -130,7 +130,7 @@ def _has_judged(finding: Finding, other: Finding) -> bool:
 
 def _has_same_service(finding: Finding, other: Finding) -> bool:
     """Return whether both are from the same check and about the same service, at any position."""
-    services = (one.evidence.get("service") for one in (finding, other))
+    services = (side.evidence.get("service") for side in (finding, other))
     return other.id == finding.id and len(set(services)) == 1
 
 

@@ -44,4 +44,4 @@ def _list_gpus(facts: HostFacts) -> tuple[str, ...] | None:
     gpu = known_or_none(facts.gpu)
     if gpu is None:
         return None
-    return tuple(one.name for one in gpu.gpus) if isinstance(gpu, GpuDriver) else ()
+    return tuple(card.name for card in gpu.gpus) if isinstance(gpu, GpuDriver) else ()

@@ -77,8 +77,10 @@ def _find_roomiest(gpu: Gpu) -> MigDevice:
 
 
 def _list_slices(gpu: Gpu) -> str:
-    alike = Counter(
-        f"{one.name} ({format_size(one.memory_free)} free of {format_size(one.memory_total)})"
-        for one in gpu.mig_devices
-    )
+    alike = Counter(map(_describe_slice, gpu.mig_devices))
     return ", ".join(f"{count} x {text}" if count > 1 else text for text, count in alike.items())
+
+
+def _describe_slice(device: MigDevice) -> str:
+    free, total = format_size(device.memory_free), format_size(device.memory_total)
+    return f"{device.name} ({free} free of {total})"

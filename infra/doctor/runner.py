@@ -43,7 +43,9 @@ def _run(
         verdicts = _list_verdicts(judge(subject))
     except Exception as error:
         return [check.report_failure(error, top)]
-    return [check.report(replace(one, location=one.location or top)) for one in verdicts]
+    return [
+        check.report(replace(verdict, location=verdict.location or top)) for verdict in verdicts
+    ]
 
 
 def _explain_unknown(check: Check, facts: HostFacts) -> str:

@@ -111,7 +111,7 @@ def _explain_stale_cdi(toolkit: ContainerToolkit, gpu: GpuDriver) -> str:
 
     Files in /var/run/cdi take precedence over those in /etc/cdi.
     """
-    written_anew = [one for one in toolkit.cdi_specs if "/run/cdi/" in one.path]
+    written_anew = [spec for spec in toolkit.cdi_specs if "/run/cdi/" in spec.path]
     for spec in written_anew or toolkit.cdi_specs:
         if spec.driver_version not in (None, gpu.driver_version):
             return (

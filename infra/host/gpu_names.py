@@ -71,7 +71,7 @@ def _is_in_driver(driver: GpuDriver, name: str) -> bool | None:
         known = [gpu.pci_address for gpu in driver.gpus]
         return True if address in known else (None if None in known else False)
     uuids = [gpu.uuid for gpu in driver.gpus]
-    uuids += [one.uuid for gpu in driver.gpus for one in gpu.mig_devices]
+    uuids += [device.uuid for gpu in driver.gpus for device in gpu.mig_devices]
     return _decide_by_uuid(name, uuids)
 
 

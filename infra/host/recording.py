@@ -79,7 +79,7 @@ def _serialize(value: Any, clean: Callable[[str], str]) -> Any:
     if is_object(value):
         return {key: _serialize(one, clean) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_serialize(one, clean) for one in cast("Sequence[Any]", value)]
+        return [_serialize(item, clean) for item in cast("Sequence[Any]", value)]
     return clean(value) if isinstance(value, str) else value
 
 
@@ -121,7 +121,7 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 def _describe_first_error(error: "ValidationError", document: dict[str, Any]) -> str:
     """Return the first error, with the key as in the file."""
-    errors = [one for one in error.errors() if _is_about_chosen(one["loc"], document)]
+    errors = [detail for detail in error.errors() if _is_about_chosen(detail["loc"], document)]
     first = (errors or error.errors())[0]
     key = ".".join(_resolve_keys(first["loc"], document, missing=first["type"] == "missing"))
     if not key:  # JSON that pydantic rejects, such as a lone surrogate in a string

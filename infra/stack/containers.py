@@ -52,7 +52,7 @@ def list_containers(project: str) -> dict[str, Container]:
 
     """
     labels = [f"{PROJECT_LABEL}={project}", *_STACK_LABELS]
-    return {one.service: one for one in _inspect_containers(labels)}
+    return {container.service: container for container in _inspect_containers(labels)}
 
 
 def health_of(container: Container) -> Health:

@@ -222,7 +222,9 @@ def fetch_download_size(image: str) -> int | None:
         reply = json.loads(text)
         manifests = reply if isinstance(reply, list) else [reply]
         architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-        manifest = next(one for one in manifests if _is_manifest_for(one, architecture))
+        manifest = next(
+            candidate for candidate in manifests if _is_manifest_for(candidate, architecture)
+        )
         layers = next(manifest[key]["layers"] for key in _MANIFESTS if key in manifest)
         return sum(layer["size"] for layer in layers)
     except (ValueError, KeyError, TypeError, StopIteration):

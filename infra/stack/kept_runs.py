@@ -46,7 +46,7 @@ def keep_run(launch: Launch) -> None:
         LaunchError: the record is invalid or cannot be written.
 
     """
-    others = [one for one in read_kept_runs() if _identify(one) != _identify(launch)]
+    others = [kept for kept in read_kept_runs() if _identify(kept) != _identify(launch)]
     _write([*others, launch])
 
 
@@ -58,7 +58,7 @@ def forget_volumes(volumes: Collection[str]) -> None:
 
     """
     kept = read_kept_runs()
-    others = [one for one in kept if one.volume not in volumes]
+    others = [launch for launch in kept if launch.volume not in volumes]
     if len(others) < len(kept):
         _write(others)
 
@@ -69,7 +69,9 @@ def _identify(launch: Launch) -> tuple[str, str | None]:
 
 def _write(launches: list[Launch]) -> None:
     if launches:
-        write_atomically(KEPT_RUNS, json.dumps([vars(one) for one in launches], indent=1) + "\n")
+        write_atomically(
+            KEPT_RUNS, json.dumps([vars(launch) for launch in launches], indent=1) + "\n"
+        )
         return
     KEPT_RUNS.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it has other files

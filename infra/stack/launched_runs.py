@@ -144,5 +144,5 @@ def choose_project(project: str, run: str, launched: LaunchedRuns) -> str:
     if own is not None and own.launch.project in (project, second):
         return own.launch.project
     stacks = launched.readable.values()
-    taken = {one.launch.project for one in stacks if one.launch.runtime == "compose"}
+    taken = {stack.launch.project for stack in stacks if stack.launch.runtime == "compose"}
     return second if project in taken or launched.damaged else project

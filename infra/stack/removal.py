@@ -102,7 +102,7 @@ def find_projects(folder: Path) -> list[str]:
     with connect_engine() as engine:
         containers = engine.containers(all=True, filters={"label": [PROJECT_LABEL, _FILES_LABEL]})
     labels = [container["Labels"] for container in containers]
-    return sorted({one[PROJECT_LABEL] for one in labels if _is_from(one[_FILES_LABEL], folder)})
+    return sorted({own[PROJECT_LABEL] for own in labels if _is_from(own[_FILES_LABEL], folder)})
 
 
 def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, place: Path) -> None:
@@ -147,7 +147,7 @@ def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], t
     Other volumes are omitted: without containers, the project may be another folder's application.
     """
     found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
-    labels = {one["Name"]: one["Labels"] for one in found}
+    labels = {volume["Name"]: volume["Labels"] for volume in found}
     secrets = (name for name, own in labels.items() if own.get(MADE_LABEL) == SECRET_ROLE)
     runs = (name for name, own in labels.items() if own.get(VOLUME_LABEL) == RUNS_ROLE)
     return tuple(sorted(secrets)), tuple(sorted(runs))

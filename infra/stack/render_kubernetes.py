@@ -54,7 +54,10 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
 
     """
     objects = build_kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
-    documents = [dump_commented_yaml(one, _comment_object(one, plan, nodes)) for one in objects]
+    documents = [
+        dump_commented_yaml(described, _comment_object(described, plan, nodes))
+        for described in objects
+    ]
     return "---\n".join([f"{_format_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
 
 

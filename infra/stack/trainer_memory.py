@@ -94,7 +94,7 @@ def compute_host_budget(
     if memory is None:
         return None
     resident = _compute_resident_bytes(count_parameters(train.d_state, train.hidden_channels))
-    pending = sum(one.pending_bytes for one in _list_host_takers(running))
+    pending = sum(taker.pending_bytes for taker in _list_host_takers(running))
     free = _compute_free_memory(memory, store_bytes) - pending
     each = (free / CONTAINER_HEADROOM - _compute_launcher_bytes(processes)) / processes
     return max(0, int(each - resident))
@@ -126,7 +126,7 @@ def _decide_fullest_gpu_budget(
     """Return the budget on the GPU where the other runs leave the least memory."""
     budgets: list[Decision[int | None]] = []
     for gpu in gpus or (None,):
-        takers = [_describe_device_use(one) for one in running if one.may_use(gpu)]
+        takers = [_describe_device_use(run) for run in running if run.may_use(gpu)]
         budgets.append(_leave_room(_decide_gpu_budget(gpu), takers))
     return min(budgets, key=lambda budget: budget.value or 0)
 
@@ -157,11 +157,11 @@ def _describe_device_use(one: RunningRun) -> _Taker:
 
 def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
     """Return the host memory that the runs use, including those that train on a GPU."""
-    on_cpu = [_describe_device_use(one) for one in running if one.device == "cpu"]
+    on_cpu = [_describe_device_use(run) for run in running if run.device == "cpu"]
     on_gpu = [
-        _Taker(one.run, one.host_bytes, one.host_pending_bytes)
-        for one in running
-        if one.device == "cuda" and one.host_bytes
+        _Taker(run.run, run.host_bytes, run.host_pending_bytes)
+        for run in running
+        if run.device == "cuda" and run.host_bytes
     ]
     return on_cpu + on_gpu
 
@@ -171,11 +171,11 @@ def _leave_room(budget: Decision[int | None], others: Sequence[_Taker]) -> Decis
     if budget.value is None or not others:
         return budget
     takers = [
-        f"run {one.run} uses {format_size(one.bytes)} at its peak, "
-        f"of which {format_size(one.pending_bytes)} is not allocated yet and kept free"
-        for one in others
+        f"run {other.run} uses {format_size(other.bytes)} at its peak, "
+        f"of which {format_size(other.pending_bytes)} is not allocated yet and kept free"
+        for other in others
     ]
-    left = budget.value - sum(one.pending_bytes for one in others)
+    left = budget.value - sum(other.pending_bytes for other in others)
     return Decision(max(0, left), "; ".join((budget.because, *takers)))
 
 

@@ -17,16 +17,16 @@ def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
     table = Table(*titles, box=None, pad_edge=False, header_style="bold")
     for column in table.columns[2:]:
         column.justify = "right"
-    for one in alternatives:
+    for alternative in alternatives:
         table.add_row(
-            f"{one.precision} *" if one.is_planned else one.precision,
-            one.recompute,
-            str(one.segment),
-            format_size(one.total_bytes),
-            {True: "yes", False: "no", None: "unknown"}[one.fits],
-            f"{one.time_ratio:.2f}",
-            f"{one.drift:.0e}" if one.drift else "0",
-            style="bold" if one.is_planned else "",
+            f"{alternative.precision} *" if alternative.is_planned else alternative.precision,
+            alternative.recompute,
+            str(alternative.segment),
+            format_size(alternative.total_bytes),
+            {True: "yes", False: "no", None: "unknown"}[alternative.fits],
+            f"{alternative.time_ratio:.2f}",
+            f"{alternative.drift:.0e}" if alternative.drift else "0",
+            style="bold" if alternative.is_planned else "",
         )
     return table
 
@@ -37,10 +37,12 @@ def describe_sources(alternatives: Sequence[Alternative]) -> str:
         "Time is relative to the plan (*); drift is the error of the gradient relative to fp32. "
         "Choose another with --precision, --recompute and --segment."
     )
-    unmeasured = dict.fromkeys(one.precision for one in alternatives if not one.is_measured)
+    unmeasured = dict.fromkeys(
+        alternative.precision for alternative in alternatives if not alternative.is_measured
+    )
     if not unmeasured:
         return f"Times and drift as `qca estimate --measure` measured them here. {columns}"
-    if any(one.is_measured for one in alternatives):
+    if any(alternative.is_measured for alternative in alternatives):
         return (
             f"`qca estimate --measure` did not measure {', '.join(unmeasured)} here: the times are "
             "estimated from those that it measured, the drift is from an H100 with the full model. "
@@ -52,11 +54,15 @@ def describe_sources(alternatives: Sequence[Alternative]) -> str:
 
 def describe_faster_precision(alternatives: Sequence[Alternative]) -> str | None:
     """Return a hint if a lower precision would be much faster, otherwise None."""
-    planned = next((one for one in alternatives if one.is_planned), None)
-    faster = [one for one in alternatives if one.fits and one.time_ratio < _MUCH_FASTER]
+    planned = next((alternative for alternative in alternatives if alternative.is_planned), None)
+    faster = [
+        alternative
+        for alternative in alternatives
+        if alternative.fits and alternative.time_ratio < _MUCH_FASTER
+    ]
     if planned is None or planned.precision != "fp32" or not faster:
         return None
-    least_drift = min(faster, key=lambda one: one.drift)
+    least_drift = min(faster, key=lambda alternative: alternative.drift)
     return (
         f"This GPU would need about {least_drift.time_ratio:.2f} of the time with --precision "
         f"{least_drift.precision}; `qca plan` compares."

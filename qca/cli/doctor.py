@@ -35,7 +35,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
         return set()
     from qca.cli.explain import look_up_all
 
-    return {check.id for one in given for check in look_up_all(one, parameter.opts[0])}
+    return {check.id for pattern in given for check in look_up_all(pattern, parameter.opts[0])}
 
 
 @click.command()

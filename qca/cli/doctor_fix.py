@@ -21,7 +21,9 @@ def fix_findings(
         )
         return findings
     tried: set[object] = set()
-    while todo := [one for one in list_proposals(findings) if one.finding.subject not in tried]:
+    while todo := [
+        proposal for proposal in list_proposals(findings) if proposal.finding.subject not in tried
+    ]:
         proposal = todo[0]
         tried.add(proposal.finding.subject)
         _announce(proposal)

@@ -60,7 +60,9 @@ class Examination:
             secrets=_list_secrets(),
         )
         return [
-            one for one in findings if one.location or one.is_check_failure or not self.files_only
+            finding
+            for finding in findings
+            if finding.location or finding.is_check_failure or not self.files_only
         ]
 
     def _read_files(self, paths: tuple[Path, ...], facts: HostFacts) -> ComposeFile:

@@ -89,11 +89,11 @@ def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:
         UsageError: the user typed the same name twice.
 
     """
-    names = [one.name for one in automata]
+    names = [automaton.name for automaton in automata]
     for one, word in zip(automata, words, strict=True):
         if names.count(one.name) > 1:
             one.name = word
-    names = [one.name for one in automata]
+    names = [automaton.name for automaton in automata]
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise click.UsageError(f"named more than once: {', '.join(repeated)}")
 

@@ -34,7 +34,7 @@ def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
 def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> None:
     """Refuse a run that fits the device alone, but not together with the runs already on it."""
     if running and plan.trainer.fits.value is False:
-        names = ", ".join(one.run for one in running)
+        names = ", ".join(run.run for run in running)
         raise PlanError(
             f"training does not fit while {names} is running: {plan.trainer.fits.because}\n"
             f"The budget is {plan.trainer.budget_bytes.because}.",

@@ -60,7 +60,7 @@ def _format_text(service: str, line: str, mask: Callable[[str], str]) -> str:
     """Return the line prefixed with its service; an event is returned as sentences."""
     event = _parse_event(line)
     shown = [line] if event is None else describe_event(event)
-    return "\n".join(f"{service}| {mask(one)}" for one in shown)
+    return "\n".join(f"{service}| {mask(line)}" for line in shown)
 
 
 def _format_json(service: str, line: str, mask: Callable[[str], str]) -> str:

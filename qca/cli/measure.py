@@ -68,7 +68,7 @@ def measure_ways(
             _measure(short, way, free, Path(folder), resident_floor=resident_floor, fused=fused)
             for way in _announce(ways)
         ]
-    timings = [one.timing for one in found if one.timing]
+    timings = [measurement.timing for measurement in found if measurement.timing]
     if not timings:
         raise _nothing_measured_error(found, train.budget)
     keep_step_timings(timings)
@@ -77,7 +77,9 @@ def measure_ways(
 
 def _nothing_measured_error(found: list[Measurement], budget: int | None) -> LaunchError:
     """Return the error of the most promising strategy: one that ran, or the smallest."""
-    closest = min(found, key=lambda one: (not one.was_run, one.predicted_bytes))
+    closest = min(
+        found, key=lambda measurement: (not measurement.was_run, measurement.predicted_bytes)
+    )
     if closest.was_run:
         hint = "Try `qca doctor --only QCA501`."
     elif budget is None:
@@ -179,20 +181,22 @@ def _load_gradient(path: Path) -> NDArray[np.float64]:
 
 def build_measurement_document(found: list[Measurement], steps: int) -> list[dict[str, Any]]:
     """Return the measurements as JSON, each with the seconds per episode of `steps` steps."""
-    return [
-        {
-            **one.way._asdict(),
-            "predicted_bytes": one.predicted_bytes,
-            "measured_bytes": one.timing.peak_bytes if one.timing else None,
-            "measured_steps": one.timing.steps if one.timing else None,
-            "batch_size": one.timing.batch_size if one.timing else None,
-            "seconds_per_episode": one.timing.seconds * steps if one.timing else None,
-            "samples_per_second": _count_samples(one.timing, steps) if one.timing else None,
-            "drift": one.timing.drift if one.timing else None,
-            "error": one.error,
-        }
-        for one in found
-    ]
+    return [_encode(measurement, steps) for measurement in found]
+
+
+def _encode(measurement: Measurement, steps: int) -> dict[str, Any]:
+    timing = measurement.timing
+    return {
+        **measurement.way._asdict(),
+        "predicted_bytes": measurement.predicted_bytes,
+        "measured_bytes": timing.peak_bytes if timing else None,
+        "measured_steps": timing.steps if timing else None,
+        "batch_size": timing.batch_size if timing else None,
+        "seconds_per_episode": timing.seconds * steps if timing else None,
+        "samples_per_second": _count_samples(timing, steps) if timing else None,
+        "drift": timing.drift if timing else None,
+        "error": measurement.error,
+    }
 
 
 def _count_samples(timing: StepTiming, steps: int) -> float:
@@ -208,9 +212,9 @@ def print_measurements(found: list[Measurement], steps: int) -> None:
     table = Table(*titles, "peak", "predicted", "drift", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "right", True
-    for one in found:
-        way = (one.way.recompute, str(one.way.segment), one.way.precision)
-        table.add_row(*way, *_format_results(one, steps))
+    for measurement in found:
+        way = (measurement.way.recompute, str(measurement.way.segment), measurement.way.precision)
+        table.add_row(*way, *_format_results(measurement, steps))
     console = Console(highlight=False)
     console.print(table)
     for line in _describe_conditions(found, steps):
@@ -232,8 +236,12 @@ def _format_results(one: Measurement, steps: int) -> tuple[str, ...]:
 
 
 def _describe_conditions(found: list[Measurement], steps: int) -> Iterator[str]:
-    yield from (f"Not measured: {_describe(one.way)}: {one.error}." for one in found if one.error)
-    timing = next(one.timing for one in found if one.timing)
+    yield from (
+        f"Not measured: {_describe(measurement.way)}: {measurement.error}."
+        for measurement in found
+        if measurement.error
+    )
+    timing = next(measurement.timing for measurement in found if measurement.timing)
     yield (
         f"Measured on {timing.device} with torch {timing.torch} and batch {timing.batch_size}: the "
         f"peak of {timing.steps} steps, the seconds per episode of {steps} steps, and the drift "

@@ -20,8 +20,8 @@ def list_running_runs(planned: str) -> list[RunningRun]:
         if run != planned:
             say(f"Cannot determine the memory of run {run}: {error}.")
     others = [one for run, one in launched.readable.items() if run != planned]
-    found = [_describe_memory(one) for one in others if _is_training(one)]
-    return [one for one in found if one is not None]
+    found = [_describe_memory(launched) for launched in others if _is_training(launched)]
+    return [run for run in found if run is not None]
 
 
 def _is_training(launched: Launched) -> bool:

@@ -67,7 +67,7 @@ def _read_kept() -> tuple[list[Launch], list[LaunchError]]:
 @click.pass_obj
 def rm(runs: Path, run: str, yes: bool) -> None:
     """Delete RUN permanently, with its checkpoints, metrics and pictures."""
-    if run not in [one.name for one in summarize_runs(runs, datetime.now(UTC))]:
+    if run not in [summary.name for summary in summarize_runs(runs, datetime.now(UTC))]:
         raise _missing_error(runs, run)
     folder = runs / run
     RunFolder(folder).check()
@@ -84,7 +84,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
 
 def _missing_error(runs: Path, run: str) -> InputError:
     """Return the error for a run without a folder here, which may be in a volume."""
-    recorded = [one.launch for one in list_launched().readable.values()] + _read_kept()[0]
+    recorded = [launched.launch for launched in list_launched().readable.values()] + _read_kept()[0]
     for launch in recorded:
         if launch.run == run and launch.volume is not None:
             return InputError(

@@ -110,7 +110,7 @@ def _read_compose(launch: Launch, state: StateFolder) -> Status:
     from infra.stack.docker_client import make_project_client
 
     services = describe_services(launch.project) if state.compose_file.exists() else []
-    trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
+    trainer = next((service["state"] for service in services if service["name"] == "trainer"), None)
     if trainer is None:  # `qca up` is building its image, or is being stopped
         return _build_status(launch, services, [], running=is_held(state))
     if launch.volume is None:

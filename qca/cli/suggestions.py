@@ -21,6 +21,6 @@ class SuggestingGroup(click.Group):
         name, names = args[0], self.list_commands(ctx)
         if name in names or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        near = " or ".join(repr(one) for one in get_close_matches(name, names))
+        near = " or ".join(repr(match) for match in get_close_matches(name, names))
         hint = f" Did you mean {near}?" if near else ""
         raise click.UsageError(f"No such command {name!r}.{hint}", ctx)

@@ -16,7 +16,7 @@ _HIDE = "qca.hide-records"
 
 def add_verbosity(command: click.Command) -> click.Command:
     """Add the two options to a command and its subcommands."""
-    if not any(isinstance(one, _Switch) for one in command.params):
+    if not any(isinstance(param, _Switch) for param in command.params):
         command.params += [
             _Switch(
                 _VERBOSE,
@@ -26,8 +26,8 @@ def add_verbosity(command: click.Command) -> click.Command:
             _Switch(_QUIET, ["-q", "--quiet"], "Omit notes and progress."),
         ]
     if isinstance(command, click.Group):
-        for one in command.commands.values():
-            add_verbosity(one)
+        for subcommand in command.commands.values():
+            add_verbosity(subcommand)
     return command
 
 

@@ -12,14 +12,16 @@ from qca.runs.listing import RunSummary
 
 def list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
     """Return the runs that were launched from here and are kept in a volume of their engine."""
-    found = [one for one in launched.readable.values() if one.launch.volume is not None]
-    return [_summarize(one) for one in found]
+    found = [run for run in launched.readable.values() if run.launch.volume is not None]
+    return [_summarize(run) for run in found]
 
 
 def list_taken_down(launched: LaunchedRuns, kept: Sequence[Launch]) -> list[RunSummary]:
     """Return the runs in volumes whose stacks were taken down, without those launched again."""
-    current = [(one.launch.run, one.launch.volume) for one in launched.readable.values()]
-    return [_summarize_kept(one) for one in kept if (one.run, one.volume) not in current]
+    current = [(run.launch.run, run.launch.volume) for run in launched.readable.values()]
+    return [
+        _summarize_kept(launch) for launch in kept if (launch.run, launch.volume) not in current
+    ]
 
 
 def _summarize_kept(launch: Launch) -> RunSummary:

@@ -112,9 +112,11 @@ def _mask_entry(name: str, entry: Any, mask: Callable[[str], str]) -> Any:
 def _list_forms(secrets: Iterable[str]) -> list[str]:
     """Return the forms in which the secrets may appear; a form that contains another is first."""
     plain = {
-        one for one in secrets if len(one) >= _SHORTEST and one.strip().lower() not in _ORDINARY
+        secret
+        for secret in secrets
+        if len(secret) >= _SHORTEST and secret.strip().lower() not in _ORDINARY
     }
-    return sorted({*plain, *(quote(one, safe="") for one in plain)}, key=len, reverse=True)
+    return sorted({*plain, *(quote(text, safe="") for text in plain)}, key=len, reverse=True)
 
 
 def _mask_userinfo(word: str) -> str:

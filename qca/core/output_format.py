@@ -22,5 +22,5 @@ def choose_by_name(path: Path, formats: Sequence[F]) -> F:
             return known
     raise InputError(
         f"{path}: unknown output format {path.suffix!r}",
-        hint=f"End the name in one of: {', '.join('.' + one for one in formats)}.",
+        hint=f"End the name in one of: {', '.join('.' + name for name in formats)}.",
     )

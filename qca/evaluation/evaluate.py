@@ -74,16 +74,16 @@ def evaluate(
     """
     loss = make_loss(automaton.config.loss)
     for condition in conditions:  # check all conditions first, since each may run for a long time
-        for one in (automaton, *others):
-            one.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
+        for each in (automaton, *others):
+            each.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     trials: list[Trial] = []
     for condition in conditions:
         untrained = _run_states(automaton.make_untrained(), loss, condition, states, seed, on_steps)
-        for one in (automaton, *others):
-            values = _run_states(one, loss, condition, states, seed, on_steps)
-            has_same_states = one.config.d_state == automaton.config.d_state
+        for each in (automaton, *others):
+            values = _run_states(each, loss, condition, states, seed, on_steps)
+            has_same_states = each.config.d_state == automaton.config.d_state
             compared = untrained if has_same_states else None
-            trials.append(_make_trial(one.name, condition, values, compared))
+            trials.append(_make_trial(each.name, condition, values, compared))
         trials.append(_make_trial(UNTRAINED, condition, untrained, None))
     return Evaluation(
         automaton.name, automaton.episode, automaton.config.loss, states, seed, trials

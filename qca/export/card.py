@@ -116,7 +116,7 @@ def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
     yield f"- Trained: {trained} episodes, loss `{config.loss}`, noise up to {config.max_noise}."
     if run is None or not run.records:
         return
-    last = next((one for one in reversed(run.records) if one.episode == episode), None)
+    last = next((record for record in reversed(run.records) if record.episode == episode), None)
     if last is not None:
         yield f"- Loss of the last episode: {last.loss:.6g}."
     if run.start_time:

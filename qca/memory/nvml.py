@@ -127,4 +127,4 @@ def _read_capability(nvml: Any, device: Any) -> tuple[int, int]:
 
 def _list_holders(nvml: Any, device: Any) -> list[tuple[int, int]]:
     processes = nvml.nvmlDeviceGetComputeRunningProcesses(device)
-    return [(int(one.pid), int(one.usedGpuMemory or 0)) for one in processes]
+    return [(int(process.pid), int(process.usedGpuMemory or 0)) for process in processes]

@@ -82,16 +82,19 @@ def draw_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
     yield from _draw_chart(
         "Loss",
         runs,
-        {run.name: [(float(one.episode), one.loss) for one in run.records] for run in recorded},
+        {
+            run.name: [(float(record.episode), record.loss) for record in run.records]
+            for run in recorded
+        },
         is_wide=True,
     )
     names = dict.fromkeys(name for run in recorded for name in run.records[-1].components)
     for name in names:
         points = {
             run.name: [
-                (float(one.episode), one.components[name])
-                for one in run.records
-                if name in one.components
+                (float(record.episode), record.components[name])
+                for record in run.records
+                if name in record.components
             ]
             for run in recorded
         }

@@ -72,10 +72,10 @@ class Optimizer:
         adamw(
             list(self._parameters),
             [p.grad for p in self._parameters if p.grad is not None],
-            [one.exp_avg for one in moments],
-            [one.exp_avg_sq for one in moments],
+            [moment.exp_avg for moment in moments],
+            [moment.exp_avg_sq for moment in moments],
             [],  # for amsgrad
-            [one.step for one in moments],
+            [moment.step for moment in moments],
             # It works in place and allocates only its moments, even on a CPU.
             fused=True,
             amsgrad=False,

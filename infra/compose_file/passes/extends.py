@@ -154,7 +154,7 @@ def _has_uncertain_tags(name: str, place: _Place) -> bool:
 
 def _is_extended_here(name: str, place: _Place) -> bool:
     extended = [to_table(service).get("extends") for service in place.file.services.values()]
-    return (name, "") in [_read_reference(one) for one in extended]
+    return (name, "") in [_read_reference(file) for file in extended]
 
 
 def _read_reference(extends: Value) -> tuple[str, str]:

@@ -99,7 +99,7 @@ def read_includes(
 
 def _read_texts(value: Value) -> tuple[str, ...]:
     items = value if isinstance(value, Items) else [value]
-    return tuple(to_text(one) for one in items if to_text(one))
+    return tuple(to_text(item) for item in items if to_text(item))
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:

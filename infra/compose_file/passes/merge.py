@@ -91,7 +91,7 @@ def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
     """Join lists of hosts; an entry with the same host and address may occur twice."""
     below, above = _to_sequence(base), _to_sequence(over)
     known = set(map(to_text, to_items(below[0])))
-    added = [one for one in to_items(above[0]).entries() if to_text(one[0]) not in known]
+    added = [entry for entry in to_items(above[0]).entries() if to_text(entry[0]) not in known]
     return below, (make_items(added), above[1])
 
 
@@ -107,9 +107,9 @@ def _to_sequence(located: Located) -> Located:
 
 def _list_pairs(table: Table) -> Iterator[Located]:
     """Yield `KEY=value` for each key in order, and for each value of a list."""
-    for key, value, origin in sorted(table.entries(), key=lambda one: one[0]):
-        for one in value if isinstance(value, Items) else [value]:
-            yield _format_pair(key, one), origin
+    for key, value, origin in sorted(table.entries(), key=lambda entry: entry[0]):
+        for item in value if isinstance(value, Items) else [value]:
+            yield _format_pair(key, item), origin
 
 
 def _format_pair(key: str, value: Value) -> str:
@@ -144,7 +144,7 @@ def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
 
 def _merge_logging(base: Located, over: Located) -> tuple[Located, Located]:
     """Merge options only if both have the same driver, or one has none."""
-    drivers = [to_table(one[0]).get("driver") for one in (base, over)]
+    drivers = [to_table(side[0]).get("driver") for side in (base, over)]
     return (over, over) if None not in drivers and drivers[0] != drivers[1] else (base, over)
 
 

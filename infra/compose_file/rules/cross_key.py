@@ -50,7 +50,9 @@ class _Scene:
 def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[Refusal]:
     """Return the reasons why Compose refuses a project with these active services."""
     scene = _Scene(
-        top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
+        top,
+        frozenset(active),
+        not any(reference.what == "`include`" for reference in reading.unread),
     )
     found = [*_check_resources(top)]
     for name, value, origin in scene.services.entries():
@@ -123,7 +125,7 @@ def _check_build(name: str, service: Table, origin: Origin) -> Iterator[Refusal]
     if build.get("dockerfile") and build.get("dockerfile_inline"):
         message = "declares mutualy exclusive dockerfile and dockerfile_inline"
         yield _refuse(f'service "{name}" {message}', origin)
-    platforms = [to_text(one) for one in to_items(build.get("platforms"))]
+    platforms = [to_text(platform) for platform in to_items(build.get("platforms"))]
     if platforms and service.get("platform") and service["platform"] not in platforms:
         platform = to_text(service["platform"])
         message = f'service.build.platforms MUST include service.platform "{platform}"'

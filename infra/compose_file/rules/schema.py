@@ -47,14 +47,14 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
         yield error
         return
     branches: dict[Any, list[ValidationError]] = {}
-    for one in error.context:
-        branches.setdefault(one.schema_path[0], []).append(one)
+    for cause in error.context:
+        branches.setdefault(cause.schema_path[0], []).append(cause)
     meant = [found for found in branches.values() if not any(map(_is_about_type, found))]
     if not meant:
         yield error
         return
-    for one in min(meant, key=len):
-        yield from _find_causes(one)
+    for cause in min(meant, key=len):
+        yield from _find_causes(cause)
 
 
 def _is_about_type(one: "ValidationError") -> bool:
@@ -78,7 +78,7 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
     elif types := _list_types(error):
         problem = f"must be {_add_article(types)}"
     elif error.validator == "enum":
-        choices = (f"'{one}'" for one in _as_list(error.validator_value))
+        choices = (f"'{kind}'" for kind in _as_list(error.validator_value))
         problem = f"value must be one of {', '.join(choices)}"
     else:
         problem = _shorten(error.message)
@@ -96,7 +96,7 @@ def _list_types(error: "ValidationError") -> str:
     """Return the allowed types of the value, with Compose's names for them."""
     found = [error] if error.validator == "type" else []
     if error.validator in _BRANCHES:
-        found = [one for one in error.context or () if one.validator == "type"]
+        found = [cause for cause in error.context or () if cause.validator == "type"]
     names = {name for one in found for name in _as_list(one.validator_value)}
     *most, last = sorted("mapping" if name == "object" else name for name in names) or [""]
     return f"{', '.join(most)} or {last}" if most else last

@@ -168,9 +168,11 @@ class _Reader:
             value, missing = interpolate(text, variables)
         except BadVariableError as error:
             raise BadDotenvError(str(error), self.line) from None
-        for one in missing:
-            if one.required is not None:
-                problem = f"required variable {one.name} is missing a value: {one.required}"
+        for variable in missing:
+            if variable.required is not None:
+                problem = (
+                    f"required variable {variable.name} is missing a value: {variable.required}"
+                )
                 raise BadDotenvError(problem, self.line)
         return value
 

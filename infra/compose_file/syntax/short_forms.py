@@ -96,7 +96,7 @@ def _read_range(text: str, what: str) -> tuple[int, int]:
     numbers = (first, last) if dash else (first, first)
     if not all(map(_PORT.fullmatch, numbers)):
         raise SpecError(f"invalid {what}: {text}")
-    start, end = (int(one) for one in numbers)
+    start, end = (int(number) for number in numbers)
     if end < start or end > _LARGEST_PORT:
         raise SpecError(f"invalid {what}: {text}")
     return start, end
@@ -128,10 +128,10 @@ def parse_volume(text: str) -> VolumeSpec:
     return VolumeSpec(
         target=sections[1],
         source=sections[0],
-        read_only=[one for one in options if one in ("ro", "rw")][-1:] == ["ro"],
+        read_only=[option for option in options if option in ("ro", "rw")][-1:] == ["ro"],
         no_copy="nocopy" in options,
-        propagation=next((one for one in reversed(options) if one in _PROPAGATIONS), ""),
-        selinux=next((one for one in reversed(options) if one in _SELINUX), ""),
+        propagation=next((option for option in reversed(options) if option in _PROPAGATIONS), ""),
+        selinux=next((option for option in reversed(options) if option in _SELINUX), ""),
     )
 
 

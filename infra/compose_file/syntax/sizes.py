@@ -23,7 +23,7 @@ def parse_docker_size(text: str) -> int:
     """
     if _INTEGER.fullmatch(text):
         return int(text)
-    split = max(text.rfind(one) for one in "0123456789. ") + 1
+    split = max(text.rfind(character) for character in "0123456789. ") + 1
     if not split:
         raise ValueError(f"invalid size: '{text}'")
     number, suffix = text[:split], text[split:].lower()

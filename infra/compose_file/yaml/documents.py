@@ -97,11 +97,11 @@ class _Builder:
     def _merge(self, table: Table, merged: Node, path: str) -> None:
         """Add the keys from `<<`; the mapping's own keys and earlier entries take precedence."""
         brought = self.build(merged, path)
-        for one in brought if isinstance(brought, Items) else [brought]:
-            if not isinstance(one, Table):
+        for source in brought if isinstance(brought, Items) else [brought]:
+            if not isinstance(source, Table):
                 problem = "map merge requires map or sequence of maps as the value"
                 raise NotYamlError(problem, merged.line)
-            for key, value, origin in one.entries():
+            for key, value, origin in source.entries():
                 if key not in table:
                     table.put(key, value, _mark_merged(origin))
 

@@ -118,7 +118,7 @@ class _Composer:
         if isinstance(event, NodeEvent) and event.anchor:
             self._anchors[event.anchor] = node
         if node.kind == "list":
-            node.items.extend(self._compose(one, depth + 1) for one in self._read_inside())
+            node.items.extend(self._compose(inner, depth + 1) for inner in self._read_inside())
         elif node.kind == "mapping":
             for key in self._read_inside():
                 first = self._compose(key, depth + 1)

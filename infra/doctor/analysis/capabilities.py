@@ -20,8 +20,8 @@ def has_capability(service: Service, capability: str) -> bool:
     `TweakCapabilities`).
     """
     privileged = service.settings.get("privileged")
-    added = {_normalize(one.value) for one in service.added_capabilities}
-    dropped = {_normalize(one.value) for one in service.dropped_capabilities}
+    added = {_normalize(capability.value) for capability in service.added_capabilities}
+    dropped = {_normalize(capability.value) for capability in service.dropped_capabilities}
     if privileged is not None and privileged.value == "true":
         return True
     if _EVERY in added:

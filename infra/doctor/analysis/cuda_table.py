@@ -37,7 +37,9 @@ class _TorchBuild:
 
 
 def _is_covered(capability: Capability, native: tuple[Capability, ...]) -> bool:
-    return any(one[0] == capability[0] and one <= capability for one in native)
+    return any(
+        architecture[0] == capability[0] and architecture <= capability for architecture in native
+    )
 
 
 _UP_TO_HOPPER = _TorchBuild(((5, 0), (6, 0), (7, 0), (7, 5), (8, 0), (8, 6), (9, 0)))

@@ -21,7 +21,7 @@ def look_up_claims(
     }
     claims: list[EngineClaim] = []
     for kind in ask:
-        asked = [one for one in file.claims if one.kind == kind]
+        asked = [claim for claim in file.claims if claim.kind == kind]
         claims += _look_up(asked, ask[kind]) if asked else ()
     return replace(file, claims=tuple(claims))
 
@@ -32,8 +32,8 @@ def _look_up(
     try:
         find = ask()
     except ProbeError as error:
-        return [replace(one, unknown_because=str(error)) for one in claims]
-    return [replace(one, taken_by=find(one), unknown_because="") for one in claims]
+        return [replace(claim, unknown_because=str(error)) for claim in claims]
+    return [replace(claim, taken_by=find(claim), unknown_because="") for claim in claims]
 
 
 def _find_container(projects: Mapping[str, str]) -> Callable[[EngineClaim], str]:

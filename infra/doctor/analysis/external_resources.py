@@ -14,9 +14,12 @@ def look_up_externals(
     """Return the file with the state of its external networks and volumes."""
     answers = {
         kind: _list_names(docker_client, kind, environment)
-        for kind in dict.fromkeys(one.kind for one in file.externals)
+        for kind in dict.fromkeys(resource.kind for resource in file.externals)
     }
-    return replace(file, externals=tuple(_judge(one, answers[one.kind]) for one in file.externals))
+    return replace(
+        file,
+        externals=tuple(_judge(resource, answers[resource.kind]) for resource in file.externals),
+    )
 
 
 def _list_names(

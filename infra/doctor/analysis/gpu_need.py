@@ -58,5 +58,5 @@ def has_room(subject: HostSubject) -> bool:
     gpu = find_training_gpu(subject)
     if gpu is None or subject.plan.trainer.fits.value is False:
         return False
-    free = [one.memory_free for one in gpu.mig_devices] if gpu.mig else [gpu.memory_free]
+    free = [device.memory_free for device in gpu.mig_devices] if gpu.mig else [gpu.memory_free]
     return compute_gpu_need(subject.plan.trainer).bytes <= min(free, default=0)

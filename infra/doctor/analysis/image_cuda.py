@@ -38,7 +38,7 @@ class ImageCuda:
 
 def requests_nvidia(service: Service) -> bool:
     """Return whether a key of the service requests NVIDIA GPUs."""
-    requests = (one for devices in service.devices.values() for one in devices.requests)
+    requests = (request for devices in service.devices.values() for request in devices.requests)
     has_runtime = bool(service.runtime and service.runtime.value == "nvidia")
     return has_runtime or any(request.is_for_nvidia for request in requests)
 
@@ -50,7 +50,7 @@ def look_up_images(
 
     Only NVIDIA's variables are kept, because an image may set a password.
     """
-    services = tuple(_look_up(one, docker_client, environment) for one in file.services)
+    services = tuple(_look_up(service, docker_client, environment) for service in file.services)
     return replace(file, services=services)
 
 

@@ -25,7 +25,10 @@ def look_up_health_checks(
 ) -> ComposeFile:
     """Return the file with the engine's facts about images whose health check matters."""
     waited_for = {
-        wait.name for one in file.services for wait in one.waits if wait.condition == HEALTHY
+        wait.name
+        for service in file.services
+        for wait in service.waits
+        if wait.condition == HEALTHY
     }
 
     def look_up(service: Service) -> Service:

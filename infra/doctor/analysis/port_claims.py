@@ -87,9 +87,9 @@ def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
     """Return the claims that conflict with an earlier claim, by index, each with that claim."""
     found: dict[int, int] = {}
     reaching: list[int] = []
-    for index in sorted(range(len(claims)), key=lambda one: claims[one].ports.first):
+    for index in sorted(range(len(claims)), key=lambda index: claims[index].ports.first):
         first = claims[index].ports.first
-        reaching = [one for one in reaching if claims[one].ports.last >= first]
+        reaching = [other for other in reaching if claims[other].ports.last >= first]
         for other in reaching:
             if _meet(claims[index].ports, claims[other].ports):
                 earlier, later = sorted((index, other))

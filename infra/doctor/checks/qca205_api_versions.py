@@ -46,8 +46,12 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
         yield _judge_fixed(subject, engine, oldest, plugin.fixed_api)
         return
     speakers = _list_speakers(subject, plugin)
-    refused = [one for one in speakers if one.newest and one.newest.reaches(oldest) is False]
-    yield from (_refuse(subject, engine, oldest, one) for one in refused)
+    refused = [
+        speaker
+        for speaker in speakers
+        if speaker.newest and speaker.newest.reaches(oldest) is False
+    ]
+    yield from (_refuse(subject, engine, oldest, speaker) for speaker in refused)
     if not refused:
         yield _accept(engine, oldest, speakers)
 
@@ -97,9 +101,10 @@ def _list_speakers(subject: HostSubject, plugin: ComposePlugin) -> tuple[_Speake
 
 def _accept(engine: Engine, oldest: Api, speakers: tuple[_Speaker, ...]) -> Verdict:
     unknown = [
-        one.name
-        for one in speakers
-        if oldest > _ACCEPTS_ALL and (one.newest is None or one.newest.reaches(oldest) is None)
+        speaker.name
+        for speaker in speakers
+        if oldest > _ACCEPTS_ALL
+        and (speaker.newest is None or speaker.newest.reaches(oldest) is None)
     ]
     api = format_api(oldest)
     if unknown:

@@ -106,7 +106,9 @@ def _starts_entrypoint(service: Service) -> bool:
 
 def _judge_entrypoint(service: Service) -> Verdict:
     """Judge a start as root that makes Dragonfly's user the owner of the folder."""
-    missing = [one for one in ("SETGID", "SETUID") if not has_capability(service, one)]
+    missing = [
+        capability for capability in ("SETGID", "SETUID") if not has_capability(service, capability)
+    ]
     if missing:
         message = (
             f"Service {service.name} exits immediately: its entrypoint needs the capabilit"
@@ -117,7 +119,11 @@ def _judge_entrypoint(service: Service) -> Verdict:
         )
         return Verdict(Severity.ERROR, message, {"service": service.name, "missing": missing})
     source = _find_bind(service)
-    missing = [one for one in ("CHOWN", "DAC_OVERRIDE") if not has_capability(service, one)]
+    missing = [
+        capability
+        for capability in ("CHOWN", "DAC_OVERRIDE")
+        if not has_capability(service, capability)
+    ]
     if source and missing:
         return skip(
             f"Cannot determine whether service {service.name} starts.\nIts entrypoint makes user "

@@ -37,7 +37,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _report_clash(claim: Claim, rival: Claim) -> Verdict:
-    names = [one.service.name for one in (rival, claim) if one.service]
+    names = [side.service.name for side in (rival, claim) if side.service]
     port = max(claim.ports.first, rival.ports.first)
     message = (
         f"Services {names[0]} and {names[-1]} both publish port {port}; the second to start fails."

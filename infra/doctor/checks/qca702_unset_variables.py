@@ -13,8 +13,8 @@ _MOST_SHOWN = 12
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    required = [one for one in file.unset if one.variable.required is not None]
-    empty = [one for one in file.unset if one.variable.required is None]
+    required = [use for use in file.unset if use.variable.required is not None]
+    empty = [use for use in file.unset if use.variable.required is None]
     if required:
         yield locate(_describe_required(required), file, required[0])
     if empty:
@@ -29,7 +29,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _describe_required(unset: list[UnsetVariable]) -> Verdict:
-    reasons = {one.variable.name: one.variable.required for one in unset}
+    reasons = {use.variable.name: use.variable.required for use in unset}
     parts = (f"{name} ({reason})" if reason else name for name, reason in reasons.items())
     message = (
         f"Required variables are not set: {', '.join(parts)}.\nCompose refuses the file. Set them "
@@ -41,8 +41,8 @@ def _describe_required(unset: list[UnsetVariable]) -> Verdict:
 def _describe_empty(unset: list[UnsetVariable]) -> Verdict:
     """Return the warning, which names each variable once, with the first line that uses it."""
     lines: dict[str, int] = {}
-    for one in unset:
-        lines.setdefault(one.variable.name, one.line)
+    for use in unset:
+        lines.setdefault(use.variable.name, use.line)
     shown = [f"{name} (line {line})" for name, line in list(lines.items())[:_MOST_SHOWN]]
     more = f" and {len(lines) - _MOST_SHOWN} more" if len(lines) > _MOST_SHOWN else ""
     message = (

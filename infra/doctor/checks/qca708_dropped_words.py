@@ -14,7 +14,11 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in cut:
         if dropped := service.dropped_words:
             yield locate(_describe_cut(service, dropped), file, dropped)
-    unseen = [one for one in file.services if "extends" in one.unread_sources and not one.command]
+    unseen = [
+        service
+        for service in file.services
+        if "extends" in service.unread_sources and not service.command
+    ]
     for service in unseen:
         message = f"Cannot determine whether the command of service {service.name} is truncated: "
         yield locate(skip(message + "the service that it extends was not read."), file, service)

@@ -10,8 +10,8 @@ from infra.doctor.subjects import FileSubject
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    for one in file.externals:
-        yield locate(_judge(one), file, one)
+    for resource in file.externals:
+        yield locate(_judge(resource), file, resource)
     if not file.externals:
         yield ok(f"{file.path}: no network or volume is external.")
 

@@ -79,7 +79,7 @@ def _count_workers(service: Service) -> int:
         for word, following in pairwise([*words, ""])
         if (match := _WORKERS.fullmatch(word))
     ]
-    return max((int(one) for one in given if one.isdecimal()), default=0)
+    return max((int(size) for size in given if size.isdecimal()), default=0)
 
 
 CHECK = Check(

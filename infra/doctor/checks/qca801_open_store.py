@@ -47,13 +47,15 @@ def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | Publish
     network = service.settings.get("network_mode")
     if network is not None and network.value == "host":
         addresses = _read_flag(file, service, _BIND).split()
-        is_open = not addresses or any(one.lstrip("-") in _EVERY_ADDRESS for one in addresses)
+        is_open = not addresses or any(
+            address.lstrip("-") in _EVERY_ADDRESS for address in addresses
+        )
         return network if is_open else None
     return next(iter(_list_open_ports(service)), None)
 
 
 def _list_open_ports(service: Service) -> list[PublishedPorts]:
-    return [one for one in service.ports if one.address in _EVERY_ADDRESS]
+    return [port for port in service.ports if port.address in _EVERY_ADDRESS]
 
 
 def _has_password(service: Service) -> bool:

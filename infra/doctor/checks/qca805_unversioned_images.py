@@ -10,15 +10,19 @@ from infra.doctor.subjects import FileSubject
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    pulled = [one for one in file.services if one.image and not one.is_built]
-    names = [one.image for one in pulled if one.image and not _has_version(one.image.value)]
+    pulled = [service for service in file.services if service.image and not service.is_built]
+    names = [
+        service.image
+        for service in pulled
+        if service.image and not _has_version(service.image.value)
+    ]
     if names:
         message = (
-            f"Images without a version: {', '.join(dict.fromkeys(one.value for one in names))}.\n"
+            f"Images without a version: {', '.join(dict.fromkeys(name.value for name in names))}.\n"
             "Anyone who controls the tag decides what runs here after the next pull. Name a "
             "version or a digest (`docker image inspect` shows it as RepoDigests)."
         )
-        evidence = {"images": sorted({one.value for one in names})}
+        evidence = {"images": sorted({name.value for name in names})}
         yield locate(Verdict(Severity.INFO, message, evidence), file, names[0])
     yield from skip_hidden_services(file, "has an image with a version")
 

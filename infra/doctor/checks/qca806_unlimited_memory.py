@@ -12,8 +12,8 @@ _MOST_SHOWN = 8
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    whole = [one for one in file.services if not is_part_hidden(one)]
-    found = [one for one in whole if one.memory_limit is None]
+    whole = [service for service in file.services if not is_part_hidden(service)]
+    found = [service for service in whole if service.memory_limit is None]
     yield from skip_hidden_services(file, "has a memory limit")
     if found:
         names = [service.name for service in found]

@@ -154,8 +154,14 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _format_counts(page: _Page, findings: Sequence[Finding]) -> str:
     counts = Counter(finding.severity for finding in findings)
-    parts = [_format_count(counts[one], one) for one in _SEVERITY_STYLES if counts[one]]
-    worst = next((one for one in reversed(_DETAILS_ORDER) if counts[one]), Severity.OK)
+    parts = [
+        _format_count(counts[severity], severity)
+        for severity in _SEVERITY_STYLES
+        if counts[severity]
+    ]
+    worst = next(
+        (severity for severity in reversed(_DETAILS_ORDER) if counts[severity]), Severity.OK
+    )
     return page.paint(", ".join(parts), _SEVERITY_STYLES[worst])
 
 

@@ -99,7 +99,14 @@ def can_reach_daemon(compose: ComposeV1) -> bool:
 def _unshadow(library: Library) -> Library | None:
     """Return the library that Python would import without the user site and PYTHONPATH."""
     candidates = (library, *library.shadows)
-    return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
+    return next(
+        (
+            candidate
+            for candidate in candidates
+            if not (candidate.user_site or candidate.pythonpath)
+        ),
+        None,
+    )
 
 
 def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Remedy | None:

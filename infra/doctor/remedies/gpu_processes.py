@@ -38,7 +38,9 @@ def _is_desktop(process: GpuProcess) -> bool:
 
 def describe_holders(processes: Sequence[GpuProcess]) -> str:
     """Describe the processes that use GPU memory, largest first, without small ones."""
-    return ", ".join(_describe(one) for one in _sort_by_memory(processes) if _is_worth_naming(one))
+    return ", ".join(
+        _describe(process) for process in _sort_by_memory(processes) if _is_worth_naming(process)
+    )
 
 
 def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
@@ -47,15 +49,15 @@ def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, 
     If the known sizes are too small, include the processes of unknown size; if there are none,
     return no remedies.
     """
-    candidates = [one for one in _sort_by_memory(processes) if not _is_desktop(one)]
+    candidates = [process for process in _sort_by_memory(processes) if not _is_desktop(process)]
     chosen: list[GpuProcess] = []
-    for one in candidates:
-        if one.used is not None and sum(two.used or 0 for two in chosen) < missing:
-            chosen.append(one)
-    if sum(one.used or 0 for one in chosen) < missing:
-        unknown = [one for one in candidates if one.used is None]
+    for process in candidates:
+        if process.used is not None and sum(other.used or 0 for other in chosen) < missing:
+            chosen.append(process)
+    if sum(process.used or 0 for process in chosen) < missing:
+        unknown = [process for process in candidates if process.used is None]
         chosen = [*chosen, *unknown] if unknown else []
-    return tuple(_end_process(one) for one in chosen if _is_worth_naming(one))
+    return tuple(_end_process(process) for process in chosen if _is_worth_naming(process))
 
 
 def _is_worth_naming(process: GpuProcess) -> bool:
@@ -63,7 +65,7 @@ def _is_worth_naming(process: GpuProcess) -> bool:
 
 
 def _sort_by_memory(processes: Sequence[GpuProcess]) -> list[GpuProcess]:
-    return sorted(processes, key=lambda one: -(one.used or 0))
+    return sorted(processes, key=lambda process: -(process.used or 0))
 
 
 def _end_process(process: GpuProcess) -> Remedy:

@@ -46,7 +46,7 @@ def _find_real_path(path: str) -> str:
 
 def _build_command(path: str, edits: Iterable[Edit], script: str) -> str:
     scripts = [quote_word(script or build_sed_script(edit)) for edit in edits]
-    given = scripts[0] if len(scripts) == 1 else " ".join(f"-e {one}" for one in scripts)
+    given = scripts[0] if len(scripts) == 1 else " ".join(f"-e {script}" for script in scripts)
     return f"sed -i.bak {given} {quote_path(path)}"
 
 

@@ -25,8 +25,8 @@ def publish_locally(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remed
     None if the place of an address is uncertain: `${PORTS}` may contain one, and one line may have
     several entries in braces.
     """
-    inserted = {one: edit for one in ports if (edit := _insert_address(file, one))}
-    changes = [_find_change(one) for one in ports if one not in inserted]
+    inserted = {port: edit for port in ports if (edit := _insert_address(file, port))}
+    changes = [_find_change(port) for port in ports if port not in inserted]
     known = [change for change in changes if change is not None]
     replaced = replace_by_pattern(file, known)
     if len(known) < len(changes) or bool(known) != bool(replaced):

@@ -54,7 +54,7 @@ def parse_texts(found: Iterable[Any] | None) -> tuple[str, ...]:
         TypeError: one of them is not a string.
 
     """
-    return tuple(parse_text(one) for one in found or ())
+    return tuple(parse_text(text) for text in found or ())
 
 
 def parse_text(found: Any) -> str:

@@ -44,7 +44,7 @@ def _list_labels(engine: "APIClient") -> Iterator[Mapping[str, str]]:
     chosen = {"label": EXPIRES_LABEL}
     made = [*engine.containers(all=True, filters=chosen), *engine.networks(filters=chosen)]
     made += engine.volumes(filters=chosen)["Volumes"] or ()
-    yield from (one["Labels"] for one in made)
+    yield from (resource["Labels"] for resource in made)
 
 
 def remove_all(engine: "APIClient", token: str) -> None:

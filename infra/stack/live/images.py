@@ -46,7 +46,7 @@ class ProbeImages:
         """An image with a shell, preferably one that exists here."""
         has_shell = [*([] if is_distroless(self.store.name) else [self.store]), self.base]
         choices = [*([self.trainer] if self.trainer else []), *has_shell]
-        return next((one for one in choices if one.is_here), choices[0])
+        return next((choice for choice in choices if choice.is_here), choices[0])
 
 
 def find_images(plan: StackPlan) -> ProbeImages:

@@ -158,7 +158,7 @@ def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
 def _skip_volumes(
     name: str, service: dict[str, Any], user: str, why: str
 ) -> tuple[VolumeWrite, ...]:
-    targets = [one.partition(":")[0] for one in service["tmpfs"]]
+    targets = [mount.partition(":")[0] for mount in service["tmpfs"]]
     return tuple(
         VolumeWrite(service=name, target=target, kind="tmpfs", user=user, written=None, detail=why)
         for target in targets

@@ -17,7 +17,7 @@ def translate_limits(service: Mapping[str, Any]) -> dict[str, Any]:
         "security_opt": service["security_opt"],
         "mem_limit": parse_size(service["mem_limit"]),
         "pids_limit": service["pids_limit"],
-        "tmpfs": {one.partition(":")[0]: one.partition(":")[2] for one in service["tmpfs"]},
+        "tmpfs": {mount.partition(":")[0]: mount.partition(":")[2] for mount in service["tmpfs"]},
         "userns_mode": service.get("userns_mode"),
     }
 

@@ -42,7 +42,7 @@ def _fetch_images(endpoint: Endpoint, deadline: Deadline) -> list[Any]:
 
 
 def _parse_images(answer: list[Any]) -> tuple[EngineImage, ...]:
-    images = (_parse_image(one) for one in answer)
+    images = (_parse_image(image) for image in answer)
     return tuple(image for image in images if image.names)
 
 

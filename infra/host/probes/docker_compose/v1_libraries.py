@@ -87,7 +87,7 @@ def _parse_imported(places: Sequence[Mapping[str, Any]]) -> Library:
     first, *others = places
     if not first["version"]:
         raise ValueError(f"the module in {first['location']} does not contain its version")
-    return _parse_library(first, shadows=tuple(_parse_library(one) for one in others))
+    return _parse_library(first, shadows=tuple(_parse_library(other) for other in others))
 
 
 def _parse_library(answer: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:

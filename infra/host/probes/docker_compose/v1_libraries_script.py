@@ -169,13 +169,13 @@ def find_places(path, records, module, distribution):
     found = []  # type: list[Place]
     for folder in path:
         package = find_module(folder, module)
-        if package and folder not in [one["location"] for one in found]:
+        if package and folder not in [place["location"] for place in found]:
             found.append(describe_place(folder, package, records.get(folder, []), distribution))
     package = None if found else find_imported_elsewhere(module)
     if package:
         found.append(describe_place(os.path.dirname(package), package, [], distribution))
     # A library without a version counts if it is the first, but not if it is shadowed.
-    return found[:1] + [one for one in found[1:] if one["version"]]
+    return found[:1] + [place for place in found[1:] if place["version"]]
 
 
 def describe_place(folder, package, records, distribution):
@@ -211,7 +211,7 @@ def is_user_site(folder):
     folders = list_pth_folders(own) if own else []
     if own:
         folders.append(own)
-    return os.path.realpath(folder) in [os.path.realpath(one) for one in folders]
+    return os.path.realpath(folder) in [os.path.realpath(other) for other in folders]
 
 
 def list_pth_folders(site_folder):
@@ -237,11 +237,14 @@ def is_on_pythonpath(folder):
 def list_user_only(path):
     # type: (list[str]) -> list[str]
     """Return the required modules that are missing without the user site and PYTHONPATH."""
-    found = dict((name, [one for one in path if find_module(one, name)]) for name in NEEDED)
+    found = dict(
+        (name, [folder for folder in path if find_module(folder, name)]) for name in NEEDED
+    )
     return [
         name
         for name in NEEDED
-        if found[name] and all(is_user_site(one) or is_on_pythonpath(one) for one in found[name])
+        if found[name]
+        and all(is_user_site(folder) or is_on_pythonpath(folder) for folder in found[name])
     ]
 
 
@@ -257,7 +260,7 @@ def list_imported(path):
     """Return the modules of IMPORTED_BY_SOME that the packages import when they are loaded."""
     found = set()  # type: set[str]
     for module in IMPORTERS:
-        package = next((one for one in (find_module(f, module) for f in path) if one), "")
+        package = next((found for found in (find_module(f, module) for f in path) if found), "")
         for file in list_sources(package):
             found.update(IMPORT.findall(read_text(file)))
     return found
