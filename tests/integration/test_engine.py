@@ -104,7 +104,9 @@ def test_a_server_of_another_authority_is_not_trusted(
 ):
     port = relay(require_client_certificate(certificates))
     shutil.copytree(certificates, tmp_path / "certificates")
-    (tmp_path / "certificates" / "ca.pem").unlink()
+    other = ("-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-out", "ca.pem")
+    folder = tmp_path / "certificates"
+    subprocess.run(["openssl", "req", *other], cwd=folder, check=True, capture_output=True)
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "certificates"))

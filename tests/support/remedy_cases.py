@@ -141,6 +141,7 @@ def _docker() -> Iterator[Trouble]:
         for address in OTHER_ENGINES:
             yield Trouble(host(docker=replace(no_engine(state), host=address)), COMPOSE)
     yield Trouble(host(docker=no_engine("not-running"), system=MAC), COMPOSE)
+    yield Trouble(host(docker=replace(no_engine("bad-host"), host="DOCKER_TLS")), COMPOSE)
     offline = engine(warnings=("WARNING: IPv4 forwarding is disabled",))
     yield Trouble(host(docker=offline), COMPOSE)
     yield Trouble(_snap(), COMPOSE)

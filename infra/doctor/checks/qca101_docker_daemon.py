@@ -5,6 +5,8 @@ from infra.doctor.finding import Remedy, Severity, Verdict, ok
 from infra.doctor.remedies.docker_daemon import (
     DEFAULT_HOST,
     FIND_LISTENER,
+    TLS_VARIABLES,
+    UNSET_TLS,
     choose_remedies,
     find_provider,
     use_other_engine,
@@ -46,6 +48,8 @@ def _explain(subject: HostSubject, docker: NoEngine) -> tuple[str, tuple[Remedy,
     if docker.state == "bad-host" and docker.host == DEFAULT_HOST:
         what = "The program that answers at Docker's socket is not a Docker Engine."
         return what, (FIND_LISTENER, *others)
+    if docker.state == "bad-host" and docker.host in TLS_VARIABLES:
+        return "Every `docker` command fails: it cannot read its certificates.", (UNSET_TLS,)
     plugin, system = known_or_none(subject.facts.compose), known_or_none(subject.facts.system)
     is_snap = isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin)
     remedies = choose_remedies(docker, system, is_snap=is_snap)

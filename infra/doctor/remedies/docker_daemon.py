@@ -14,6 +14,9 @@ from infra.host.facts import NoEngine, SystemFacts
 # The client's default address, if neither DOCKER_HOST nor a context sets another one.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
+# Instead of an address, if `docker` cannot read the certificates that these ask for.
+TLS_VARIABLES = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
+
 Provider = Literal["system", "snap", "rootless", "desktop", "mac", "colima", "podman", "remote"]
 
 _RESTARTS = "stops all running containers, unless the daemon's live-restore is on"
@@ -98,6 +101,12 @@ def _log_in(host: str) -> Remedy:
 
 
 FIND_LISTENER = Remedy("Find out which program it is", ("sudo ss -xlp src /var/run/docker.sock",))
+
+UNSET_TLS = Remedy(
+    "Unset the variables in this shell; `minikube docker-env` and docker-machine set them, also in "
+    "files such as ~/.bashrc",
+    ("unset DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST",),
+)
 
 _INSTALL_ENGINE = Remedy(
     "Install Docker Engine and Compose V2 (Docker's own installer, Linux)",

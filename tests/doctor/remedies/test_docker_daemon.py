@@ -107,3 +107,10 @@ def test_an_engine_elsewhere_is_not_called_this_machines(state):
     finding = one(host(docker=replace(no_engine(state), host=SSH)), "QCA101", stack=COMPOSE)
 
     assert "at the selected address" in finding.message
+
+
+def test_certificates_that_are_missing_are_left_over_in_the_environment():
+    assert find_commands("bad-host", "DOCKER_TLS_VERIFY") == [
+        "unset DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST",
+        "qca up --runtime local",
+    ]

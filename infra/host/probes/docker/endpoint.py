@@ -20,6 +20,7 @@ from qca.core.frozen import frozen_dataclass
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_CONTEXT = "default"
 _PORTS = {False: 2375, True: 2376}  # IANA's for docker, without and with TLS
+_AUTHORITY = "ca.pem"
 _SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
 
 
@@ -59,12 +60,21 @@ class Endpoint:
 def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
     """Return the engine's address, or a `NoEngine` with the reason."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
-    if host := environment.get("DOCKER_HOST"):
-        return _parse_host(host, DEFAULT_CONTEXT, _read_tls_settings(environment, folder))
-    context = environment.get("DOCKER_CONTEXT") or _read_current_context(folder)
-    if context == DEFAULT_CONTEXT:
-        return _parse_host(DEFAULT_HOST, context, _read_tls_settings(environment, folder))
-    return _read_context(context, folder)
+    host = environment.get("DOCKER_HOST")
+    chosen = environment.get("DOCKER_CONTEXT") or _read_current_context(folder)
+    if not host and chosen != DEFAULT_CONTEXT:
+        return _read_context(chosen, folder)
+    tls = _read_tls_settings(environment, folder)
+    if tls is not None and not (tls.folder / _AUTHORITY).exists():
+        return _refuse_certificates(tls)
+    return _parse_host(host or DEFAULT_HOST, DEFAULT_CONTEXT, tls)
+
+
+def _refuse_certificates(tls: Tls) -> NoEngine:
+    """Return the refusal of `docker`, which reads the certificates for every address."""
+    variable = "DOCKER_TLS_VERIFY" if tls.verify else "DOCKER_TLS"
+    detail = f"it is set, but there is no {tls.folder / _AUTHORITY}"
+    return NoEngine(state="bad-host", host=variable, detail=detail)
 
 
 def _parse_host(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:

@@ -141,29 +141,36 @@ def test_an_unreadable_config_is_ignored(tmp_path: Path, config: str) -> None:
 
 TLS = {
     "none asked for": ({"DOCKER_HOST": "tcp://a"}, None, 2375),
-    "verified": (
-        {"DOCKER_HOST": "tcp://a", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"},
-        Tls(Path("/certs"), verify=True),
-        2376,
-    ),
-    "not verified": (
-        {"DOCKER_HOST": "tcp://a", "DOCKER_TLS": "1", "DOCKER_CERT_PATH": "/certs"},
-        Tls(Path("/certs"), verify=False),
-        2376,
-    ),
+    "an empty variable": ({"DOCKER_HOST": "tcp://a", "DOCKER_TLS_VERIFY": ""}, None, 2375),
+    "verified": ({"DOCKER_HOST": "tcp://a", "DOCKER_TLS_VERIFY": "1"}, True, 2376),
+    "not verified": ({"DOCKER_HOST": "tcp://a", "DOCKER_TLS": "1"}, False, 2376),
     "a Unix socket needs none": ({"DOCKER_HOST": "unix:///a", "DOCKER_TLS_VERIFY": "1"}, None, 0),
 }
 
 
-@pytest.mark.parametrize(("environment", "tls", "port"), TLS.values(), ids=TLS.keys())
+@pytest.mark.parametrize(("environment", "verify", "port"), TLS.values(), ids=TLS.keys())
 def test_tls_of_the_environment(
-    tmp_path: Path, environment: dict[str, str], tls: Tls | None, port: int
+    tmp_path: Path, environment: dict[str, str], verify: bool | None, port: int
 ) -> None:
-    endpoint = resolve_endpoint(environment, tmp_path)
+    (tmp_path / "ca.pem").touch()
+    endpoint = resolve_endpoint({**environment, "DOCKER_CERT_PATH": str(tmp_path)}, tmp_path)
     assert isinstance(endpoint, Endpoint)
-    assert endpoint.tls == tls
+    assert endpoint.tls == (None if verify is None else Tls(tmp_path, verify))
     if port:
         assert endpoint.address == ("a", port)
+
+
+@pytest.mark.parametrize("variable", ["DOCKER_TLS", "DOCKER_TLS_VERIFY"])
+@pytest.mark.parametrize("address", [{}, {"DOCKER_HOST": "unix:///a"}, {"DOCKER_HOST": "tcp://a"}])
+def test_certificates_that_are_missing_stop_docker_at_any_address(
+    tmp_path: Path, variable: str, address: dict[str, str]
+) -> None:
+    """Run with client 28: `open .../ca.pem: no such file` (docker/for-win 4864, minikube 6155)."""
+    found = resolve_endpoint({**address, variable: "0"}, tmp_path)
+
+    assert isinstance(found, NoEngine)
+    assert (found.state, found.host) == ("bad-host", variable)
+    assert "ca.pem" in found.detail
 
 
 @pytest.mark.parametrize(("context", "verify"), [("build", True), ("lax", False)])
