@@ -150,5 +150,5 @@ def _escape(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
     if is_object(value):
-        return {key: _escape(one) for key, one in value.items()}
+        return {key: _escape(item) for key, item in value.items()}
     return [_escape(item) for item in value] if is_array(value) else value

@@ -80,7 +80,7 @@ def write_options(value: Value) -> dict[str, str]:
     if isinstance(value, Items):
         pairs = (to_text(item).partition("=") for item in value)
         return {key: text for key, _, text in pairs}
-    return {key: to_text(one) for key, one in to_table(value).items()}
+    return {key: to_text(item) for key, item in to_table(value).items()}
 
 
 def write_requests(value: Value) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ def _write_mounts(value: Value) -> list[dict[str, Any]]:
 
 
 def _write_mount(entry: Table) -> dict[str, Any]:
-    mount = {key: one for key, one in write_plain(entry).items() if one != ""}
+    mount = {key: item for key, item in write_plain(entry).items() if item != ""}
     if mount.get("read_only") is False:
         del mount["read_only"]
     bind, tmpfs = mount.get("bind"), mount.get("tmpfs")
@@ -162,9 +162,9 @@ def write_plain(value: Value) -> Any:
     """Write a value unchanged."""
     if isinstance(value, Table):
         return {
-            key: write_plain(one)
-            for key, one in sorted(value.items())
-            if one is not None and not key.startswith("x-")
+            key: write_plain(item)
+            for key, item in sorted(value.items())
+            if item is not None and not key.startswith("x-")
         }
     return [write_plain(item) for item in value] if isinstance(value, Items) else value
 

@@ -41,19 +41,19 @@ def _find_paths(name: str, service: Table, top: Table, folder: Path) -> Iterator
         yield from _find_sources(name, service, to_table(top.get(kind)), kind)
 
 
-def look_up_path(one: NeededPath, folder: Path, policy: Policy) -> NeededPath:
+def look_up_path(needed: NeededPath, folder: Path, policy: Policy) -> NeededPath:
     """Return the path as the user would write it, with its state on this machine."""
-    path = Path(one.path)
-    one = replace(one, path=shorten(one.path, folder))
-    is_within = one.use == "device" or resolve(path).is_relative_to(resolve(folder))
+    path = Path(needed.path)
+    needed = replace(needed, path=shorten(needed.path, folder))
+    is_within = needed.use == "device" or resolve(path).is_relative_to(resolve(folder))
     if policy is Policy.WITHIN_FOLDER and not is_within:
-        return replace(one, unknown_because="it is outside the folder")
+        return replace(needed, unknown_because="it is outside the folder")
     try:
         if not path.exists():
-            return replace(one, state="missing")
-        return replace(one, state="folder" if path.is_dir() else "file")
+            return replace(needed, state="missing")
+        return replace(needed, state="folder" if path.is_dir() else "file")
     except OSError as error:
-        return replace(one, unknown_because=error.strerror or str(error))
+        return replace(needed, unknown_because=error.strerror or str(error))
 
 
 def _find_build(name: str, service: Table) -> Iterator[NeededPath]:

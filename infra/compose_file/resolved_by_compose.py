@@ -73,8 +73,8 @@ def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:
         raise ValueError("nested too deep")
     if is_object(value):
         table = Table()
-        for key, one in value.items():
-            table.put(str(key), _convert_to_tree(one, origin, depth + 1), origin)
+        for key, item in value.items():
+            table.put(str(key), _convert_to_tree(item, origin, depth + 1), origin)
         return table
     if is_array(value):
         return make_items((_convert_to_tree(item, origin, depth + 1), origin) for item in value)

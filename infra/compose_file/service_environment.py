@@ -85,8 +85,8 @@ def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
         for item, origin in value.entries():
             name, equals, text = to_text(item).partition("=")
             resolved.put(name, text if equals else variables.get(name), origin)
-    for name, one, origin in to_table(value).entries():
-        resolved.put(name, variables.get(name) if one is None else to_text(one), origin)
+    for name, item, origin in to_table(value).entries():
+        resolved.put(name, variables.get(name) if item is None else to_text(item), origin)
     return resolved
 
 

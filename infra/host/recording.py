@@ -77,7 +77,7 @@ def _serialize(value: Any, clean: Callable[[str], str]) -> Any:
             for field in fields(value)
         }
     if is_object(value):
-        return {key: _serialize(one, clean) for key, one in value.items()}
+        return {key: _serialize(item, clean) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_serialize(item, clean) for item in cast("Sequence[Any]", value)]
     return clean(value) if isinstance(value, str) else value

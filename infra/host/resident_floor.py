@@ -40,7 +40,9 @@ def measure_resident_floor() -> int:
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
         # The user's configuration must not apply to this run.
-        variables = {name: one for name, one in os.environ.items() if not name.startswith("QCA_")}
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith("QCA_")
+        }
         output = deadline.run(
             [
                 sys.executable,

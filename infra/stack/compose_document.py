@@ -47,7 +47,7 @@ def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, An
     """Return the Compose document that runs `plan` and keeps the run in `storage`."""
     services = {"store": _build_store(plan, storage), "trainer": _build_trainer(plan, storage)}
     if storage.is_remapped:  # otherwise the container could not open the user's files
-        services = {name: {**one, "userns_mode": "host"} for name, one in services.items()}
+        services = {name: {**service, "userns_mode": "host"} for name, service in services.items()}
     return {
         "services": services,
         "networks": _build_networks(plan),

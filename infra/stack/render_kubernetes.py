@@ -55,8 +55,8 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
     """
     objects = build_kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
     documents = [
-        dump_commented_yaml(described, _comment_object(described, plan, nodes))
-        for described in objects
+        dump_commented_yaml(document, _comment_object(document, plan, nodes))
+        for document in objects
     ]
     return "---\n".join([f"{_format_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
 
@@ -78,15 +78,15 @@ def _format_head(plan: StackPlan, image: str) -> str:
     return format_head_comment(text)
 
 
-def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
-    component = one["metadata"]["labels"]["app.kubernetes.io/component"]
-    match one["kind"], component:
+def _comment_object(document: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+    component = document["metadata"]["labels"]["app.kubernetes.io/component"]
+    match document["kind"], component:
         case "PersistentVolumeClaim", _:
             return _comment_runs(plan, nodes)
         case "StatefulSet", _:
-            return _comment_store(one, plan)
+            return _comment_store(document, plan)
         case "Job", _:
-            return _comment_trainer(one, plan, nodes)
+            return _comment_trainer(document, plan, nodes)
         case "Service", "trainer":
             return {
                 ("spec", "publishNotReadyAddresses"): "the pods must find each other before they "
@@ -122,8 +122,8 @@ def _comment_runs(plan: StackPlan, nodes: int) -> Comments:
     return comments
 
 
-def _comment_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
-    args = one["spec"]["template"]["spec"]["containers"][0]["args"]
+def _comment_store(document: Mapping[str, Any], plan: StackPlan) -> Comments:
+    args = document["spec"]["template"]["spec"]["containers"][0]["args"]
     resources = (*_CONTAINER, "resources")
     return {
         **_comment_pod(),
@@ -137,8 +137,8 @@ def _comment_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
     }
 
 
-def _comment_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
-    command = one["spec"]["template"]["spec"]["containers"][0]["command"]
+def _comment_trainer(document: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+    command = document["spec"]["template"]["spec"]["containers"][0]["command"]
     resources = (*_CONTAINER, "resources")
     comments: Comments = {
         **_comment_pod(),

@@ -151,8 +151,8 @@ class _Taker:
     pending_bytes: int
 
 
-def _describe_device_use(one: RunningRun) -> _Taker:
-    return _Taker(one.run, one.planned_bytes, one.pending_bytes)
+def _describe_device_use(run: RunningRun) -> _Taker:
+    return _Taker(run.run, run.planned_bytes, run.pending_bytes)
 
 
 def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:

@@ -90,9 +90,9 @@ def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:
 
     """
     names = [automaton.name for automaton in automata]
-    for one, word in zip(automata, words, strict=True):
-        if names.count(one.name) > 1:
-            one.name = word
+    for automaton, word in zip(automata, words, strict=True):
+        if names.count(automaton.name) > 1:
+            automaton.name = word
     names = [automaton.name for automaton in automata]
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise click.UsageError(f"named more than once: {', '.join(repeated)}")

@@ -221,11 +221,11 @@ def print_measurements(found: list[Measurement], steps: int) -> None:
         console.print(line)
 
 
-def _format_results(one: Measurement, steps: int) -> tuple[str, ...]:
-    predicted = format_size(one.predicted_bytes)
-    if one.timing is None:
+def _format_results(measurement: Measurement, steps: int) -> tuple[str, ...]:
+    predicted = format_size(measurement.predicted_bytes)
+    if measurement.timing is None:
         return ("", "", "", predicted, "")
-    timing = one.timing
+    timing = measurement.timing
     return (
         f"{timing.seconds * steps:.3g}",
         f"{_count_samples(timing, steps):.3g}",

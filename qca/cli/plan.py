@@ -87,7 +87,9 @@ def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:
     decisions = list_decisions(stack_plan)
     return {
         **strip_reasons(stack_plan),
-        "reasons": [{"for": path, "because": one.because} for path, one in decisions.items()],
+        "reasons": [
+            {"for": path, "because": decision.because} for path, decision in decisions.items()
+        ],
     }
 
 
@@ -98,7 +100,7 @@ def build_table(stack_plan: StackPlan) -> Table:
         column.no_wrap = True
     rows = _select_rows(stack_plan)
     for group, title in _GROUPS.items():
-        members = {path: one for path, one in rows.items() if _find_group(path) == group}
+        members = {path: decision for path, decision in rows.items() if _find_group(path) == group}
         if members:
             table.add_row(f"[bold]{title}[/]")
         for path, decision in members.items():

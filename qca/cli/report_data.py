@@ -55,7 +55,7 @@ def _describe_plan(stack_plan: StackPlan) -> PlanEntry:
         predicted_peak_bytes=trainer.predicted_peak_bytes.value,
         context_bytes=trainer.context_bytes.value,
         budget_bytes=trainer.budget_bytes.value,
-        reasons={path: one.because for path, one in list_decisions(stack_plan).items()},
+        reasons={path: decision.because for path, decision in list_decisions(stack_plan).items()},
     )
 
 

@@ -19,7 +19,7 @@ def list_running_runs(planned: str) -> list[RunningRun]:
     for run, error in launched.damaged.items():
         if run != planned:
             say(f"Cannot determine the memory of run {run}: {error}.")
-    others = [one for run, one in launched.readable.items() if run != planned]
+    others = [launched_run for run, launched_run in launched.readable.items() if run != planned]
     found = [_describe_memory(launched) for launched in others if _is_training(launched)]
     return [run for run in found if run is not None]
 

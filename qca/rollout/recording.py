@@ -37,7 +37,7 @@ class Recording:
             self.states.append(state)
             return
         values = [chosen.compute(state, self._previous) for chosen in self.fields]
-        self.values.append([one[:: self.stride, :: self.stride].copy() for one in values])
+        self.values.append([grid[:: self.stride, :: self.stride].copy() for grid in values])
         for name, value in measure_all(state, self._previous).items():
             self.measures.setdefault(name, []).append(value)
         self._previous = state

@@ -108,7 +108,9 @@ def expand_volume(value: Value, origin: Origin) -> Value:
     if spec.read_only:
         entry["read_only"] = True
     if len(value) > LONGEST_BARE_TARGET:
-        entry.update((key, make_table(one, origin)) for key, one in _list_options(spec).items())
+        entry.update(
+            (key, make_table(values, origin)) for key, values in _list_options(spec).items()
+        )
     return make_table(entry, origin)
 
 

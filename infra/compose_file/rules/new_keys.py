@@ -51,13 +51,13 @@ def _visit(
         return
     if not isinstance(value, Table):
         return
-    for key, one, origin in value.entries():
+    for key, item, origin in value.entries():
         below = rules.step(key)
         if below is None:
             continue
         if below.rule is not None and version <= below.rule:
             refusals.append(_refuse(path, key, origin))
-        _visit(one, below, version, f"{path}.{key}".lstrip("."), refusals)
+        _visit(item, below, version, f"{path}.{key}".lstrip("."), refusals)
 
 
 def _refuse(path: str, key: str, origin: Origin) -> Refusal:

@@ -57,9 +57,9 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
         yield from _find_causes(cause)
 
 
-def _is_about_type(one: "ValidationError") -> bool:
+def _is_about_type(error: "ValidationError") -> bool:
     """Return whether a branch applies to a different type of value."""
-    return one.validator in ("type", "const", "enum") and not one.path
+    return error.validator in ("type", "const", "enum") and not error.path
 
 
 def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
@@ -97,7 +97,7 @@ def _list_types(error: "ValidationError") -> str:
     found = [error] if error.validator == "type" else []
     if error.validator in _BRANCHES:
         found = [cause for cause in error.context or () if cause.validator == "type"]
-    names = {name for one in found for name in _as_list(one.validator_value)}
+    names = {name for cause in found for name in _as_list(cause.validator_value)}
     *most, last = sorted("mapping" if name == "object" else name for name in names) or [""]
     return f"{', '.join(most)} or {last}" if most else last
 

@@ -31,7 +31,7 @@ def _list_names(
         return error
 
 
-def _judge(one: ExternalResource, names: frozenset[str] | ProbeError) -> ExternalResource:
+def _judge(resource: ExternalResource, names: frozenset[str] | ProbeError) -> ExternalResource:
     if isinstance(names, ProbeError):
-        return replace(one, unknown_because=str(names))
-    return replace(one, is_there=one.name in names, unknown_because="")
+        return replace(resource, unknown_because=str(names))
+    return replace(resource, is_there=resource.name in names, unknown_because="")

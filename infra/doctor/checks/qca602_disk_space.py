@@ -45,17 +45,17 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
     train = subject.plan.train
-    one = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
-    needed = _count_needed_bytes(one, train.keep_checkpoints)
-    evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
+    checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
+    needed = _count_needed_bytes(checkpoint, train.keep_checkpoints)
+    evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": checkpoint}
     if disk.free >= needed:
         return ok(f"{disk.path} has {format_size(disk.free)} free for checkpoints.", **evidence)
     message = (
         f"{disk.path} has {format_size(disk.free)} free; the run needs {format_size(needed)}.\n"
-        f"A checkpoint takes {format_size(one)}; the newest {train.keep_checkpoints} and "
+        f"A checkpoint takes {format_size(checkpoint)}; the newest {train.keep_checkpoints} and "
         "the best are kept while the next is written."
     )
-    keep_one = (_KEEP_ONE,) if _count_needed_bytes(one, 1) <= disk.free else ()
+    keep_one = (_KEEP_ONE,) if _count_needed_bytes(checkpoint, 1) <= disk.free else ()
     remedies = keep_one if subject.is_local_run else (*_FREE_DOCKER, *keep_one)
     return Verdict(Severity.ERROR, message, evidence, remedies)
 

@@ -16,17 +16,17 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         yield ok(f"{file.path}: no network or volume is external.")
 
 
-def _judge(one: ExternalResource) -> Verdict:
-    what = f"{one.kind} {one.name}"
-    if one.is_there is None:
-        return skip(f"Cannot determine whether the engine has {what}: {one.unknown_because}.")
-    if one.is_there:
+def _judge(resource: ExternalResource) -> Verdict:
+    what = f"{resource.kind} {resource.name}"
+    if resource.is_there is None:
+        return skip(f"Cannot determine whether the engine has {what}: {resource.unknown_because}.")
+    if resource.is_there:
         return ok(f"The engine has the external {what}.")
     message = (
         f"The engine does not have the external {what}; Compose does not create it, so `up` "
-        f"fails.\nCreate it: docker {one.kind} create {one.name}"
+        f"fails.\nCreate it: docker {resource.kind} create {resource.name}"
     )
-    return Verdict(Severity.ERROR, message, {one.kind: one.name})
+    return Verdict(Severity.ERROR, message, {resource.kind: resource.name})
 
 
 CHECK = Check(

@@ -110,13 +110,15 @@ def _encode_fix(remedy: Remedy, root: Path) -> dict[str, Any] | None:
             "artifactLocation": encode_artifact(edit.file, root),
             "replacements": [
                 {
-                    "deletedRegion": encode_region(Location(edit.file, edit.line, one.columns)),
-                    "insertedContent": {"text": one.text},
+                    "deletedRegion": encode_region(
+                        Location(edit.file, edit.line, replacement.columns)
+                    ),
+                    "insertedContent": {"text": replacement.text},
                 }
             ],
         }
-        for edit, one in zip(remedy.edits, replacements, strict=True)
-        if one is not None
+        for edit, replacement in zip(remedy.edits, replacements, strict=True)
+        if replacement is not None
     ]
     if not changes or None in replacements:
         return None
