@@ -1,4 +1,4 @@
-"""Configure parallel test runs: `pytest -n auto` starts a worker for each processor."""
+"""Configure parallel test runs: `pytest -n auto` starts a worker more than processors."""
 
 import gc
 import os
@@ -22,15 +22,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Each worker takes some hundred MB for torch, and as much for each trainer that it starts.
 MOST_WORKERS = 4
 
-# There is one engine, and tests check everything on it, so they run on one worker, in order.
-ON_THE_ENGINE = {"engine", "older_engine", "any_engine"}
+# The tests of a group run on one worker, in order. There is one engine, and tests check everything on
+# it; a browser and the exported files of an automaton take seconds to start or to write.
+GROUPS = {
+    "engine": {"engine", "older_engine", "any_engine"},
+    "browser": {"browser"},
+    "exports": {"exports"},
+}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of workers that `-n auto` starts."""
+    """Return the number of workers for `-n auto`; the engine's worker mostly waits for it."""
     allowed = getattr(os, "sched_getaffinity", None)
     processors = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return min(processors, MOST_WORKERS)
+    return min(processors + 1, MOST_WORKERS)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist adds the groups to the names
@@ -44,8 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item) -> str | None:
     if not isinstance(item, pytest.Function):
         return None
-    if ON_THE_ENGINE.intersection(item.fixturenames):
-        return "engine"
+    for group, fixtures in GROUPS.items():
+        if fixtures.intersection(item.fixturenames):
+            return group
     made = item._fixtureinfo.name2fixturedefs.values()
     return item.nodeid.split("::")[0] if any(one[-1].scope == "module" for one in made) else None
 

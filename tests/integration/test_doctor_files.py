@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from infra.host.deadline import Deadline
 from infra.host.probes import docker
+from tests.support.forks import Forked
 from tests.testbed.fixtures import Engine
 
 # The file from the seed's notes: 2G for the 16 threads of the laptop, which are set explicitly
@@ -47,15 +47,7 @@ def seeds(tmp_path: Path, engine_unchanged: Engine) -> Iterator[Path]:
 
 
 def _qca(engine: Engine, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "qca", *words],
-        cwd=folder,
-        env=engine.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return Forked(folder, engine.variables)(*words, check=None)
 
 
 def _findings(engine: Engine, folder: Path, *words: str) -> list[dict]:

@@ -21,7 +21,9 @@ FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         *(f"qca.cli.{command}" for command in ("doctor", "plan", "render", "up", "estimate")),
-        *("qca.cli.report", "qca.cli.train", "qca.train.session"),
+        *("qca.cli.report", "qca.cli.train", "qca.train.session", "tensorboardX"),
+        *("infra.doctor.examine", "jsonschema", "docker"),
+        *("qca.report.page", "qca.report.charts", "qca.report.pictures"),
         *("pytest", __name__),
     ]
 )

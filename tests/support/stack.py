@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.image import compute_image_name, list_context, make_context
+from tests.support.forks import Forked
 from tests.support.program import Endless, Program, checkpoints, episodes, write_config
 from tests.testbed.fixtures import Engine
 
@@ -84,7 +85,7 @@ def new_stack(
     project = f"qca-test-{os.getpid()}-{next(_numbers)}"
     folder.mkdir(exist_ok=True)
     write_config(folder, {"project": project, **settings})
-    program = Program(folder, {**engine.variables, **variables})
+    program = Forked(folder, {**engine.variables, **variables})
     try:
         yield Stack(engine, folder, project, program, engine.inventory())
     finally:
