@@ -22,8 +22,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Each worker takes some hundred MB for torch, and as much for each trainer that it starts.
 MOST_WORKERS = 4
 
-# The tests of a group run on one worker, in order. There is one engine, and tests check everything on
-# it; a browser and the exported files of an automaton take seconds to start or to write.
+# The tests of a group run on one worker, in order. There is one engine, and tests check everything
+# on it; a browser and the exported files of an automaton take seconds to start or to write.
 GROUPS = {
     "engine": {"engine", "older_engine", "any_engine"},
     "browser": {"browser"},
