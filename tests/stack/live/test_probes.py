@@ -83,7 +83,7 @@ def test_a_download_of_unknown_size_is_not_planned():
 
     assert set(probes) == {"live_lookups", "live_mount", "live_gpu"}
     assert set(unknown) == {"live_volumes", "live_store"}
-    assert "does not report the size" in unknown["live_store"].reason
+    assert "does not report the download size" in unknown["live_store"].reason
 
 
 def test_an_unwritable_work_folder_affects_only_its_probes(tmp_path):
