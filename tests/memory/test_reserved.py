@@ -109,7 +109,7 @@ RESERVED: list[tuple[dict[str, Any], int]] = [
     ({**TABLE, "recompute": "step", "precision": "fp16", "segment": 16}, 1024),
     ({**TABLE, **LARGEST, "precision": "fp16", "batch_size": 57}, 2934),
 ]
-# With several samples cuDNN takes less in float16 than in bfloat16, for which the prediction holds.
+# The prediction is that of bfloat16, in which the same batches reserved more.
 RESERVED_IN_FP16_BATCHES: list[tuple[dict[str, Any], int]] = [
     ({**SHORT, "precision": "fp16", "segment": 2, "batch_size": 8}, 1034),
     ({**SHORT, "precision": "fp16", "segment": 8, "batch_size": 4}, 1478),
