@@ -19,6 +19,7 @@ from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
 from qca.memory.solve import solve
 from tests.support.forks import Forked
+from tests.support.resident_floor import cache_resident_floor
 from tests.support.waiting import wait_for
 
 CARD = "3.68GiB"
@@ -216,6 +217,7 @@ def test_measured_times_are_used_by_later_plans(tmp_path: Path) -> None:
 
 
 def test_measure_skips_strategies_that_do_not_fit(tmp_path: Path) -> None:
+    cache_resident_floor(tmp_path / "cache")
     words = ("--measure", *SMALLEST, "--steps", "2", "--budget", "1MiB")
 
     done = run_estimate(*words, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
@@ -268,6 +270,7 @@ def test_measure_and_solve_cannot_be_combined(tmp_path: Path) -> None:
 
 
 def test_later_estimates_choose_by_the_measured_times(tmp_path: Path) -> None:
+    cache_resident_floor(tmp_path)
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
     words = (*SMALLEST, "--budget", "1GiB", "--format", "json")
     first = json.loads(run_estimate(*words, cwd=tmp_path, **cache).stdout)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.program import Program, short_folder, write_config
+from tests.support.resident_floor import cache_resident_floor
 
 SOMEBODY = 54321
 
@@ -23,7 +24,9 @@ def program() -> Iterator[Program]:
     become = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", *read]
     with short_folder() as folder:
         write_config(folder)
-        os.chown(folder, SOMEBODY, SOMEBODY)
+        cache_resident_floor(folder / ".cache")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, SOMEBODY, SOMEBODY)
         yield Program(folder, {"HOME": str(folder)}, become)
 
 
