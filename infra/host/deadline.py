@@ -140,10 +140,9 @@ class Deadline:
                 if not ready:
                     raise self.timeout_error(_format_command(process.args))
                 for key, _ in ready:
-                    if not _read_chunk(key):
-                        selector.unregister(key.fileobj)
-                    elif len(key.data) > MAX_BYTES:
-                        raise ProbeError(f"{_format_command(process.args)} wrote too much output")
+                    _read_chunk(selector, key)
+                if any(len(text) > MAX_BYTES for text in texts.values()):
+                    raise ProbeError(f"{_format_command(process.args)} wrote too much output")
         return bytes(texts[process.stdout]), bytes(texts[process.stderr])
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
@@ -156,11 +155,12 @@ class Deadline:
                 pipe.close()
 
 
-def _read_chunk(key: selectors.SelectorKey) -> bool:
-    """Append the available output of a pipe to its text; return False at its end."""
+def _read_chunk(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    """Append the available output of a pipe to its text; unregister it at its end."""
     chunk = os.read(key.fd, 2**16)
     key.data.extend(chunk)
-    return bool(chunk)
+    if not chunk:
+        selector.unregister(key.fileobj)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

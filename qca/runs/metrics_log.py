@@ -57,7 +57,6 @@ class MetricsLog:
         except OSError as error:
             raise _write_error(path, error) from None
         self.count = len(records)
-        self.last_episode = records[-1].episode if records else 0
         self._recent = deque(records, maxlen=_RECENT)
 
     def append(self, record: EpisodeRecord) -> None:

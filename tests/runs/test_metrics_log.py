@@ -39,7 +39,7 @@ def test_lines_after_the_checkpoint_are_dropped(tmp_path, keep, left):
     path = tmp_path / "metrics.jsonl"
     _write_log(path, 1, 2, 3, 4)
     log = MetricsLog(path, keep=keep)
-    assert log.last_episode == len(left)
+    assert log.count == len(left)
     log.append(record(len(left) + 1))
     assert _read_episodes(path) == [*left, len(left) + 1]
 
@@ -79,7 +79,7 @@ def test_duplicate_lines_are_kept_once(tmp_path):
     lines = [record(n).model_dump_json() + "\n" for n in (1, 2, 1, 2, 3)]
     path.write_text("".join(lines))
     log = MetricsLog(path, keep=9)
-    assert (log.count, log.last_episode) == (3, 3)
+    assert log.count == 3
     assert _read_episodes(path) == [1, 2, 3]
 
 
