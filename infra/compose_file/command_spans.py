@@ -14,7 +14,7 @@ _WORD = re.compile(
 # The tag and the anchor that may precede a value.
 _PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*\s+)*")
 
-# What may separate two words of a string: whitespace, YAML's quotes, an escaped line break.
+# Separators between two words of a string: whitespace, YAML's quotes, an escaped line break.
 _BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
 
 

@@ -1,8 +1,8 @@
 """The store's password file, which only the containers' user can read.
 
 Compose mounts a file secret with its owner and mode on the host, and ignores other settings
-(compose issue 9648). So the containers run as the file's owner: the user who starts them, or
-Dragonfly's own user if that is root, as which they must not run.
+(compose issue 9648). So the containers run as the file's owner. That is the user who starts them,
+or Dragonfly's own user if root starts them, because they must not run as root.
 """
 
 import os

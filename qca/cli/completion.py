@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-# How to load the script when each shell starts.
+# The setup that loads the script when each shell starts.
 _SETUP = {
     "bash": 'add to ~/.bashrc: eval "$(qca completion bash)"',
     "zsh": 'add to ~/.zshrc, after compinit: eval "$(qca completion zsh)"',

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from infra.host.facts import HostFacts
     from qca.cli.doctor_report import Examination
 
-# What a Compose file contains if an image of its project is built: the key, a key that leads to
-# another file, or an escaped one. A null byte is of an encoding in which the words differ.
+# Text in every Compose file of a project that builds an image: the key, a key that refers to
+# another file, or an escaped key. A null byte indicates an encoding in which the words differ.
 _BUILD_WORDS = re.compile(rb"build|include|extends|COMPOSE_FILE|\\|\0")
 _SEARCHED_BYTES = 256 * KIB
 

@@ -173,7 +173,7 @@ def _listen(
                 end_interrupted()
             if number[0] == signal.SIGINT:
                 interrupted.set()
-                # Not through Python's streams, which may be in the middle of a write.
+                # This bypasses Python's streams, which may be in the middle of a write.
                 os.write(2, notice)
             stop.set()
 

@@ -177,7 +177,7 @@ class TrainConfig(_Table):
     """Steps whose gradients are computed as one batch, each at the cost of one step's activations;
     `auto`: as many as are faster and fit the budget. A resumed run keeps its own."""
     optimizer_state: OptimizerState = "auto"
-    """Where AdamW's moments are kept: `device`, `host`, or `auto`: on the device if they fit."""
+    """Memory for AdamW's moments: `device`, `host`, or `auto`, which is `device` if they fit."""
     budget: Size | None = None
     """Device memory that training may use; by default the device's free memory."""
 

@@ -1,4 +1,4 @@
-"""Predict a run's memory in closed form, and fit a training run to a budget.
+"""Predict the memory of training in closed form, and fit it to a budget.
 
 It may import `qca.core`; it does not load torch.
 """

@@ -32,8 +32,8 @@ _PLACEHOLDERS: dict[Color, str] = {
 }
 SERIES: tuple[Color, ...] = ("a", "b", "c", "d", "e", "f")
 
-# In CSS pixels: about the width of a phone's column and of a third of a desktop page, so that the
-# text has the page's font size on both.
+# Sizes in CSS pixels. They are about the width of a phone's column and of a third of a desktop
+# page, so that the text has the page's font size on both.
 SMALL = (400, 240)
 WIDE = (1120, 300)
 

@@ -64,7 +64,7 @@ def draw_memory(run: Run, need: Estimate | None) -> Chart:
     if any(record.reserved_bytes is not None for record in records):
         reserved = extract_series(records, lambda record: float(record.reserved_bytes or 0))
         curves.append(Curve("reserved by the allocator", *reserved, color="a"))
-    caption = f"The peak so far; {format_size(find_measured_peak(records))} at the end"
+    caption = f"The peak so far; it ends at {format_size(find_measured_peak(records))}"
     legend = [Legend(curve.label, curve.color) for curve in curves]
     levels: list[Level] = []
     if need is not None:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from qca.core.distribution import read_version
 from qca.rollout.recording import DrawnField, Recording, draw_fields, list_measure_units
 
-# For a page of at most 15 MB: base64 adds a third, and frames of noise do not compress.
+# This limits a page to 15 MB: base64 adds a third, and frames of noise do not compress.
 LARGEST_FRAMES = 10_500_000
 """The maximum number of bytes in a page's frames: frames times fields times cells."""
 

@@ -162,7 +162,7 @@ Event = (
 )
 
 Listener = Callable[[Event], None]
-"""A function that receives the events of a training run in the thread that trains."""
+"""A function that receives the events of a run in the training thread."""
 
 Warn = Callable[[str], None]
 """A function that receives the warnings of a listener, such as a file that cannot be written."""

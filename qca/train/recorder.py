@@ -1,4 +1,4 @@
-"""Record a training run in its run folder, and report its events.
+"""Record a run in its folder, and report its events.
 
 The first rank has a `RunRecorder`; every other rank has a `Recorder`, which records nothing.
 """
@@ -55,7 +55,7 @@ class Recorder:
 
 
 class RunRecorder(Recorder):
-    """Records a training run in its run folder, and reports its events to `listener`.
+    """Records a run in its folder, and reports its events to `listener`.
 
     Args:
         folder: the run folder, already locked.

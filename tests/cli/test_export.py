@@ -1,4 +1,4 @@
-"""`qca export`: from a run to a file with its card."""
+"""`qca export` writes a file with its card."""
 
 from tests.support.automata import write_trained_run
 

@@ -1,4 +1,4 @@
-"""`qca up --runtime local` from start to finish, and everything that can stop it before."""
+"""`qca up --runtime local` from start to finish, and everything that can stop it early."""
 
 import json
 import os

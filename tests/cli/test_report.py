@@ -1,4 +1,4 @@
-"""`qca report` from a training run to its page, and its errors."""
+"""`qca report` writes the page of a run, and reports errors."""
 
 import json
 import re

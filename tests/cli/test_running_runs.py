@@ -1,4 +1,4 @@
-"""The known memory of a running training run, for the plan of the next one."""
+"""The known memory of a run in progress, for the plan of the next run."""
 
 import os
 from dataclasses import replace

@@ -90,8 +90,8 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
         train.process.send_signal(signal.SIGINT)
         train.wait_for_stderr("Ctrl-C again stops at once")
         assert train.end(signal.SIGINT).returncode == 130
-    # The checkpoint is of the start, if the first Ctrl-C came before the first step; never of that
-    # step.
+    # If the first Ctrl-C came before the first step, there is a checkpoint of the start, but never
+    # of that step.
     assert checkpoints(trainable) in ([], [0])
 
 

@@ -1,4 +1,4 @@
-"""Which GPUs can run the kernels."""
+"""The GPUs that can run the kernels."""
 
 import pytest
 

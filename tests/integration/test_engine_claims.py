@@ -1,4 +1,4 @@
-"""What is taken on the real engine, and what Compose says about it."""
+"""Names and subnets that are taken on the real engine, and Compose's messages about them."""
 
 import os
 import subprocess

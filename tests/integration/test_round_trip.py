@@ -1,4 +1,4 @@
-"""From an empty folder to a trained model and back, on the real engine."""
+"""A round trip on the real engine, from an empty folder to a trained model and back."""
 
 import json
 

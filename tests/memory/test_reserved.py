@@ -117,8 +117,8 @@ RESERVED_IN_FP16_BATCHES: list[tuple[dict[str, Any], int]] = [
     ({**TABLE, "precision": "fp16", "segment": 4, "batch_size": 16}, 2460),
     ({**TABLE, "precision": "fp16", "segment": 8, "batch_size": 8}, 2396),
 ]
-# As on a GPU that cannot run `qca.model.kernels`, in strict float32 without trials: they take what
-# is left of the limit, and up to 20 MiB more, since the allocator grows its segments by that much.
+# Simulates a GPU that cannot run `qca.model.kernels`, in strict float32 without trials, which take
+# the rest of the limit, and up to 20 MiB more, since the allocator grows its segments by that much.
 RESERVED_WITHOUT_KERNELS: list[tuple[dict[str, Any], int]] = [
     ({**SEED, "precision": "fp32", "segment": 1}, 912),
     ({**SHORT, "precision": "fp32", "segment": 1}, 702),

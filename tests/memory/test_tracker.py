@@ -145,9 +145,9 @@ def test_an_episode_of_one_step_is_not_underestimated(
 
 @pytest.mark.parametrize("recompute", STRATEGIES)
 def test_every_additional_step_adds_the_same_to_the_peak(recompute: ResolvedRecompute) -> None:
-    """So a few steps in the table represent many; `two-level` grows with their square root."""
-    # From 16 to 25 to 36: whole segments, the root grows by one. With fewer than a dozen steps the
-    # peak is elsewhere.
+    """Therefore a few steps in the table represent many; `two-level` grows with their root."""
+    # From 16 to 25 to 36 steps, segments are complete and the root grows by one. With fewer than a
+    # dozen steps the peak is elsewhere.
     lengths = (16, 25, 36) if recompute == "two-level" else (12, 14, 16)
     trains = [TrainConfig(grid=16, d_state=8, hidden_channels=4, steps=n) for n in lengths]
     first, second, third = (measure(recompute, train) for train in trains)

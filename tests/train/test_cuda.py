@@ -105,7 +105,7 @@ def test_a_run_stays_within_its_predicted_peak(given):
 
 @pytest.mark.parametrize("given", WITHOUT_KERNELS)
 def test_it_also_stays_within_it_without_the_kernels(given):
-    """With few episodes: trials of cuDNN's algorithms use what is left of the limit."""
+    """Train for few episodes: with many, trials of cuDNN's algorithms use the rest of the limit."""
     check_peak({**given, "episodes": 10}, fused=False)
 
 
@@ -164,9 +164,8 @@ def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(
 
 @pytest.mark.parametrize("segment", [1, 8])
 def test_without_ties_of_maxima_each_parameters_gradient_is_plain_autograds(segment, monkeypatch):
-    """With average pools: where two cells are almost equal, rounding decides which is the maximum.
-
-    With max-pools, even plain autograd's gradients before them are 1e-4 from float64's.
+    """Use average pools: if two cells are almost equal, rounding decides which is the maximum, so
+    with max-pools even plain autograd's gradients before them are 1e-4 from float64's.
     """
     monkeypatch.setattr(unet_adjoint, "_Pool", AveragePool)
     monkeypatch.setattr(nn, "MaxPool2d", nn.AvgPool2d)

@@ -4,7 +4,7 @@ from infra.host.facts import Engine, HostFacts, known_or_none
 
 
 def has_other_files(facts: HostFacts) -> bool:
-    """Whether a path here may be another file, or none, to the engine.
+    """Return whether a path here may be another file, or none, to the engine.
 
     That is so for an engine on another machine, and for one whose socket is mounted in the
     container in which qca runs: https://github.com/docker/compose/issues/5232

@@ -17,7 +17,8 @@ from qca.core.units import GIB
 _BUILD_BYTES = {CPU_BASE_IMAGE: 3 * GIB, CUDA_BASE_IMAGE: 16 * GIB}
 _CUDA_RUNTIME = re.compile(r"pytorch/pytorch:[\w.]+-cuda[\w.-]+-runtime")
 _CUDA_RUNTIME_BYTES = 8 * GIB
-# A trainer image with CUDA is larger than its compressed base image, and one without is smaller.
+# A trainer image with CUDA is larger than its compressed base image; a trainer image without CUDA
+# is smaller than that.
 _LEAST_CUDA_BYTES = 4 * GIB
 
 

@@ -47,8 +47,8 @@ class Claim:
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
-    """Yield the ports that services publish, or listen on in the host's network. A range to choose
-    from claims none of its ports.
+    """Yield the ports that services publish, or listen on in the host's network. A range from which
+    Compose chooses claims none of its ports.
     """
     for service in file.services:
         mode = service.settings.get("network_mode")

@@ -148,8 +148,8 @@ CHECK = Check(
     why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "
     "MiB for the full model). The newest three and the best are kept while the next is written. "
     "An image takes its unpacked size. qca knows the size of the images that the engine has, of "
-    "its own trainer image and of PyTorch's CUDA images; no registry is asked, so the size of any "
-    "other image is unknown. It warns only if the known sizes exceed the free space.",
+    "its own trainer image and of PyTorch's CUDA images; it queries no registry, so the size of "
+    "any other image is unknown. It warns only if the known sizes exceed the free space.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,

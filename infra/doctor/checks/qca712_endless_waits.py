@@ -87,7 +87,7 @@ def _skip(other: Service, unread: str) -> Verdict:
 
 @frozen_dataclass
 class _Fault:
-    """The reason why a health check does not work as it seems."""
+    """The reason why a health check does not do what it seems to do."""
 
     why: str
     is_certain: bool = True

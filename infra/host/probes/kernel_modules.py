@@ -36,14 +36,14 @@ def has_nouveau(root: Path = Path("/")) -> bool | None:
 def read_secure_boot(root: Path = Path("/")) -> bool | None:
     """Return whether Secure Boot restricts the kernel; None without UEFI or if it cannot be read.
 
-    By the kernel's rule: not in setup mode, and not if shim's checks were turned off (Linux,
-    drivers/firmware/efi/libstub/secureboot.c).
+    This follows the kernel's rule: Secure Boot is off in setup mode, and if shim's checks were
+    turned off (Linux, drivers/firmware/efi/libstub/secureboot.c).
     """
     secure_boot = _read_variable(root, _SECURE_BOOT)
     if secure_boot is None:
         return None
     setup_mode, unchecked = _read_variable(root, _SETUP_MODE), _read_variable(root, _UNCHECKED)
-    # A variable that outlives a reboot was not set by shim.
+    # shim never sets a variable that survives a reboot.
     is_off = unchecked is not None and unchecked[-1] == 1 and not unchecked[0] & _NON_VOLATILE
     is_setup = setup_mode is not None and setup_mode[-1] == 1
     return secure_boot[-1] == 1 and not is_setup and not is_off

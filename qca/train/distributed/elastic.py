@@ -22,7 +22,7 @@ from qca.train.request import TrainRequest, format_process_flags
 
 MAX_RESTARTS = 3
 
-# How often the launcher polls its processes, and the main thread polls the launcher.
+# Interval at which the launcher polls its processes, and the main thread the launcher.
 _POLL_SECONDS = 0.2
 
 
