@@ -55,7 +55,7 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
 
 
 def _is_in_vm(one: NeededPath, facts: HostFacts) -> bool:
-    """Return whether a device would be on Docker Desktop's virtual machine, which has these files."""
+    """Return whether a device would be on Docker Desktop's machine, which has these files."""
     engine = known_or_none(facts.docker)
     return one.use == "device" and isinstance(engine, Engine) and is_elsewhere(engine)
 
