@@ -85,3 +85,12 @@ def test_services_in_different_profiles_may_share_an_address(tmp_path):
     text = f"services: {{a: {service % 'x'}, b: {service % 'y'}}}\n{network}"
 
     assert [one.engine_refusals for one in compose_file(tmp_path, text).services] == [(), ()]
+
+
+def test_a_network_of_a_file_that_was_not_read_may_have_any_subnet(tmp_path):
+    text = (
+        "include: [../shared.yaml]\n"
+        "services: {a: {image: alpine, networks: {n: {ipv4_address: 172.28.9.9}}}}\n"
+    )
+
+    assert compose_file(tmp_path, text).services[0].engine_refusals == ()

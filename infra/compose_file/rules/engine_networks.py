@@ -29,13 +29,14 @@ _UNDEFINED = "This would result in undefined behavior"
 def check_network(service: Table, top: Table) -> Iterator[Refusal]:
     """Yield the reasons why the engine does not connect the containers of a service."""
     yield from _check_mode(service)
-    networks = to_table(service.get("networks"))
-    for name, value, origin in networks.entries():
-        yield from _check_subnets(name, to_table(to_table(top.get("networks")).get(name)))
-        address = to_text(to_table(value).get("ipv4_address"))
-        if address:
-            table = to_table(value)
-            network = _Network(to_table(to_table(top.get("networks")).get(name)), name)
+    defined = to_table(top.get("networks"))
+    for name, value, origin in to_table(service.get("networks")).entries():
+        yield from _check_subnets(name, to_table(defined.get(name)))
+        table = to_table(value)
+        address = to_text(table.get("ipv4_address"))
+        # Without a definition only the default network is known; an unread `include` may have one.
+        if address and (name in defined or name == "default"):
+            network = _Network(to_table(defined.get(name)), name)
             yield from _check_address(network, address, table.origins["ipv4_address"])
             yield from _check_owner(top, service, name, address, origin)
 

@@ -14,6 +14,7 @@ from qca.core.frozen import frozen_dataclass
 _COMPLETED = "service_completed_successfully"
 _ENDLESS = ("always", "unless-stopped")
 _SHELLS = ("ash", "bash", "dash", "sh")
+_KINDS = ("CMD ", "CMD-SHELL ")
 _OPERATORS = ("||", "&&")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
 
@@ -96,6 +97,8 @@ class _Fault:
 
 def _find_fault(test: tuple[LocatedValue, ...]) -> _Fault | None:
     kind, words = (test[0].value, [word.value for word in test[1:]]) if test else ("", [])
+    if kind == "CMD-SHELL" and words and words[0].startswith(_KINDS):
+        return _Fault(f"the shell looks for a program {words[0].split()[0]}")
     if kind == "CMD-SHELL" and len(words) > 1:
         why = f"the shell runs only {words[0]!r}; the other items are not part of the command"
         return _Fault(why, is_certain=False)

@@ -80,6 +80,8 @@ def test_a_service_that_is_not_started_is_not_waited_for(tmp_path):
         ("[CMD, curl, -f, 'http://x', '||', exit, '1']", WARNING, "'||' reaches curl"),
         # docker/docs 10058, donknap/dpanel 257
         ("[CMD-SHELL, wget, -q, 'http://x']", WARNING, "runs only 'wget'"),
+        ("CMD redis-cli ping", WARNING, "looks for a program CMD"),
+        ("[CMD-SHELL, CMD-SHELL redis-cli ping]", WARNING, "a program CMD-SHELL"),
         # docker/compose 10155
         ("[CMD, mysql, -p$$PASSWORD]", WARNING, "'-p$PASSWORD' reaches mysql"),
         ("[CMD, sh, -c, 'redis-cli -a $$PASSWORD ping || exit 1']", OK, ""),
