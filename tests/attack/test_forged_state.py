@@ -17,7 +17,7 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def cloned(tmp_path) -> Program:
+def clone(tmp_path) -> Program:
     """The program in a folder with a forged stack `first`; `docker` records its arguments."""
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -39,12 +39,12 @@ def forge(folder: Path, run: str, **values: object) -> Path:
 
 
 @pytest.mark.parametrize("words", ["logs", "status", "attach"])
-def test_a_forged_compose_file_is_not_passed_to_compose(cloned, words):
-    cloned(words, check=None)
-    asked = cloned.folder.parent / "words"
+def test_a_forged_compose_file_is_not_passed_to_compose(clone, words):
+    clone(words, check=None)
+    asked = clone.folder.parent / "words"
     given = asked.read_text() if asked.exists() else ""
     assert "compose.yaml" not in given
-    assert str(cloned.folder / ".qca") not in given
+    assert str(clone.folder / ".qca") not in given
     assert ("logs" in given) == (words == "logs")
 
 
@@ -55,7 +55,7 @@ def test_a_run_is_searched_only_in_the_folders_own_runs(qca):
 
 
 @pytest.fixture
-def damaged(qca) -> Program:
+def three_runs(qca) -> Program:
     """The program in a folder with three runs, of which the record of run b is damaged."""
     for run in ("a", "b", "c"):
         forge(qca.folder, run)
@@ -63,33 +63,33 @@ def damaged(qca) -> Program:
     return qca
 
 
-def test_one_damaged_record_does_not_affect_the_status_of_the_others(damaged):
-    assert json.loads(damaged("status", "a", "--format", "json").stdout)["run"] == "a"
-    assert "b/launch.json cannot be read" in damaged("status", "b", check=1).stderr
-    assert "a, b, c" in damaged("status", check=2).stderr
+def test_one_damaged_record_does_not_affect_the_status_of_the_others(three_runs):
+    assert json.loads(three_runs("status", "a", "--format", "json").stdout)["run"] == "a"
+    assert "b/launch.json cannot be read" in three_runs("status", "b", check=1).stderr
+    assert "a, b, c" in three_runs("status", check=2).stderr
 
 
-def test_one_damaged_record_does_not_prevent_taking_down_the_others(damaged):
-    done = damaged("down", "--all", check=1)
+def test_one_damaged_record_does_not_prevent_taking_down_the_others(three_runs):
+    done = three_runs("down", "--all", check=1)
     assert "b/launch.json cannot be read" in done.stderr
     assert "c is not running. It is kept." in done.stderr
-    assert [path.name for path in (damaged.folder / ".qca").iterdir()] == ["b"]
+    assert [path.name for path in (three_runs.folder / ".qca").iterdir()] == ["b"]
 
 
-def test_one_damaged_record_is_reported_with_the_runs(damaged):
-    shutil.copytree(TESTS / "data" / "run-0.1.0", damaged.folder / "runs")
-    done = damaged("runs", "--format", "json", check=1)
+def test_one_damaged_record_is_reported_with_the_runs(three_runs):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", three_runs.folder / "runs")
+    done = three_runs("runs", "--format", "json", check=1)
     assert len(json.loads(done.stdout)["runs"]) == 3
     assert "b/launch.json cannot be read" in done.stderr
 
 
-def test_the_memory_of_a_damaged_run_is_reported_as_unknown(damaged):
-    done = damaged("plan", "--facts", TESTS / "hosts/cpu-engine.json")
+def test_the_memory_of_a_damaged_run_is_reported_as_unknown(three_runs):
+    done = three_runs("plan", "--facts", TESTS / "hosts/cpu-engine.json")
     assert "the memory of run b" not in done.stderr  # it would be another machine's
-    done = damaged("plan")
+    done = three_runs("plan")
     assert "Cannot determine the memory of run b" in done.stderr
 
 
-def test_a_run_is_refused_only_for_its_own_damaged_record(damaged):
-    done = damaged("up", "--runtime=local", "--run=b", "--device=cpu", "--profile=cpu", check=1)
+def test_a_run_is_refused_only_for_its_own_damaged_record(three_runs):
+    done = three_runs("up", "--runtime=local", "--run=b", "--device=cpu", "--profile=cpu", check=1)
     assert "b/launch.json cannot be read" in done.stderr

@@ -19,32 +19,32 @@ DATA = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
 
 @pytest.fixture
-def kept(qca):
+def finished_run(qca):
     """The program in a folder with one finished run."""
     shutil.copytree(DATA / "finished", qca.folder / "runs" / "first")
     return qca
 
 
 @pytest.mark.parametrize("words", [(), ("first",), ("--watch",)])
-def test_status_shows_a_run_that_is_kept(kept, words):
-    done = kept("status", *words)
+def test_status_shows_a_run_that_is_kept(finished_run, words):
+    done = finished_run("status", *words)
     assert "run first, complete" in done.stdout
     assert "episode  6 of 6" in done.stdout
     assert "qca report first" in done.stderr
 
 
-def test_the_runtime_of_a_kept_run_is_null_in_json(kept):
-    document = json.loads(kept("status", "--format", "json").stdout)
+def test_the_runtime_of_a_kept_run_is_null_in_json(finished_run):
+    document = json.loads(finished_run("status", "--format", "json").stdout)
     assert (document["run"], document["runtime"], document["services"]) == ("first", None, [])
     assert document["last_episode"]["episode"] == document["episodes"] == 6
 
 
-def test_an_unfinished_run_can_be_resumed(kept):
-    shutil.copytree(kept.folder / "runs" / "first", kept.folder / "runs" / "second")
-    config = kept.folder / "runs" / "second" / "config.json"
+def test_an_unfinished_run_can_be_resumed(finished_run):
+    shutil.copytree(finished_run.folder / "runs" / "first", finished_run.folder / "runs" / "second")
+    config = finished_run.folder / "runs" / "second" / "config.json"
     config.write_text(config.read_text().replace('"episodes": 6', '"episodes": 9'))
-    assert "`qca up --run second` resumes it" in kept("status", "second").stderr
-    assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
+    assert "`qca up --run second` resumes it" in finished_run("status", "second").stderr
+    assert "nothing was launched" in finished_run("status", check=1).stderr  # which of the two?
 
 
 def test_a_skipped_last_episode_completes_the_run(qca):
@@ -69,16 +69,16 @@ def test_watching_follows_a_trainer_that_nothing_launched(qca):
 
 
 @pytest.mark.parametrize("words", [("first",), ()])
-def test_an_unreadable_record_does_not_count_as_missing(kept, words):
-    state = kept.folder / ".qca" / "first"
+def test_an_unreadable_record_does_not_count_as_missing(finished_run, words):
+    state = finished_run.folder / ".qca" / "first"
     state.mkdir(parents=True)
     (state / "launch.json").write_text("{")
-    assert "launch.json cannot be read" in kept("status", *words, check=1).stderr
+    assert "launch.json cannot be read" in finished_run("status", *words, check=1).stderr
 
 
-def test_a_state_folder_without_a_record_hides_no_run(kept):
-    (kept.folder / ".qca" / "first").mkdir(parents=True)
-    assert "run first, complete" in kept("status").stdout
+def test_a_state_folder_without_a_record_hides_no_run(finished_run):
+    (finished_run.folder / ".qca" / "first").mkdir(parents=True)
+    assert "run first, complete" in finished_run("status").stdout
 
 
 def test_the_error_for_a_missing_run_names_the_command_to_start_one(qca):
@@ -86,17 +86,17 @@ def test_the_error_for_a_missing_run_names_the_command_to_start_one(qca):
 
 
 @pytest.mark.parametrize("name", ["second", "..", "/etc"])
-def test_an_unknown_run_is_an_input_error(kept, name):
-    assert "was not launched from this folder" in kept("status", name, check=2).stderr
+def test_an_unknown_run_is_an_input_error(finished_run, name):
+    assert "was not launched from this folder" in finished_run("status", name, check=2).stderr
 
 
 @pytest.mark.parametrize(
     "words", [("status",), ("status", "first"), ("attach", "first"), ("logs",)]
 )
-def test_status_says_that_up_is_preparing_a_launch(kept, monkeypatch, words):
-    monkeypatch.chdir(kept.folder)
+def test_status_says_that_up_is_preparing_a_launch(finished_run, monkeypatch, words):
+    monkeypatch.chdir(finished_run.folder)
     with state_lock(StateFolder(STATE_FOLDER / "first")):
-        done = kept(*words, check=1)
+        done = finished_run(*words, check=1)
     assert "`qca up` is still preparing the run first" in done.stderr
 
 

@@ -14,7 +14,7 @@ COMPOSE = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
 
 
 @pytest.fixture
-def recorded(tmp_path, monkeypatch):
+def host_folder(tmp_path, monkeypatch):
     """A folder with a recorded host and a Compose file, to work in."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "host.json").write_text(record(host()))
@@ -50,22 +50,22 @@ def test_every_command_has_both_options_once():
     ],
     ids=" ".join,
 )
-def test_verbose_names_each_file_that_is_read(recorded, words):
+def test_verbose_names_each_file_that_is_read(host_folder, words):
     done = CliRunner().invoke(cli, words)
 
     assert done.exit_code == 0, done.output
-    size = (recorded / "host.json").stat().st_size
+    size = (host_folder / "host.json").stat().st_size
     assert f"debug: read host.json, {size} bytes\n" in done.stderr
     assert "debug" not in done.stdout
 
 
-def test_given_twice_it_shows_each_line_once(recorded):
+def test_given_twice_it_shows_each_line_once(host_folder):
     done = CliRunner().invoke(cli, ["-v", "render", "-v", "compose", "--facts", "host.json", "-v"])
 
     assert done.stderr.count("read host.json") == 1
 
 
-def test_without_it_nothing_is_shown_and_loggers_are_unchanged(recorded):
+def test_without_it_nothing_is_shown_and_loggers_are_unchanged(host_folder):
     CliRunner().invoke(cli, ["-v", "plan", "--facts", "host.json"])
 
     done = CliRunner().invoke(cli, ["render", "compose", "--facts", "host.json"])
@@ -103,7 +103,7 @@ def test_verbose_shows_no_secrets_or_control_characters(qca, monkeypatch):
 
 
 @pytest.mark.parametrize("switch", ["-q", "--quiet"])
-def test_quiet_omits_notes_and_keeps_errors(recorded, switch):
+def test_quiet_omits_notes_and_keeps_errors(host_folder, switch):
     words = ["render", "compose", "--facts", "host.json", "-o"]
 
     loud = CliRunner().invoke(cli, [*words, "a.yaml"])
@@ -112,7 +112,7 @@ def test_quiet_omits_notes_and_keeps_errors(recorded, switch):
 
     assert loud.stderr == "Wrote a.yaml.\n"
     assert quiet.stderr == ""
-    assert (recorded / "b.yaml").read_text() == (recorded / "a.yaml").read_text()
+    assert (host_folder / "b.yaml").read_text() == (host_folder / "a.yaml").read_text()
     assert failed.exit_code == 2
     assert "Error" in failed.stderr
 

@@ -82,11 +82,14 @@ def test_predictions_match_the_real_outcome(
         assert predicted in done.stderr.strip().splitlines()[-1]
 
 
-@pytest.fixture
-def seeds_evening(tmp_path: Path, compose_v1: MakeV1) -> Machine:
-    """Working libraries of the system, and newer ones over them from `pip install --user`."""
+@pytest.fixture(scope="module")
+def seeds_evening(tmp_path_factory: pytest.TempPathFactory, compose_v1: MakeV1) -> Machine:
+    """Working libraries of the system, and newer ones over them from `pip install --user`.
+
+    The last of its tests changes it.
+    """
     good = compose_v1(docker="5.0.3", requests="2.28.1", urllib3="1.26.12")
-    machine = make_machine(tmp_path / "machine", good)
+    machine = make_machine(tmp_path_factory.mktemp("evening") / "machine", good)
     done = machine.run(
         *(machine.python, "-m", "pip", "install", "--user", "--no-deps", "--quiet"),
         *("--no-warn-script-location", "requests==2.32.5", "urllib3==2.5.0"),
@@ -107,6 +110,37 @@ def _no_plugin(tmp_path: Path) -> dict[str, str]:
     folder = tmp_path / "no-plugins"
     folder.mkdir(exist_ok=True)
     return {"DOCKER_CONFIG": str(folder), "QCA_STACK_RUNTIME": "compose"}
+
+
+def test_a_fix_that_does_not_help_is_undone(
+    seeds_evening: Machine, project: Path, tmp_path: Path
+) -> None:
+    """Nothing listens at that address, so V1 fails in its own environment too."""
+    machine = seeds_evening
+    variables = {**_no_plugin(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
+    before = machine.packages()
+
+    done = qca(machine, "doctor", "--only", "QCA203", "--fix", "--yes", folder=project, **variables)
+
+    assert done.returncode == 1
+    assert "not fixed: " in done.stderr
+    assert "undone" in done.stderr
+    assert machine.packages() == before
+    assert not (machine.home / ".local/share/qca/compose-v1").exists()
+
+
+def test_a_dry_run_installs_nothing(seeds_evening: Machine, project: Path, tmp_path: Path) -> None:
+    machine, before = seeds_evening, seeds_evening.packages()
+
+    done = qca(
+        machine,
+        *("doctor", "--only", "QCA203", "--fix", "--dry-run"),
+        folder=project,
+        **_no_plugin(tmp_path),
+    )
+
+    assert "python3 -I -m venv ~/.local/share/qca/compose-v1" in done.stderr
+    assert machine.packages() == before
 
 
 def test_the_seeds_problem_from_end_to_end(
@@ -158,34 +192,3 @@ def test_the_seeds_problem_from_end_to_end(
     assert str(own) in command
     worked = machine.run("bash", "-c", command, folder=project)
     assert worked.returncode == 0, worked.stderr
-
-
-def test_a_fix_that_does_not_help_is_undone(
-    seeds_evening: Machine, project: Path, tmp_path: Path
-) -> None:
-    """Nothing listens at that address, so V1 fails in its own environment too."""
-    machine = seeds_evening
-    variables = {**_no_plugin(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
-    before = machine.packages()
-
-    done = qca(machine, "doctor", "--only", "QCA203", "--fix", "--yes", folder=project, **variables)
-
-    assert done.returncode == 1
-    assert "not fixed: " in done.stderr
-    assert "undone" in done.stderr
-    assert machine.packages() == before
-    assert not (machine.home / ".local/share/qca/compose-v1").exists()
-
-
-def test_a_dry_run_installs_nothing(seeds_evening: Machine, project: Path, tmp_path: Path) -> None:
-    machine, before = seeds_evening, seeds_evening.packages()
-
-    done = qca(
-        machine,
-        *("doctor", "--only", "QCA203", "--fix", "--dry-run"),
-        folder=project,
-        **_no_plugin(tmp_path),
-    )
-
-    assert "python3 -I -m venv ~/.local/share/qca/compose-v1" in done.stderr
-    assert machine.packages() == before

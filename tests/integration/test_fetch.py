@@ -13,26 +13,28 @@ RUNS = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
 
 @pytest.fixture
-def kept(stack: Stack) -> Callable[[Path], None]:
+def fill_volume(stack: Stack) -> Callable[[Path], None]:
     """A function that puts a run folder into the project's volume."""
     volume = f"{stack.project}_runs"
     label = f"com.docker.compose.project={stack.project}"
 
-    def keep(folder: Path) -> None:
+    def fill(folder: Path) -> None:
         tiny = stack.engine.images.tiny
         stack.engine.run("volume", "create", "--label", label, volume)
         container = stack.engine.run("create", "-v", f"{volume}:/runs", tiny).stdout.strip()
         stack.engine.run("cp", f"{folder}/.", f"{container}:/runs/first")
         stack.engine.run("rm", container)
 
-    return keep
+    return fill
 
 
-def test_a_run_in_a_volume_is_copied_and_copied_again_after_more_training(stack, kept, tmp_path):
+def test_a_run_in_a_volume_is_copied_and_copied_again_after_more_training(
+    stack, fill_volume, tmp_path
+):
     older = shutil.copytree(RUNS / "finished", tmp_path / "older")
     journal = older / "events.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    kept(older)
+    fill_volume(older)
     done = stack.up(check=1)
     assert "where version 0.1.0 kept it" in done.stderr
     assert "qca fetch first" in done.stderr
@@ -40,7 +42,7 @@ def test_a_run_in_a_volume_is_copied_and_copied_again_after_more_training(stack,
     here = stack.folder / "runs" / "first"
     stack.qca("fetch", "first")
     assert (here / "events.jsonl").read_text() == journal.read_text()
-    kept(RUNS / "finished")
+    fill_volume(RUNS / "finished")
     assert "runs/first" in stack.qca("fetch", "first").stderr
     assert (here / "events.jsonl").read_text() == (RUNS / "finished/events.jsonl").read_text()
     assert stack.metrics() == [1, 2, 3, 4, 5, 6]

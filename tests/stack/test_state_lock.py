@@ -22,7 +22,7 @@ def state(tmp_path) -> StateFolder:
 
 
 @pytest.fixture
-def signalled(monkeypatch) -> list[int]:
+def signals(monkeypatch) -> list[int]:
     """Return the list of signaled processes; no signal is really sent."""
     sent: list[int] = []
     monkeypatch.setattr(module.os, "kill", lambda pid, _: sent.append(pid))
@@ -31,7 +31,7 @@ def signalled(monkeypatch) -> list[int]:
 
 
 @contextmanager
-def locked(state: StateFolder, text: object) -> Iterator[None]:
+def hold_lock(state: StateFolder, text: object) -> Iterator[None]:
     with state.lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(f"{text}\n")
@@ -82,7 +82,7 @@ def test_another_users_up_is_not_stopped(state, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(module.os, "kill", refuse)
-    with locked(state, os.getpid()), pytest.raises(LaunchError, match="belongs to another user"):
+    with hold_lock(state, os.getpid()), pytest.raises(LaunchError, match="belongs to another user"):
         stop_holder(state)
 
 
@@ -99,27 +99,27 @@ NOT_THE_HOLDER = {
 
 
 @pytest.mark.parametrize("name", NOT_THE_HOLDER.values(), ids=NOT_THE_HOLDER)
-def test_a_process_without_the_lock_is_never_signaled(state, signalled, name):
-    with locked(state, name()):
+def test_a_process_without_the_lock_is_never_signaled(state, signals, name):
+    with hold_lock(state, name()):
         assert find_holder(state) is None
         with pytest.raises(LaunchError, match="cannot determine which process holds"):
             stop_holder(state)
-    assert signalled == []
+    assert signals == []
 
 
-def test_a_process_that_only_reads_the_lock_file_is_never_signaled(state, signalled):
+def test_a_process_that_only_reads_the_lock_file_is_never_signaled(state, signals):
     state.lock_file.touch()
     with (
         state.lock_file.open() as opened,
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=opened) as reader,
-        locked(state, reader.pid),
+        hold_lock(state, reader.pid),
         pytest.raises(LaunchError, match="cannot determine"),
     ):
         stop_holder(state)
-    assert signalled == []
+    assert signals == []
 
 
-def test_an_unlocked_lock_file_has_no_holder(state, signalled):
+def test_an_unlocked_lock_file_has_no_holder(state, signals):
     state.lock_file.write_text(f"{os.getpid()}\n")
     assert not stop_holder(state)
-    assert signalled == []
+    assert signals == []

@@ -16,7 +16,7 @@ from tests.support.remedy_sites import Site, find_loose_ends, find_sites, parse_
 
 
 @pytest.fixture(scope="module")
-def recorded() -> dict:
+def record() -> dict:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.remedy_sites"],
         cwd=Path(__file__).parents[3],
@@ -28,16 +28,16 @@ def recorded() -> dict:
     return json.loads(done.stdout)
 
 
-def test_every_place_that_creates_a_remedy_with_commands_is_reached(recorded):
-    reached = {Site(*place) for place in recorded["sites"]}
+def test_every_place_that_creates_a_remedy_with_commands_is_reached(record):
+    reached = {Site(*place) for place in record["sites"]}
 
     assert [str(site) for site in sorted(find_sites(parse_source()) - reached)] == []
 
 
-def test_the_printed_commands_are_those_that_are_run(recorded):
+def test_the_printed_commands_are_those_that_are_run(record):
     run = {*COMMANDS, *(command for _, remedy in EDITS for command in remedy.commands)}
 
-    assert set(recorded["commands"]) <= run
+    assert set(record["commands"]) <= run
 
 
 def test_remedies_are_created_in_no_other_way():
