@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from infra.compose_file.model import Service
+from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
@@ -34,7 +35,11 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
             verdicts.append(
                 locate(_warn(service, name, withdrawal), file, service.image or service)
             )
-    yield from verdicts or [ok(f"{file.path}: no image is known to be withdrawn.")]
+    hidden = list(skip_hidden_services(file, "has an image that was withdrawn"))
+    yield from verdicts
+    yield from hidden
+    if not verdicts and not hidden:
+        yield ok(f"{file.path}: no image is known to be withdrawn.")
 
 
 def _find_withdrawal(image: str) -> _Withdrawal | None:

@@ -49,6 +49,8 @@ def _devices(*names: str) -> str:
     return "".join(["    devices:\n", *(f"      - {name}\n" for name in names)])
 
 
+AWAITS_CACHE = "depends_on: {cache: {condition: service_healthy}}"
+
 NO_ENGINE = host(docker=no_engine("not-running"))
 VISIBLE = "    environment:\n      - NVIDIA_VISIBLE_DEVICES=all\n"
 RUNC_ENGINE = engine(default_runtime="runc")
@@ -387,6 +389,19 @@ FILE_CASES = [
     ),
     FileCase("QCA710", "    command: torchrun train.py\n", INFO, "runs torch", 3),
     FileCase("QCA710", "", OK, ""),  # no training service
+    FileCase("QCA711", "    working_dir: app\n", ERROR, "not an absolute path", 4),
+    FileCase("QCA711", "", OK, "no setting", 1),
+    FileCase("QCA711", "    logging: {driver: loki}\n", SKIPPED, "is a plugin", 4),
+    FileCase("QCA712", "    healthcheck: {test: [CMD, a b]}\n", WARNING, "no program 'a b'", 4),
+    FileCase("QCA712", "", OK, "never ready", 1),
+    FileCase("QCA712", f"  app: {{image: x, {AWAITS_CACHE}}}\n", SKIPPED, "was not examined", 4),
+    FileCase(
+        "QCA714", "  b: {image: 'bitnami/redis:7.2'}\n", WARNING, "bitnamilegacy/redis:7.2", 4
+    ),
+    FileCase("QCA714", "", OK, "withdrawn", 1),
+    FileCase("QCA714", "    extends: {file: no.yml, service: a}\n", SKIPPED, "was not read", 2),
+    FileCase("QCA715", "    container_name: x\n", SKIPPED, "no engine was asked", 4),
+    FileCase("QCA715", "", OK, "is fixed", 1),
     FileCase("QCA713", "    volumes: ['./r.conf:/r.conf']\n", WARNING, "r.conf is missing", 4),
     FileCase("QCA713", "    volumes: ['./data:/data']\n", OK, "are there", 1),
     FileCase("QCA713", "    volumes: ['/etc/r.conf:/r.conf']\n", SKIPPED, "outside", 4),

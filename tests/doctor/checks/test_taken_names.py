@@ -15,6 +15,18 @@ SUBNET = (
     "networks: {n: {ipam: {config: [{subnet: 172.28.0.0/16}]}}}\n"
 )
 
+CASES = [
+    # featbit/featbit 163, infiniflow/ragflow 9908
+    (NAMED, "of project shop", ERROR, 'The container name "/redis" is already in use'),
+    (NAMED, "", OK, "is free"),
+    (NAMED, None, SKIPPED, "no engine was asked"),
+    # maxking/docker-mailman 522, plaintextpackets/netprobe_lite 8
+    (SUBNET, "heimdall_default", ERROR, "overlaps with that of the network heimdall_default"),
+    (SUBNET, "", OK, "is free"),
+    (SUBNET, None, SKIPPED, "no engine was asked"),
+    ("services: {a: {image: x}}\n", None, OK, "is fixed"),
+]
+
 
 def _judge(folder, text: str, taken_by: str | None) -> Finding:
     file = compose_file(folder, text)
@@ -25,20 +37,7 @@ def _judge(folder, text: str, taken_by: str | None) -> Finding:
     return finding
 
 
-@pytest.mark.parametrize(
-    ("text", "taken_by", "severity", "says"),
-    [
-        # featbit/featbit 163, infiniflow/ragflow 9908
-        (NAMED, "of project shop", ERROR, 'The container name "/redis" is already in use'),
-        (NAMED, "", OK, "is free"),
-        (NAMED, None, SKIPPED, "no engine was asked"),
-        # maxking/docker-mailman 522, plaintextpackets/netprobe_lite 8
-        (SUBNET, "heimdall_default", ERROR, "overlaps with that of the network heimdall_default"),
-        (SUBNET, "", OK, "is free"),
-        (SUBNET, None, SKIPPED, "no engine was asked"),
-        ("services: {a: {image: x}}\n", None, OK, "is fixed"),
-    ],
-)
+@pytest.mark.parametrize(("text", "taken_by", "severity", "says"), CASES)
 def test_verdict(tmp_path, text, taken_by, severity, says):
     finding = _judge(tmp_path, text, taken_by)
 
