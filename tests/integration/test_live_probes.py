@@ -20,7 +20,7 @@ from infra.stack.live import lookup as lookup_probe
 from infra.stack.live.folder import make_folder, try_folder
 from infra.stack.live.gpu import run_on_gpu
 from infra.stack.live.lookup import look_up_names
-from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.sandbox import ContainerRefusedError, ContainerRequest, Sandbox
 from infra.stack.live.volumes import write_volumes
 from infra.stack.run_storage import RunStorage
 from tests.support.built_images import build_images
@@ -191,5 +191,5 @@ def test_an_engine_elsewhere_gets_the_password_in_a_volume(sandbox, engine, tmp_
 
 
 def test_a_missing_image_is_refused(sandbox):
-    with pytest.raises(RefusedError, match="No such image"):
+    with pytest.raises(ContainerRefusedError, match="No such image"):
         sandbox.run(ContainerRequest(image="localhost:1/none:1", command=[]), 20)

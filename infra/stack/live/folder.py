@@ -13,7 +13,7 @@ from typing import Any, Literal
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import FolderMount
 from infra.stack.live.cleanup import EXPIRY_SECONDS
-from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.sandbox import ContainerRefusedError, ContainerRequest, Sandbox
 from infra.stack.live.shell import run_script
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import find_secret_owner
@@ -74,7 +74,7 @@ def try_folder(
     )
     try:
         outcome = run_script(sandbox, request, _READ_AND_WRITE, [token], seconds)
-    except RefusedError as error:
+    except ContainerRefusedError as error:
         return FolderMount(image=image, user=user, fault="refused", detail=str(error))
     if outcome.exit_code not in (0, *_FAULTS):
         raise ProbeError(f"the script exited with code {outcome.exit_code}: {outcome.output}")

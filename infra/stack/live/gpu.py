@@ -8,7 +8,12 @@ from typing import Any
 
 from infra.host.errors import ProbeError, ProbeTimeoutError
 from infra.host.facts import GpuRun
-from infra.stack.live.sandbox import ContainerRequest, Outcome, RefusedError, Sandbox
+from infra.stack.live.sandbox import (
+    ContainerRefusedError,
+    ContainerRequest,
+    ContainerResult,
+    Sandbox,
+)
 from infra.stack.live.service_limits import translate_limits
 from infra.stack.live.shell import NO_PROGRAM
 
@@ -37,7 +42,7 @@ def run_on_gpu(
     )
     try:
         return _parse_report(image, sandbox.run(request, seconds))
-    except RefusedError as error:
+    except ContainerRefusedError as error:
         if NO_PROGRAM in str(error):
             raise ProbeError(f"the image {image} has no python3") from None
         return GpuRun(image=image, seconds=0, failed_at="start", detail=str(error))
@@ -53,7 +58,7 @@ def _read_script() -> str:
     return files("infra.stack.live").joinpath("gpu_script.py").read_text("utf-8")
 
 
-def _parse_report(image: str, outcome: Outcome) -> GpuRun:
+def _parse_report(image: str, outcome: ContainerResult) -> GpuRun:
     """Return the report on the last line; libraries may write lines before it."""
     last_line = outcome.output.rpartition("\n")[2]
     try:

@@ -27,7 +27,7 @@ MISSING_SOURCE = "bind source path does not exist"
 """The engine's error for a missing folder (moby, volume/mounts/validate.go)."""
 
 
-class RefusedError(ProbeError):
+class ContainerRefusedError(ProbeError):
     """The engine did not start a container; the message is the engine's."""
 
 
@@ -49,7 +49,7 @@ class ContainerRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ContainerResult:
     """The result of a container."""
 
     exit_code: int
@@ -83,18 +83,19 @@ class Sandbox:
         """The labels of everything that is created here."""
         return make_labels(self._token)
 
-    def run(self, request: ContainerRequest, seconds: float) -> Outcome:
+    def run(self, request: ContainerRequest, seconds: float) -> ContainerResult:
         """Run a container until it exits.
 
         Raises:
-            RefusedError: the engine did not start it. ProbeTimeoutError: it did not exit in time.
+            ContainerRefusedError: the engine did not start it.
+            ProbeTimeoutError: it did not exit in time.
 
         """
         started = time.monotonic()
         with self.start(request) as container:
             for state in self.watch(container, seconds):
                 if state["Status"] in ("exited", "dead"):
-                    return Outcome(
+                    return ContainerResult(
                         exit_code=state["ExitCode"],
                         output=self.read_log(container),
                         seconds=time.monotonic() - started,
@@ -107,7 +108,7 @@ class Sandbox:
         """Start a container, yield its ID, and remove it.
 
         Raises:
-            RefusedError: the engine did not start it.
+            ContainerRefusedError: the engine did not start it.
 
         """
         from docker.errors import APIError
@@ -116,7 +117,7 @@ class Sandbox:
             try:
                 self.engine.start(container)
             except APIError as error:
-                raise RefusedError(str(error.explanation or error)) from None
+                raise ContainerRefusedError(str(error.explanation or error)) from None
             yield container
 
     @contextlib.contextmanager
@@ -128,7 +129,7 @@ class Sandbox:
         try:
             container = self._create(request)
         except APIError as error:
-            raise RefusedError(str(error.explanation or error)) from None
+            raise ContainerRefusedError(str(error.explanation or error)) from None
         try:
             yield container
         finally:
@@ -173,13 +174,13 @@ class Sandbox:
         """Return whether the engine has the source of a bind mount; the container is never started.
 
         Raises:
-            RefusedError: the engine refused the container for another reason.
+            ContainerRefusedError: the engine refused the container for another reason.
 
         """
         try:
             with self._make(_describe_unstarted(image, bind)):
                 return True
-        except RefusedError as error:
+        except ContainerRefusedError as error:
             if MISSING_SOURCE in str(error):
                 return False
             raise
@@ -188,7 +189,7 @@ class Sandbox:
         """Unpack a tar archive into a volume, at its target in a container that is never started.
 
         Raises:
-            RefusedError: the engine did not create the container.
+            ContainerRefusedError: the engine did not create the container.
 
         """
         with self._make(_describe_unstarted(image, mount)) as container:

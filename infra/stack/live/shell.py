@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from infra.host.errors import ProbeError
-from infra.stack.live.sandbox import ContainerRequest, Outcome, RefusedError, Sandbox
+from infra.stack.live.sandbox import (
+    ContainerRefusedError,
+    ContainerRequest,
+    ContainerResult,
+    Sandbox,
+)
 
 COMMAND_NOT_FOUND = 127
 """A shell's exit code for an unknown command (POSIX, "Exit Status for Commands")."""
@@ -19,18 +24,18 @@ def run_script(
     script: str,
     arguments: Sequence[str],
     seconds: float,
-) -> Outcome:
+) -> ContainerResult:
     """Run a script instead of the request's command.
 
     Raises:
-        RefusedError: the engine did not start the container. ProbeError: the image has no shell, or
-            the script did not end in time.
+        ContainerRefusedError: the engine did not start the container.
+        ProbeError: the image has no shell, or the script did not end in time.
 
     """
     words = ["sh", "-c", script, "sh", *arguments]
     try:
         return sandbox.run(replace(request, entrypoint=words, command=[]), seconds)
-    except RefusedError as error:
+    except ContainerRefusedError as error:
         if NO_PROGRAM in str(error):
             raise ProbeError(f"the image {request.image} has no shell") from None
         raise

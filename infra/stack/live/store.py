@@ -8,7 +8,7 @@ from typing import Any
 from infra.host.facts import StoreRun
 from infra.stack.compose_document import SECRETS, STORE_FLAGS
 from infra.stack.engine_files import pack_secret
-from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.sandbox import ContainerRefusedError, ContainerRequest, Sandbox
 from infra.stack.live.service_limits import translate_healthcheck, translate_limits
 
 
@@ -22,7 +22,7 @@ def run_store(
     """Return the result of starting the planned store, whose password is in `flags_file`.
 
     Raises:
-        RefusedError: the engine did not accept the password.
+        ContainerRefusedError: the engine did not accept the password.
 
     """
     mount = _mount_flags(sandbox, service["image"], owner, flags_file)
@@ -36,7 +36,7 @@ def run_store(
     started = time.monotonic()
     try:
         return _wait_until_healthy(sandbox, request, started, seconds)
-    except RefusedError as error:
+    except ContainerRefusedError as error:
         return StoreRun(image=request.image, seconds=0, outcome="refused", detail=str(error))
 
 
