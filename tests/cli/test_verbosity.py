@@ -87,7 +87,7 @@ def test_verbose_times_each_probe_and_each_program(qca, tmp_path):
     assert all(line.startswith("debug: ") for line in lines)
     for name in ("docker", "compose", "gpu", "python"):
         assert any(line.startswith(f"debug: probe {name} ") for line in lines), name
-    [ran] = [line for line in lines if f"ran `{program} compose version`" in line]
+    [ran] = [line for line in lines if " compose version` in " in line]  # a long path is left out
     assert ran.endswith(" s: exit code 3")
 
 
