@@ -9,6 +9,7 @@ from infra.compose_file.passes.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
 from infra.compose_file.rules.engine_options import find_engine_refusals
 from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_FILE
 from infra.compose_file.values import (
+    find_read_only_mounts,
     read_capabilities,
     read_devices,
     read_environment,
@@ -17,7 +18,6 @@ from infra.compose_file.values import (
     read_host_paths,
     read_mounts,
     read_ports,
-    read_read_only_mounts,
     read_settings,
     read_waits,
 )
@@ -62,7 +62,7 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         profiles=profiles,
         not_started_because=_explain_not_started(service, profiles, is_active),
         mounts=read_mounts(service),
-        read_only_mounts=read_read_only_mounts(service),
+        read_only_mounts=find_read_only_mounts(service),
         added_capabilities=tuple(read_capabilities(service, "cap_add")),
         dropped_capabilities=tuple(read_capabilities(service, "cap_drop")),
         devices=dict(read_devices(service)),

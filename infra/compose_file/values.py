@@ -210,7 +210,7 @@ def read_mounts(service: Table) -> dict[str, dict[str, str]]:
     }
 
 
-def read_read_only_mounts(service: Table) -> frozenset[str]:
+def find_read_only_mounts(service: Table) -> frozenset[str]:
     """Return the container paths of `volumes` that are mounted read-only."""
     volumes = (to_table(volume) for volume in to_items(service.get("volumes")))
     return frozenset(

@@ -113,7 +113,8 @@ def _explain_unknown(missing: Collection[MissingImage], facts: HostFacts) -> str
     if isinstance(facts.images, Unknown):
         return f"{facts.images.reason}."
     names = [image.name for image in missing if image.size is None]
-    return f"the engine does not have {', '.join(names)}, whose size is unknown." if names else ""
+    sizes = "whose size is" if len(names) == 1 else "whose sizes are"
+    return f"the engine does not have {', '.join(names)}, {sizes} unknown." if names else ""
 
 
 def _list_sizes(missing: Collection[MissingImage], facts: HostFacts) -> str:
