@@ -87,7 +87,7 @@ def test_a_complete_run(complete_page):
         "survival 0.4 to 0.0667; symmetry 0.01 to 0.01; complexity 2 to 2",
         "clipped to 1 in 6 of 6 episodes",
         "Median 10 steps per second",
-        "300 MiB at the end",
+        "it ends at 300 MiB",
         "of the predicted",
         "One rollout of 5 steps",
         "Started 3 Feb 2026, 04:05:06 UTC. Ended 3 Feb 2026, 04:05:06 UTC.",
