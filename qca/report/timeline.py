@@ -46,13 +46,13 @@ def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
 def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Return the events; add the key `repeated` to a skipped episode that was repeated later."""
     marked: list[Mapping[str, Any]] = []
-    later = math.inf  # the lowest first episode of the sessions after the event
+    next_start = math.inf  # of the sessions after the event, the lowest first episode
     for event in reversed(events):
         match event:
             case {"event": "started", "first_episode": int(first)}:
-                later = min(first, later)
+                next_start = min(first, next_start)
                 marked.append(event)
-            case {"event": "skipped", "episode": int(episode)} if episode >= later:
+            case {"event": "skipped", "episode": int(episode)} if episode >= next_start:
                 marked.append({**event, "repeated": True})
             case _:
                 marked.append(event)
