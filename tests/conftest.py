@@ -19,6 +19,9 @@ settings.load_profile("qca")
 # first, especially while other tests run. In containers the number of threads is not changed.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Without bytecode, each program that a test starts would compile qca anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Each worker takes some hundred MB for torch, and as much for each trainer that it starts.
 MOST_WORKERS = 4
 
