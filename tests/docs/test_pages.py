@@ -49,4 +49,4 @@ def test_the_readme_links_to_each_page():
 def test_the_predicted_memory_is_that_of_the_small_profile(page):
     train = apply_profile(TrainConfig(), "cpu")
     predicted = format_size(estimate(train, recompute="none", device="cpu").total_bytes)
-    assert f"(2%), predicted {predicted}\n" in read_page(page)
+    assert f"(1%), predicted {predicted}\n" in read_page(page)
