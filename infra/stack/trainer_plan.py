@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import Gpu, HostFacts, known_or_none
@@ -94,39 +95,27 @@ def plan_trainer(
     `store_bytes` is the store's host memory. Each GPU has one process; a CPU has `cpu_processes`.
     `running` are the other runs that are training.
     """
-    gpus = find_gpus(facts, runtime, config.stack.gpus)
-    gpu = find_fullest_gpu(gpus)
-    device = decide_device(facts, config.train, runtime, gpu)
-    gpu_count = decide_gpu_count(facts, config.stack.gpus, gpus, device.value)
-    processes = gpu_count.value or cpu_processes
-    profile = decide_profile(config.train, device.value, gpu)
+    hardware = _decide_hardware(facts, config, runtime)
+    device, processes = hardware.device, hardware.gpu_count.value or cpu_processes
+    profile = decide_profile(config.train, device.value, hardware.fullest_gpu)
     train = apply_profile(config.train, profile.value)
     budget = decide_budget(
         facts,
         train,
         device.value,
-        gpus,
+        hardware.gpus,
         store_bytes=store_bytes,
         processes=processes,
         running=running,
     )
-    together = _is_distributed(processes, config.stack.nnodes)
-    choice = choose(
-        train,
-        budget.value,
-        device=device.value,
-        half=choose_half_precision(gpu) if device.value == "cuda" else None,
-        host_budget=compute_host_budget(
-            facts, train, store_bytes=store_bytes, processes=processes, running=running
-        ),
-        together=together,
-        resident_floor=_find_resident_floor(facts, runtime),
-        timings=select_timings(facts, train, device.value, gpu),
-        fused=can_run_kernels(gpu.compute_capability if gpu else None),
+    host_budget = compute_host_budget(
+        facts, train, store_bytes=store_bytes, processes=processes, running=running
     )
+    together = _is_distributed(processes, config.stack.nnodes)
+    choice = _choose_strategy(facts, train, hardware, budget.value, host_budget, together=together)
     plan = TrainerPlan(
         device=device,
-        gpus=gpu_count,
+        gpus=hardware.gpu_count,
         nnodes=_decide_nnodes(config.stack),
         rdzv_endpoint=_decide_rdzv_endpoint(config.stack),
         profile=profile,
@@ -144,6 +133,47 @@ def plan_trainer(
         container_memory_bytes=decide_container_limit(device.value, choice, processes),
     )
     return plan, choice.train.override(device=device.value)
+
+
+class _Hardware(NamedTuple):
+    """The device to train on, and what is known of it."""
+
+    device: Decision[Device]
+    gpus: Sequence[Gpu]
+    fullest_gpu: Gpu | None
+    gpu_count: Decision[int]
+    resident_floor: int | None
+
+
+def _decide_hardware(facts: HostFacts, config: Config, runtime: str) -> _Hardware:
+    gpus = find_gpus(facts, runtime, config.stack.gpus)
+    fullest = find_fullest_gpu(gpus)
+    device = decide_device(facts, config.train, runtime, fullest)
+    count = decide_gpu_count(facts, config.stack.gpus, gpus, device.value)
+    return _Hardware(device, gpus, fullest, count, _find_resident_floor(facts, runtime))
+
+
+def _choose_strategy(
+    facts: HostFacts,
+    train: TrainConfig,
+    hardware: _Hardware,
+    budget: int | None,
+    host_budget: int | None,
+    *,
+    together: bool,
+) -> Choice:
+    gpu, device = hardware.fullest_gpu, hardware.device.value
+    return choose(
+        train,
+        budget,
+        device=device,
+        half=choose_half_precision(gpu) if device == "cuda" else None,
+        host_budget=host_budget,
+        together=together,
+        resident_floor=hardware.resident_floor,
+        timings=select_timings(facts, train, device, gpu),
+        fused=can_run_kernels(gpu.compute_capability if gpu else None),
+    )
 
 
 def _decide_nnodes(stack: StackConfig) -> Decision[int]:
