@@ -52,8 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item) -> str | None:
     if not isinstance(item, pytest.Function):
         return None
+    used = set(item.fixturenames)
+    if item.get_closest_marker("reads_engine"):
+        used -= GROUPS["engine"]
     for group, fixtures in GROUPS.items():
-        if fixtures.intersection(item.fixturenames):
+        if used & fixtures:
             return group
     made = item._fixtureinfo.name2fixturedefs.values()
     return item.nodeid.split("::")[0] if any(one[-1].scope == "module" for one in made) else None

@@ -10,6 +10,8 @@ import pytest
 from tests.support.reading_cases import REFUSED, TAKEN, write_service
 from tests.testbed.fixtures import Engine
 
+pytestmark = pytest.mark.reads_engine
+
 
 def _ask(path: Path, text: str, engine: Engine) -> subprocess.CompletedProcess[str]:
     path.write_text(text)

@@ -15,6 +15,8 @@ from tests.support.hosts import host, one
 from tests.support.machine import Machine, make_machine, qca
 from tests.testbed.fixtures import Engine
 
+pytestmark = pytest.mark.reads_engine
+
 MakeV1 = Callable[..., Path]
 
 HTTP_DOCKER = "Not supported URL scheme http+docker"

@@ -12,6 +12,8 @@ from infra.host.probes import compose
 from tests.support.merge_cases import CASES, ask, read_recorded, summarize_file, write_case
 from tests.testbed.fixtures import Engine
 
+pytestmark = pytest.mark.reads_engine
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_compose_still_prints_the_recorded_output(
