@@ -24,50 +24,50 @@ EVERYTHING = {
     "bad-docker-host": ("W101", "E101 S105 S602"),
     # 1 GiB for store and trainer is a borderline case, which depends on the memory model.
     "cgroup-limits": (None, None),  # below
-    "cpu-compose-2.26": ("S105 S106 S602", "S105 S106 S602"),
-    "cpu-engine": ("S105 S106 S602", "S105 S106 S602"),
+    "cpu-compose-2.26": ("S105 S106", "S105 S106"),
+    "cpu-engine": ("S105 S106", "S105 S106"),
     "cpu-no-docker": ("", "E101 E201 S602"),
     "daemon-dead": ("W101", "E101 S105 S602"),
     "daemon-hung": ("W101", "E101 S105 S602"),
     "docker-desktop-mac": ("S105 S106 S601 S602", "S105 S106 S601 S602"),  # the disk is in a VM
     "docker-desktop-wsl2": ("S105 S106 S602", "S105 S106 S602"),
     "gpu-mig": (
-        "S105 S106 S406 S408 S409 S602",
-        "S105 S106 S406 S408 S409 S602",
+        "S105 S106 S406 S408 S409",
+        "S105 S106 S406 S408 S409",
     ),  # planned for a slice
-    "gpu-no-driver": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
-    "gpu-no-permission": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
-    "gpu-no-toolkit": ("S105 S106 W401 S408 S602", "S105 S106 W401 S408 S602"),
-    "gpu-not-loaded": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
-    "gpu-old-driver": ("S105 S106 E403 S406 S408 S409 S602", "S105 S106 E403 S406 S408 S409 S602"),
-    "engine-26": ("S105 S106 S602", "S105 S106 S602"),
+    "gpu-no-driver": ("S105 S106 W401", "S105 S106 W401"),
+    "gpu-no-permission": ("S105 S106 W401", "S105 S106 W401"),
+    "gpu-no-toolkit": ("S105 S106 W401 S408", "S105 S106 W401 S408"),
+    "gpu-not-loaded": ("S105 S106 W401", "S105 S106 W401"),
+    "gpu-old-driver": ("S105 S106 E403 S406 S408 S409", "S105 S106 E403 S406 S408 S409"),
+    "engine-26": ("S105 S106", "S105 S106"),
     # V1 can start containers there but not recreate them; without V2, qca plans a local run.
-    "engine-26-v1": ("S106 W201 W202 W204", "S106 E201 W202 W204 S602"),
-    "engine-29-old-compose": ("S105 S106 E205 S602", "S105 S106 E205 S602"),
+    "engine-26-v1": ("S106 W201 W202 W204", "S106 E201 W202 W204"),
+    "engine-29-old-compose": ("S105 S106 E205", "S105 S106 E205"),
     # The plan may or may not use the GPU; in either case QCA401 is not ok.
     "gpu-toolkit-not-registered": (None, None),  # below
-    "gpu-version-mismatch": ("S105 S106 W401 S602", "S105 S106 W401 S602"),
-    "gpu-workstation": ("S105 S106 S406 S408 S409 S602", "S105 S106 S406 S408 S409 S602"),
+    "gpu-version-mismatch": ("S105 S106 W401", "S105 S106 W401"),
+    "gpu-workstation": ("S105 S106 S406 S408 S409", "S105 S106 S406 S408 S409"),
     "h100-no-docker": ("S408 E501", "E101 E201 S401 S408 S602"),
     "h200-no-docker": ("W501", "E101 E201 S401 S602"),
-    "no-compose": ("S106 W201", "S106 E201 S602"),
+    "no-compose": ("S106 W201", "S106 E201"),
     "no-permission": ("W101 E501", "E101 S105 S602"),
-    "podman": ("S105 S106 S602", "S105 S106 S602"),
+    "podman": ("S105 S106", "S105 S106"),
     "remote-engine": ("S105 S106 S602", "S105 S106 S602"),
-    "rootless": ("W102 S105 S106 S602", "W102 S105 S106 S602"),
-    "seed-laptop": ("W201 W202 W203 W204 E402 S408", "E201 W202 E203 W204 W401 S408 S602"),
-    "seed-laptop-idle": ("W201 W202 W203 W204 S408", "E201 W202 E203 W204 W401 S408 S602"),
-    "server-128-threads": ("S105 S106 S602", "S105 S106 S602"),
-    "server-8-gpus": ("S105 S106 S406 S408 S409 S602", "S105 S106 S406 S408 S409 S602"),
+    "rootless": ("W102 S105 S106", "W102 S105 S106"),
+    "seed-laptop": ("W201 W202 W203 W204 E402 S408", "E201 W202 E203 W204 W401 S408"),
+    "seed-laptop-idle": ("W201 W202 W203 W204 S408", "E201 W202 E203 W204 W401 S408"),
+    "server-128-threads": ("S105 S106", "S105 S106"),
+    "server-8-gpus": ("S105 S106 S406 S408 S409", "S105 S106 S406 S408 S409"),
     "small-host": (
         "S105 S106 S602 E603",
         "S105 S106 S602 E603",
     ),  # 1 GiB is too small for torch and the store
     # AppArmor keeps the stack's containers, which use no-new-privileges, from starting.
-    "snap-docker": ("E104 S105 S106 S602", "E104 S105 S106 S602"),
-    "v1-broken-requests": ("S106 W201 W202 W203", "S106 E201 W202 E203 S602"),
+    "snap-docker": ("E104 S105 S106", "E104 S105 S106"),
+    "v1-broken-requests": ("S106 W201 W202 W203", "S106 E201 W202 E203"),
     "v1-bundle": ("S106 W201 W202 W204 E501", "S106 E201 W202 W204 S602"),
-    "v1-works": ("S106 W201 W202", "S106 E201 W202 S602"),
+    "v1-works": ("S106 W201 W202", "S106 E201 W202"),
     # Hosts on which containers can or cannot use a GPU, one per state.
     "gpu-ready": ("", ""),
     "gpu-not-restarted": ("W401", "W401"),
@@ -142,8 +142,8 @@ def test_a_toolkit_without_its_hook_does_not_pass():
     findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
 
     assert _verdicts(findings) in (
-        "S105 S106 E401 S408 S409 S602",
-        "S105 S106 W401 S408 S409 S602",
+        "S105 S106 E401 S408 S409",
+        "S105 S106 W401 S408 S409",
     )
 
 
@@ -156,6 +156,6 @@ def test_the_seeds_laptop_with_the_seeds_numbers():
 
     findings = examine(load(HOSTS / "seed-laptop.json"), config(stack))
 
-    assert _verdicts(findings) == "E201 W202 E203 W204 E301 W401 S408 S602"
+    assert _verdicts(findings) == "E201 W202 E203 W204 E301 W401 S408"
     (dragonfly,) = [f for f in findings if f.id == "QCA301"]
     assert "There are 16 threads, so 4.00GiB are required. Exiting..." in dragonfly.message

@@ -12,12 +12,15 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Disk, HostFacts, Unknown, known_or_none, require
-from qca.core.units import MIB, format_size
+from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 
 # Space for metrics and logs, and a reserve.
 _DISK_SLACK = 200 * MIB
+
+# No image that we know is larger: vllm/vllm-openai and NVIDIA's PyTorch image take 20 to 30 GiB.
+_AMPLE = 50 * GIB
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -104,6 +107,10 @@ def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFac
         )
         return Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
     unknown = _explain_unknown(missing, facts)
+    unsized = sum(image.size is None for image in missing)
+    if unsized and disk.free - needed >= unsized * _AMPLE:
+        names = ", ".join(image.name for image in missing if image.size is None)
+        return ok(f"{free}, ample for {names}, whatever the size.", **evidence)
     if unknown:
         return skip(f"Cannot determine whether the images of {owner} fit: {unknown}", **evidence)
     return ok(f"{free} for the images of {owner}, which need {format_size(needed)}.", **evidence)
@@ -150,7 +157,8 @@ CHECK = Check(
     "MiB for the full model). The newest three and the best are kept while the next is written. "
     "An image takes its unpacked size. qca knows the size of the images that the engine has, of "
     "its own trainer image and of PyTorch's CUDA images; it queries no registry, so the size of "
-    "any other image is unknown. It warns only if the known sizes exceed the free space.",
+    "any other image is unknown; 50 GiB for each is taken to be enough. It warns only if the known "
+    "sizes exceed the free space.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,

@@ -37,9 +37,14 @@ def _listen(process: str | None, pid: int | None, address: str = "127.0.0.1") ->
     return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
 
 
-def _with_images(*images: EngineImage, free: int = 100 * GIB, **changes: Any) -> HostFacts:
+def _with_images(*images: EngineImage, free: int = 40 * GIB, **changes: Any) -> HostFacts:
     """Return a host whose engine has these images, and this much free space for more."""
     return host(images=images, disks=(disk("work"), disk("docker", free)), **changes)
+
+
+def _unlisted(reason: str) -> HostFacts:
+    """Return a host with little free space whose engine's images are unknown."""
+    return host(images=reason, disks=(disk("work"), disk("docker", 40 * GIB)))
 
 
 def _in_containerd(*disks: Disk) -> HostFacts:
@@ -53,11 +58,13 @@ IMAGE_CASES: list[tuple[HostFacts, Severity, str]] = [
     (_with_images(STORE_IMAGE, free=3 * GIB), OK, ""),
     (_with_images(STORE_IMAGE, free=3 * GIB - 1), WARNING, "the trainer image (3 GiB)"),
     (_with_images(TRAINER_IMAGE), SKIPPED, "dragonfly:v1.40.1, whose size is unknown"),
+    (_with_images(TRAINER_IMAGE, free=50 * GIB), OK, ""),
+    (_with_images(free=52 * GIB), SKIPPED, "whose size is unknown"),  # the trainer image needs 3
     (_with_images(free=2 * GIB), WARNING, "dragonfly:v1.40.1 (size unknown)"),
     # A CPU's trainer image has no layer in common with a GPU's.
     (_with_images(CUDA_TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), WARNING, "trainer image"),
-    (host(images="the list is too long"), SKIPPED, "the list is too long."),
-    (_in_containerd(disk("docker", 2 * GIB), disk("images")), SKIPPED, "size is unknown"),
+    (_unlisted("the list is too long"), SKIPPED, "the list is too long."),
+    (_in_containerd(disk("docker", 2 * GIB), disk("images", 40 * GIB)), SKIPPED, "is unknown"),
     (_in_containerd(disk("docker"), disk("images", GIB)), WARNING, "/images has 1 GiB"),
     (_in_containerd(disk("docker")), SKIPPED, "stores images is not visible"),
 ]
@@ -112,7 +119,8 @@ FILE_IMAGE_CASES: list[tuple[str, Severity, str, int, HostFacts]] = [
     ("  b: {build: ., image: mine}\n", SKIPPED, "have mine, whose", 4, _with_images(_CACHE)),
     ("  b: {build: ., image: mine}\n", OK, "", 3, _with_images(_CACHE, image("mine:latest"))),
     (f"  b: {{{_PYTORCH}, profiles: [x]}}\n", INFO, "profile x", 4, _with_images(_CACHE, free=GIB)),
-    ("", SKIPPED, "no engine was asked", 3, host(images="no engine was asked")),
+    ("", OK, "ample for dragonflydb/dragonfly:v1.30.0", 3, _with_images(free=50 * GIB)),
+    ("", SKIPPED, "no engine was asked", 3, _unlisted("no engine was asked")),
 ]
 
 FILE_CASES = [
