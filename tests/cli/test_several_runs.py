@@ -6,10 +6,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import trainable_in
-from tests.support.program import ENDLESS, Program, checkpoints, episodes
+from tests.support.program import ENDLESS, Program, checkpoints, episodes, lower_priority
 from tests.support.terminal import open_terminal
 from tests.support.waiting import wait_for
 
@@ -26,9 +27,17 @@ def several(tmp_path_factory) -> Iterator[Program]:
             for run in ("a", "b"):
                 done = program(*UP, "--detach", "--run", run, *ENDLESS)
                 assert f"`qca attach {run}` follows it" in done.stderr
+            lower_priority(find_trainers(program.folder))
             yield program
         finally:
             program("down", "--all")
+
+
+def find_trainers(folder: Path) -> Iterator[psutil.Process]:
+    """Yield the trainers that run in this folder."""
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        if process.info["cwd"] == str(folder) and "train" in (process.info["cmdline"] or ()):
+            yield process
 
 
 def test_both_runs_train_and_each_has_its_status(several):
