@@ -18,6 +18,19 @@ constexpr = int  # Triton recognizes compile-time constants by this name
 
 
 @triton.jit
+def _locate(rows, cells, components, block: "constexpr", lanes: "constexpr"):
+    """Return the program's cells, their offsets in a state and in a field, and a mask of those."""
+    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    lane = tl.arange(0, lanes)
+    sample = row // cells
+    place = (row % cells)[:, None] + lane[None, :] * cells
+    state = sample[:, None] * components * cells + place
+    real = state + sample[:, None] * components * cells
+    imaginary = real + components * cells
+    return row, state, real, imaginary, (row < rows)[:, None] & (lane < components)[None, :]
+
+
+@triton.jit
 def _load_moved(psi, field, state, real, imaginary, mask, decay):
     """Return psi, 1 + h - gamma and their product, each as real and imaginary parts."""
     x = tl.load(psi + 2 * state, mask=mask, other=0.0)
@@ -42,14 +55,7 @@ def advance(
     lanes: "constexpr",
 ):
     """Write the next state and each cell's squared norm before normalization."""
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
-    lane = tl.arange(0, lanes)
-    mask = (row < rows)[:, None] & (lane < components)[None, :]
-    sample = row // cells
-    place = (row % cells)[:, None] + lane[None, :] * cells
-    state = sample[:, None] * components * cells + place
-    real = state + sample[:, None] * components * cells
-    imaginary = real + components * cells
+    row, state, real, imaginary, mask = _locate(rows, cells, components, block, lanes)
     _, _, _, _, x, y = _load_moved(psi, field, state, real, imaginary, mask, decay)
     squared = tl.sum(x * x + y * y, axis=1)
     scale = (1.0 / (tl.sqrt(squared) + floor))[:, None]
@@ -75,14 +81,7 @@ def differentiate(
     lanes: "constexpr",
 ):
     """Write the gradients of the state and of the field."""
-    row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
-    lane = tl.arange(0, lanes)
-    mask = (row < rows)[:, None] & (lane < components)[None, :]
-    sample = row // cells
-    place = (row % cells)[:, None] + lane[None, :] * cells
-    state = sample[:, None] * components * cells + place
-    real = state + sample[:, None] * components * cells
-    imaginary = real + components * cells
+    row, state, real, imaginary, mask = _locate(rows, cells, components, block, lanes)
     x, y, a, b, u, v = _load_moved(psi, field, state, real, imaginary, mask, decay)
     p = tl.load(by_out + 2 * state, mask=mask, other=0.0)
     q = tl.load(by_out + 2 * state + 1, mask=mask, other=0.0)

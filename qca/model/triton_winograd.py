@@ -20,6 +20,16 @@ constexpr = int  # Triton recognizes compile-time constants by this name
 
 
 @triton.jit
+def _locate(samples, height, width, block: "constexpr"):
+    """Return the program's pairs, and the sample, channel and first cell of each tile."""
+    pair = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    columns = width // 2
+    tiles = height // 2 * columns
+    sample, channel = pair // tiles % samples, pair // (samples * tiles)
+    return pair, sample, channel, pair % tiles // columns * 2, pair % columns * 2
+
+
+@triton.jit
 def _load_row(x, place, inside, column, width):
     """Return four adjacent numbers of a row, with 0 beyond the grid."""
     a = tl.load(x + place, mask=inside & (column >= 0), other=0.0)
@@ -53,14 +63,9 @@ def transform_input(
     block: "constexpr",
 ):
     """Write the transformed 4x4 neighborhoods of all tiles to `out`, (16, channels, tiles)."""
-    pair = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    pair, sample, channel, row, column = _locate(samples, height, width, block)
     mask = pair < pairs
-    columns = width // 2
-    tiles = height // 2 * columns
-    channel = pair // (samples * tiles)
-    sample = pair // tiles % samples
-    row = pair % tiles // columns * 2 - 1
-    column = pair % columns * 2 - 1
+    row, column = row - 1, column - 1
     place = sample * sample_step + channel * channel_step + row * width + column
     a0, a1, a2, a3 = _load_row(x, place, mask & (row >= 0), column, width)
     b0, b1, b2, b3 = _load_row(x, place + width, mask, column, width)
@@ -97,14 +102,8 @@ def transform_output(
     block: "constexpr",
 ):
     """Write the 2x2 results of all tiles from the products, (16, channels, tiles)."""
-    pair = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
+    pair, sample, channel, row, column = _locate(samples, height, width, block)
     mask = pair < pairs
-    columns = width // 2
-    tiles = height // 2 * columns
-    channel = pair // (samples * tiles)
-    sample = pair // tiles % samples
-    row = pair % tiles // columns * 2
-    column = pair % columns * 2
     products += pair
     a0, a1 = _load_transformed(products + first * pairs, 4 * pairs, mask, first, last)
     b0, b1 = _load_transformed(products + pairs, 4 * pairs, mask, first, last)
