@@ -377,7 +377,7 @@ def test_a_constant_term_is_reported_once_at_the_start(tmp_path):
     events = run(small(update="unitary", gamma=0.0, episodes=2), tmp_path)
     assert isinstance(events[0], Started)
     (warning,) = events[0].warnings
-    assert "survival cannot move" in warning
+    assert "survival cannot change" in warning
 
 
 @pytest.mark.parametrize("batch", [1, 2])
