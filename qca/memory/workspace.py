@@ -41,7 +41,7 @@ _FUSED = _Scratch(34 * MIB, 0.6, 1 / 16)
 _FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
 # Without the kernels. In strict float32 the holes grow with the batch.
 _STEPS, _SEGMENTS = _Scratch(40 * MIB, 1.3, 1 / 4), _Scratch(40 * MIB, 1.3, 1 / 25)
-_STRICT_SEGMENTS, _MOST_HOLES = _Scratch(72 * MIB, 3.75, 1 / 25), 1 / 2
+_STRICT_SEGMENTS, _MOST_HOLES = _Scratch(80 * MIB, 4.3, 1 / 30), 1 / 2
 # The graphs of plain autograd have equal sizes and leave few holes.
 _PLAIN_HOLES, _STEP_HOLES, _STEP_BATCH_HOLES = 1 / 16, 1 / 4, 1 / 2
 

@@ -28,6 +28,12 @@ def measure_error(found: Tensor, expected: Tensor) -> float:
     return ((found - expected).norm() / expected.norm()).item()
 
 
+@pytest.fixture(autouse=True)
+def exact_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training in tf32 in the same process leaves that precision set."""
+    monkeypatch.setattr(torch.backends.cuda.matmul, "fp32_precision", "ieee")
+
+
 def get_kernels() -> Kernels:
     device = torch.device("cuda", 0)
     kernels = find_kernels(torch.empty(1, device=device))
