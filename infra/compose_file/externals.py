@@ -1,4 +1,4 @@
-"""List the networks and volumes that a project expects the engine to have."""
+"""List the networks, volumes and containers that a project expects the engine to have."""
 
 from collections.abc import Collection, Iterator
 from typing import Literal
@@ -6,12 +6,13 @@ from typing import Literal
 from infra.compose_file.model import ExternalResource
 from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
+_NAMESPACES = ("network_mode", "ipc", "pid")
 # The modes that do not name a network; `nat` is the bridge of Windows.
 _OWN_MODES = ("", "bridge", "default", "host", "nat", "none")
 
 
-def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalResource]:
-    """Yield the external networks and volumes that the active services use, each once."""
+def find_externals(top: Table, active: Collection[str], project: str) -> Iterator[ExternalResource]:
+    """Yield the external resources that the active services use, each once."""
     services = to_table(top.get("services"))
     used = [to_table(services.get(name)) for name in active]
     networks = {name for service in used for name in list_networks(service)}
@@ -20,6 +21,13 @@ def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalReso
     yield from _find_external("volume", to_table(top.get("volumes")), volumes)
     yield from {
         network.name: network for network in map(_find_mode_network, used) if network
+    }.values()
+    own = {name for service in active for name in _list_own_names(services, service, project)}
+    yield from {
+        container.name: container
+        for service in used
+        for container in _find_containers(service)
+        if container.name not in own
     }.values()
 
 
@@ -40,6 +48,22 @@ def _find_mode_network(service: Table) -> ExternalResource | None:
         return None
     origin = service.origins["network_mode"]
     return ExternalResource("network", mode, origin.line, origin.source.path)
+
+
+def _find_containers(service: Table) -> Iterator[ExternalResource]:
+    """Yield the containers whose namespaces or volumes a service shares (`container:NAME`)."""
+    given = [(service.get(key), service.origins[key]) for key in _NAMESPACES if key in service]
+    for value, origin in (*given, *to_items(service.get("volumes_from")).entries()):
+        prefix, _, name = to_text(value).partition(":")
+        if prefix == "container" and name:
+            name = name.partition(":")[0]  # `volumes_from` may end with `:ro`
+            yield ExternalResource("container", name, origin.line, origin.source.path)
+
+
+def _list_own_names(services: Table, name: str, project: str) -> tuple[str, ...]:
+    """Return the names that Compose may give the first container of a service."""
+    given = to_text(to_table(services.get(name)).get("container_name"))
+    return (given,) if given else (f"{project}-{name}-1", f"{project}_{name}_1")
 
 
 def list_networks(service: Table) -> Iterator[str]:

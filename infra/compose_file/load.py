@@ -14,6 +14,7 @@ from infra.compose_file.engine_claims import find_claims
 from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.needed_paths import find_needed_paths, look_up_path
+from infra.compose_file.overlay_networks import find_overlays
 from infra.compose_file.passes.file_paths import shorten
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.project import Project, read_project
@@ -58,8 +59,9 @@ def read_compose_files(
         override=find_override(paths[0]) if len(paths) == 1 else None,
         sources=project.sources,
         files=dict(_find_files(project)),
-        externals=tuple(find_externals(project.top, project.active)),
+        externals=tuple(find_externals(project.top, project.active, project.name)),
         claims=tuple(find_claims(project.top, project.active, project.name)),
+        overlays=tuple(find_overlays(project.top, project.active)),
         needed_paths=tuple(
             look_up_path(needed, project.folder, policy)
             for needed in find_needed_paths(project.top, project.active, project.folder)

@@ -70,9 +70,9 @@ class Refusal:
 
 @frozen_dataclass
 class ExternalResource:
-    """A network or volume that a service uses and Compose does not create."""
+    """A network, volume or container that a service uses and Compose does not create."""
 
-    kind: Literal["network", "volume"]
+    kind: Literal["network", "volume", "container"]
     name: str
     """Its name in the engine."""
     line: int
@@ -282,11 +282,12 @@ class ComposeFile:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """The paths of top-level secrets and configs: `secrets.a.file`."""
     externals: tuple[ExternalResource, ...] = ()
-    """The external networks and volumes of its active services."""
+    """The external networks, volumes and containers that its active services use."""
     claims: tuple[EngineClaim, ...] = ()
     """The container names and subnets of its active services."""
+    overlays: tuple[LocatedValue, ...] = ()
+    """The overlay networks that Compose creates for its active services."""
     missing: frozenset[str] = frozenset()
-    """Paths of missing files in the project folder."""
     """Paths of missing files in the project folder."""
     needed_paths: tuple[NeededPath, ...] = ()
     """The files and folders that its active services need."""

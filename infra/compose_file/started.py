@@ -28,6 +28,7 @@ def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
         confirmed_by="",
         externals=(),
         claims=(),
+        overlays=(),
     )
     reasons = dict.fromkeys(service.not_started_because for service in file.services)
     for reason in reasons:

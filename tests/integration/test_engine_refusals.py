@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.host.deadline import Deadline
+from infra.host.facts import Engine as EngineFacts
+from infra.host.probes import docker
 from tests.support.engine_refusals import ACCEPTED, REFUSED, write_project
 from tests.testbed.fixtures import Engine
 
@@ -43,6 +46,27 @@ def test_engine_refuses(tmp_path: Path, engine: Engine, rows: list[tuple[str, st
 
         assert done.returncode != 0, settings
         assert words in done.stderr.replace('\\"', '"'), settings
+
+
+def test_an_engine_without_a_swarm_creates_no_overlay_network(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in engine.variables.items():
+        monkeypatch.setenv(name, value)
+    found = docker.probe(Deadline(10))
+    done = _start(tmp_path / "overlay", "networks: [spread]", engine)
+
+    assert isinstance(found, EngineFacts)
+    assert found.swarm_role == "none"
+    assert "This node is not a swarm manager" in done.stderr
+
+
+def test_the_engine_does_not_start_beside_a_missing_container(
+    tmp_path: Path, engine: Engine
+) -> None:
+    done = _start(tmp_path / "gone", "network_mode: container:qca-test-gone", engine)
+
+    assert "No such container: qca-test-gone" in done.stderr
 
 
 @pytest.mark.slow

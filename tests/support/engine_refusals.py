@@ -96,7 +96,7 @@ def write_project(image: str, settings: str) -> str:
         f"services:\n  a:\n    image: {image}\n{indent(settings, '    ')}\n"
         f"  b: {{image: '{image}', command: [sleep, '60']}}\n"
         "networks:\n  plain: {}\n  static: {ipam: {config: [{subnet: 172.28.9.0/24}]}}\n"
-        "  wrong: {ipam: {config: [{subnet: 172.28.8.0}]}}\n"
+        "  wrong: {ipam: {config: [{subnet: 172.28.8.0}]}}\n  spread: {driver: overlay}\n"
         "secrets: {elsewhere: {external: true}, unset: {environment: QCA_TEST_UNSET}, "
         "home: {environment: HOME}}\nconfigs: {elsewhere: {external: true}}\n"
     )

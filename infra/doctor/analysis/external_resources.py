@@ -1,17 +1,21 @@
-"""Look up the external networks and volumes of a project in the engine."""
+"""Look up the external networks, volumes and containers of a project in the engine."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, ExternalResource
 from infra.host.errors import ProbeError
-from infra.host.probes.engine_resources import list_engine_resources
+from infra.host.probes.engine_resources import list_container_projects, list_engine_resources
+
+# The engine also finds a container by the start of its ID, of which `docker ps` shows 12 digits.
+_ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 def look_up_externals(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with the state of its external networks and volumes."""
+    """Return the file with the state of its external resources."""
     answers = {
         kind: _list_names(docker_client, kind, environment)
         for kind in dict.fromkeys(resource.kind for resource in file.externals)
@@ -26,6 +30,8 @@ def _list_names(
     docker_client: str, kind: str, environment: Mapping[str, str]
 ) -> frozenset[str] | ProbeError:
     try:
+        if kind == "container":
+            return frozenset(list_container_projects(docker_client, environment))
         return list_engine_resources(docker_client, kind, environment)
     except ProbeError as error:
         return error
@@ -34,4 +40,6 @@ def _list_names(
 def _judge(resource: ExternalResource, names: frozenset[str] | ProbeError) -> ExternalResource:
     if isinstance(names, ProbeError):
         return replace(resource, unknown_because=str(names))
+    if resource.kind == "container" and _ID.fullmatch(resource.name):
+        return replace(resource, unknown_because="it is the ID of a container")
     return replace(resource, is_there=resource.name in names, unknown_because="")

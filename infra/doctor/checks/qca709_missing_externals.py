@@ -1,4 +1,4 @@
-"""QCA709: does the engine have the external networks and volumes of the file?"""
+"""QCA709: does the engine have the external networks, volumes and containers of the file?"""
 
 from collections.abc import Iterator
 
@@ -6,40 +6,66 @@ from infra.compose_file.model import ExternalResource
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
+from infra.host.facts import Engine, HostFacts, known_or_none
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
     for resource in file.externals:
-        yield locate(_judge(resource), file, resource)
+        yield locate(_judge(resource, subject.facts), file, resource)
     if not file.externals:
-        yield ok(f"{file.path}: no network or volume is external.")
+        yield ok(f"{file.path}: no network, volume or container is external.")
 
 
-def _judge(resource: ExternalResource) -> Verdict:
+def _judge(resource: ExternalResource, facts: HostFacts) -> Verdict:
     what = f"{resource.kind} {resource.name}"
     if resource.is_there is None:
         return skip(f"Cannot determine whether the engine has {what}: {resource.unknown_because}.")
     if resource.is_there:
         return ok(f"The engine has the external {what}.")
-    message = (
-        f"The engine does not have the external {what}; Compose does not create it, so `up` "
-        f"fails.\nCreate it: docker {resource.kind} create {resource.name}"
-    )
+    if resource.kind == "network" and _is_swarm_worker(facts):
+        return skip(
+            f"Cannot determine whether the {what} exists: this engine is a worker of a swarm, "
+            "which does not list overlay networks that it does not use yet."
+        )
+    message = _describe_missing(resource)
     return Verdict(Severity.ERROR, message, {resource.kind: resource.name})
+
+
+def _describe_missing(resource: ExternalResource) -> str:
+    kind, name = resource.kind, resource.name
+    if kind == "container":
+        return (
+            f"The engine does not have the container {name}, and the project does not create it, "
+            f"so `up` fails.\nDocker reports: No such container: {name}\nStart that container "
+            "first, or define it as a service of this file and refer to it with `service:NAME`."
+        )
+    return (
+        f"The engine does not have the external {kind} {name}; Compose does not create it, so `up` "
+        f"fails.\nCreate it: docker {kind} create {name}"
+    )
+
+
+def _is_swarm_worker(facts: HostFacts) -> bool:
+    engine = known_or_none(facts.docker)
+    return isinstance(engine, Engine) and engine.swarm_role == "worker"
 
 
 CHECK = Check(
     id="QCA709",
     category="file",
-    title="An external network or volume is missing",
+    title="An external network, volume or container is missing",
     needs=(),
     looks_at="networks and volumes with `external: true` that a service uses, and networks that "
     "`network_mode` names, compared with the lists of `docker network ls` and `docker volume ls`. "
-    "Nothing is created.",
+    "Containers that `network_mode`, `ipc`, `pid` or `volumes_from` names (`container:NAME`) and "
+    "that no service creates, compared with `docker ps --all`. Nothing is created. A "
+    "worker of a swarm does not list all networks, so a missing one is `skipped`.",
     why="Compose expects external networks and volumes to exist. If one is missing, `up` fails "
-    "before it starts anything.",
-    fix="Create it (`docker network create NAME`), or remove `external: true`.",
+    "before it starts anything. If a container is missing, `up` fails when it starts the service "
+    "that needs it; other services run by then.",
+    fix="Create it (`docker network create NAME`), or remove `external: true`. Start a missing "
+    "container first, or make it a service of the file.",
     url="https://docs.docker.com/reference/compose-file/networks/#external",
     judge_file=_judge_file,
 )

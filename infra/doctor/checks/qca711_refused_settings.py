@@ -32,6 +32,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     ]
     for service in file.services:
         faults += _judge_by_engine(subject, service)
+    faults += _judge_overlays(subject)
     hidden = list(skip_hidden_services(file, "has settings that the engine refuses"))
     yield from faults
     yield from hidden
@@ -102,6 +103,30 @@ def _judge_namespace(
     )
 
 
+def _judge_overlays(subject: FileSubject) -> Iterator[Verdict]:
+    """Refuse overlay networks on an engine that manages no swarm."""
+    engine = known_or_none(subject.facts.docker)
+    role = engine.swarm_role if isinstance(engine, Engine) else None
+    for network in subject.file.overlays:
+        if role != "manager":
+            yield locate(_refuse_overlay(network.value, role), subject.file, network)
+
+
+def _refuse_overlay(network: str, role: str | None) -> Verdict:
+    if role is None:
+        return skip(
+            f"Cannot determine whether the engine can create the overlay network {network}: its "
+            "role in a swarm is unknown.",
+            network=network,
+        )
+    advice = "Create it on a manager." if role == "worker" else "Use `driver: bridge` on one host."
+    message = (
+        f"The engine cannot create the overlay network {network}: it manages no swarm.\nCompose "
+        f"reports: This node is not a swarm manager\n{advice}"
+    )
+    return Verdict(Severity.ERROR, message, {"network": network})
+
+
 _BY_ENGINE = {
     "healthcheck.start_interval": _judge_start_interval,
     "logging.driver": _judge_log_driver,
@@ -119,7 +144,8 @@ CHECK = Check(
     "static addresses and subnets, capabilities, paths in the container, log options, secrets and "
     "configs that are external or come from an unset variable, `start_interval`, `stop_signal`, "
     "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`. "
-    "`privileged` and the host's network, if the engine maps users (`userns-remap`).",
+    "`privileged` and the host's network, if the engine maps users (`userns-remap`). Overlay "
+    "networks, if the engine manages no swarm.",
     why="Compose checks the form of a file; only the engine checks these settings, after Compose "
     "has created networks and started other services. `vm.overcommit_memory` and "
     "`vm.max_map_count` are settings of the whole host, so a container cannot have its own. With "

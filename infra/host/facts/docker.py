@@ -50,6 +50,8 @@ class Engine:
     None unknown."""
     warnings: tuple[str, ...] | None = None
     """Its warnings about its host and configuration; None if they were not recorded."""
+    swarm_role: Literal["none", "worker", "manager"] | None = None
+    """Its role in a swarm; a node that is still joining one is a worker, and None is unknown."""
     components: dict[str, str] = field(default_factory=dict[str, str])
     """Names and versions of its components; Podman reports `Podman Engine`."""
 

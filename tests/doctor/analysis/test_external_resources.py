@@ -1,4 +1,4 @@
-"""The engine's networks and volumes are queried if a project uses external ones."""
+"""The engine is asked for the networks, volumes and containers that a project does not create."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ TEXT = (
 )
 
 
-def _look_up(folder: Path, script: str) -> ComposeFile:
-    (folder / "compose.yml").write_text(TEXT)
+def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
+    (folder / "compose.yml").write_text(text)
     program = folder / "docker"
     program.write_text(f"#!/bin/sh\necho $1 >> {folder}/asked\n{script}\n")
     program.chmod(0o755)
@@ -51,7 +51,7 @@ def test_without_a_client_they_are_unknown(tmp_path):
     assert "could not be started" in file.externals[0].unknown_because
 
 
-@pytest.mark.parametrize("mode", ["host", "none", "bridge", "service:b", "container:b"])
+@pytest.mark.parametrize("mode", ["host", "none", "bridge", "service:b"])
 def test_a_mode_that_names_no_network_needs_none(tmp_path, mode):
     (tmp_path / "compose.yml").write_text(f"services: {{a: {{image: x, network_mode: '{mode}'}}}}")
 
@@ -63,3 +63,53 @@ def test_a_network_that_network_mode_names_must_exist(tmp_path):
     (one,) = read_compose_file(tmp_path / "compose.yml", {}).externals
 
     assert (one.kind, one.name, one.line) == ("network", "proxy", 2)
+
+
+CONTAINERS = (
+    "name: mine\nservices:\n  a: {image: x, network_mode: 'container:vpn'}\n"
+    "  b: {image: x, ipc: 'container:gone', pid: 'container:gone'}\n"
+    "  c: {image: x, volumes_from: ['container:store:ro', d]}\n  d: {image: x, ipc: host}\n"
+)
+
+
+def test_containers_of_others_are_looked_up(tmp_path):
+    file = _look_up(tmp_path, "printf 'vpn\\tother\\n'; printf 'store\\t\\n'", CONTAINERS)
+
+    assert [(one.kind, one.name, one.line, one.is_there) for one in file.externals] == [
+        ("container", "vpn", 3, True),
+        ("container", "gone", 4, False),
+        ("container", "store", 5, True),
+    ]
+    assert (tmp_path / "asked").read_text().split() == ["ps"]
+
+
+@pytest.mark.parametrize("script", ["echo Cannot connect >&2; exit 1", "exit 1"])
+def test_without_an_answer_of_the_engine_containers_are_unknown(tmp_path, script):
+    file = _look_up(tmp_path, script, CONTAINERS)
+
+    assert {one.is_there for one in file.externals} == {None}
+    assert all(one.unknown_because for one in file.externals)
+
+
+def test_a_container_by_its_id_is_unknown(tmp_path):
+    (one,) = _look_up(tmp_path, "", CONTAINERS.replace("vpn", "0f" * 32)).externals[:1]
+
+    assert (one.is_there, one.unknown_because) == (None, "it is the ID of a container")
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("vpn", "container_name: vpn"),
+        ("mine-v-1", "image: x"),
+        ("mine_v_1", "image: x"),
+    ],
+)
+def test_a_container_of_the_project_is_its_own(tmp_path, name, service):
+    """Run with Compose 2.40: it starts the container before the one that shares its network."""
+    (tmp_path / "compose.yml").write_text(
+        f"name: mine\nservices:\n  a: {{image: x, network_mode: 'container:{name}'}}\n"
+        f"  v: {{{service}}}\n"
+    )
+
+    assert read_compose_file(tmp_path / "compose.yml", {}).externals == ()

@@ -450,6 +450,49 @@ def test_an_external_network_is_looked_up(tmp_path, answer, severity, says):
     assert says in finding.message
 
 
+CONTAINERS = [
+    ({"is_there": False}, ERROR, "does not have the container vpn, and the project"),
+    ({"is_there": True}, OK, "has the external container vpn"),
+    ({"unknown_because": "no engine"}, SKIPPED, "the engine has container vpn: no engine"),
+]
+
+
+@pytest.mark.parametrize(("answer", "severity", "says"), CONTAINERS)
+def test_a_container_that_shares_its_network_is_looked_up(tmp_path, answer, severity, says):
+    file = compose_file(tmp_path, HEAD + "    network_mode: container:vpn\n")
+    file = replace(file, externals=tuple(replace(one, **answer) for one in file.externals))
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA709"]
+
+    assert finding.severity is severity
+    assert finding.location
+    assert finding.location.line == 4
+    assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "role", "severity"),
+    [
+        ("networks", "worker", SKIPPED),
+        ("networks", "manager", ERROR),
+        ("networks", "none", ERROR),
+        ("networks", None, ERROR),
+        ("volumes", "worker", ERROR),
+    ],
+)
+def test_a_worker_of_a_swarm_does_not_list_unused_networks(tmp_path, kind, role, severity):
+    """Compose then tries to connect to the network, as `docker run` does."""
+    use = "[shared]" if kind == "networks" else "['shared:/data']"
+    text = HEAD + f"    {kind}: {use}\n{kind}: {{shared: {{external: true}}}}\n"
+    file = compose_file(tmp_path, text)
+    file = replace(file, externals=tuple(replace(one, is_there=False) for one in file.externals))
+    facts = host(docker=engine(swarm_role=role))
+
+    (finding,) = [f for f in examine(facts, config(), files=[file]) if f.id == "QCA709"]
+
+    assert finding.severity is severity
+
+
 ASKED = [
     ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
     ({"confirmed_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 accepts"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.host.facts import HostFacts
 from tests.support.hosts import engine, host, no_engine
 from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, judge_file
 
@@ -58,6 +59,32 @@ REMAPPED = host(docker=engine(security_options=("name=seccomp,profile=builtin", 
 def test_an_engine_that_maps_users_refuses_the_hosts_namespaces(tmp_path, service, facts, severity):
     text = f"services: {{a: {{image: redis, {service}}}}}\n"
 
+    assert judge_file(tmp_path, "QCA711", text, facts).severity is severity
+
+
+OVERLAY = "services: {a: {image: redis, networks: [n]}}\nnetworks: {n: {driver: overlay%s}}\n"
+
+
+def _in_swarm(role: str | None) -> HostFacts:
+    return host(docker=engine(swarm_role=role))
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "severity"),
+    [
+        # Engine 20.10: This node is not a swarm manager.
+        (OVERLAY % "", _in_swarm("none"), ERROR),
+        (OVERLAY % "", _in_swarm("worker"), ERROR),
+        (OVERLAY % "", _in_swarm("manager"), OK),
+        (OVERLAY % "", _in_swarm(None), SKIPPED),
+        (OVERLAY % "", NO_ENGINE, SKIPPED),
+        (OVERLAY % "", host(docker="hung"), SKIPPED),
+        (OVERLAY % ", external: true", _in_swarm("none"), OK),
+        (OVERLAY.replace("networks: [n]", "") % "", _in_swarm("none"), OK),
+        (OVERLAY.replace("overlay", "bridge") % "", _in_swarm("none"), OK),
+    ],
+)
+def test_only_a_manager_of_a_swarm_creates_overlay_networks(tmp_path, text, facts, severity):
     assert judge_file(tmp_path, "QCA711", text, facts).severity is severity
 
 

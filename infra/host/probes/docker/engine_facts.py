@@ -1,6 +1,6 @@
 """Parse an engine's answers to `/version` and `/info`, from HTTP or from the `docker` program."""
 
-from typing import Any
+from typing import Any, Literal
 
 from infra.host.facts import Engine
 from infra.host.probes.answer_fields import (
@@ -58,6 +58,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         limits_memory=get_optional(info, "MemoryLimit", bool),
         limits_cpu=get_optional(info, "CpuCfsQuota", bool),
         warnings=_read_warnings(info),
+        swarm_role=_read_swarm_role(info),
         components={
             parse_text(part["Name"]): parse_text(part.get("Version") or "") for part in components
         },
@@ -69,6 +70,17 @@ def _read_warnings(info: dict[str, Any]) -> tuple[str, ...] | None:
     if "Warnings" not in info:
         return None
     return parse_texts(get_optional(info, "Warnings", ARRAY))
+
+
+def _read_swarm_role(info: dict[str, Any]) -> Literal["none", "worker", "manager"] | None:
+    """Return the engine's role in a swarm; a locked manager knows no swarm until it is unlocked."""
+    swarm = get_optional(info, "Swarm", OBJECT) or {}
+    state = get_optional(swarm, "LocalNodeState", str)
+    if not state:
+        return None
+    if get_optional(swarm, "ControlAvailable", bool):
+        return "manager"
+    return "none" if state in ("inactive", "locked") else "worker"
 
 
 def _is_too_old(api: str) -> bool:

@@ -87,6 +87,26 @@ def test_an_older_engine_omits_fields(monkeypatch: pytest.MonkeyPatch, folder: P
     assert engine.warnings is None
 
 
+@pytest.mark.parametrize(
+    ("swarm", "role"),
+    [
+        # Engine 20.10 outside of a swarm.
+        ({"LocalNodeState": "inactive", "ControlAvailable": False}, "none"),
+        ({"LocalNodeState": "active", "ControlAvailable": True}, "manager"),
+        ({"LocalNodeState": "active", "ControlAvailable": False}, "worker"),
+        ({"LocalNodeState": "pending", "ControlAvailable": False}, "worker"),
+        ({"LocalNodeState": "locked", "ControlAvailable": False}, "none"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_role_in_a_swarm(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, swarm: Any, role: str | None
+) -> None:
+    with engine_at(folder / "d.sock", {"/version": VERSION, "/info": {**INFO, "Swarm": swarm}}):
+        assert probe(monkeypatch, folder / "d.sock").swarm_role == role
+
+
 def test_null_means_no_warnings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     with engine_at(folder / "d.sock", {"/version": VERSION, "/info": {**INFO, "Warnings": None}}):
         assert probe(monkeypatch, folder / "d.sock").warnings == ()
