@@ -83,15 +83,19 @@ def _list_ways(
     train: TrainConfig, plan: StackPlan, precisions: Sequence[ResolvedPrecision]
 ) -> Iterator[TrainConfig]:
     for precision in precisions:
-        if train.recompute != "none":
-            yield train.override(precision=precision)
-    yield plan.train.override(recompute="step", segment=1)
+        yield train.override(precision=precision)
+    yield plan.train.override(recompute="step", segment=1, tapes=0)
 
 
 def _describe(choice: Choice, timings: Sequence[StepTiming]) -> Alternative:
     """Return the chosen way, with its absolute cost as `time_ratio`."""
     cost = estimate_step_cost(
-        choice.recompute, choice.precision, choice.segment, device="cuda", timings=timings
+        choice.recompute,
+        choice.precision,
+        choice.segment,
+        taped=choice.tapes / choice.train.steps,
+        device="cuda",
+        timings=timings,
     )
     measured = [one for one in timings if one.precision == choice.precision]
     drifts = [one.drift for one in measured if one.drift is not None]

@@ -34,6 +34,7 @@ def comment_trainer(plan: StackPlan, path: Path, command: Sequence[str]) -> dict
         "--precision": trainer.precision.because,
         "--recompute": trainer.recompute.because,
         "--segment": trainer.segment.because,
+        "--tapes": trainer.tapes.because,
         "--optimizer-state": trainer.optimizer_state.because,
         "--processes": trainer.gpus.because,
     }

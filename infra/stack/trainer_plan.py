@@ -36,6 +36,7 @@ from qca.core.frozen import frozen_dataclass
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
+from qca.memory.candidates import LEAST_SAVING
 from qca.memory.checkpoint_size import count_moment_bytes
 from qca.memory.choose import Choice, choose
 
@@ -57,7 +58,7 @@ class TrainerPlan:
     segment: Decision[int]
     """The number of steps that are differentiated as one segment."""
     tapes: Decision[int]
-    """The number of steps that keep their graph and are not recomputed."""
+    """The number of last steps that are not recomputed."""
     optimizer_state: Decision[ResolvedOptimizerState]
     batch_size: Decision[int]
     """The samples per episode in each process."""
@@ -122,7 +123,7 @@ def plan_trainer(
         precision=_decide_precision(train, choice, device.value),
         recompute=Decision(choice.recompute, choice.because),
         segment=_decide_segment(train, choice, device.value),
-        tapes=_decide_tapes(choice),
+        tapes=_decide_tapes(train, choice),
         optimizer_state=_decide_optimizer_state(train, choice, device.value),
         batch_size=_decide_batch_size(config.train, train),
         predicted_peak_bytes=_predict_peak(choice),
@@ -204,8 +205,6 @@ def _decide_precision(
 def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decision[int]:
     if train.segment != "auto":
         because = GIVEN
-    elif choice.recompute == "none":
-        because = "plain autograd recomputes nothing"
     elif device == "cpu":
         because = "a single step's kernels keep a CPU busy"
     elif train.steps == 1:
@@ -223,10 +222,18 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
     return Decision(choice.segment, because)
 
 
-def _decide_tapes(choice: Choice) -> Decision[int]:
-    if choice.tapes:
-        return Decision(choice.tapes, "plain autograd keeps the graph of every step")
-    return Decision(0, "every step is recomputed from its state")
+def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
+    if choice.recompute == "none":
+        because = "`recompute` is `none`: no step is recomputed"
+    elif train.tapes != "auto":
+        because = GIVEN
+    elif choice.tapes:
+        because = "as many as fit the budget; the others are recomputed from their states"
+    elif choice.fits is None:
+        because = "tapes need memory, and the budget is unknown"
+    else:
+        because = f"tapes that fit would save less than {LEAST_SAVING:.0%} of an episode's time"
+    return Decision(choice.tapes, because)
 
 
 def _decide_optimizer_state(

@@ -41,6 +41,7 @@ _KEYS = (
     "precision",
     "recompute",
     "segment",
+    "tapes",
     "optimizer_state",
     "budget",
 )

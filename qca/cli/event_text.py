@@ -60,12 +60,14 @@ def _describe_start(event: Started) -> list[str]:
     predicted = event.predicted_memory_bytes
     peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
     segment = "" if event.segment == 1 else f" in segments of {event.segment} steps"
+    is_partly_taped = event.tapes and event.recompute != "none"
+    tapes = f", keeping the last {event.tapes} steps" if is_partly_taped else ""
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
         f"Training {event.run}: {event.parameters:,} parameters, "
         f"{event.grid}x{event.grid} cells, {event.steps} steps per episode, on "
         f"{event.device}{together}, {event.precision}, "
-        f"recompute {event.recompute}{segment}{peak}."
+        f"recompute {event.recompute}{segment}{tapes}{peak}."
     ]
     if event.made_again_until is not None:
         repeated = describe_repeated_episodes(event.first_episode, event.made_again_until)

@@ -108,7 +108,7 @@ def train(
     config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
     resume = resume or (is_launched() and is_restarted())
     if resume:
-        config = RunFolder(runs / config.run).keep_segment(config)
+        config = RunFolder(runs / config.run).keep_segments(config)
     request = TrainRequest(
         config=config,
         folder=runs / config.run,

@@ -176,6 +176,9 @@ class TrainConfig(_Table):
     segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
     """Steps whose gradients are computed as one batch, each at the cost of one step's activations;
     `auto`: as many as are faster and fit the budget. A resumed run keeps its own."""
+    tapes: Annotated[int, Constraint(ge=0, lt=2**63)] | Literal["auto"] = "auto"
+    """Last steps of an episode whose activations are kept instead of recomputed, in whole segments;
+    `auto`: as many as save time and fit the budget. A resumed run keeps its own."""
     optimizer_state: OptimizerState = "auto"
     """Memory for AdamW's moments: `device`, `host`, or `auto`, which is `device` if they fit."""
     budget: Size | None = None

@@ -14,8 +14,7 @@ are allocated as it runs. The step before it adds to gradients that all exist, w
 state and, under `none`, one graph less.
 """
 
-import math
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
 from qca.core.frozen import frozen_dataclass
@@ -30,6 +29,7 @@ from qca.memory.layers import (
     list_nodes,
     sum_kept_bytes,
 )
+from qca.memory.retained_states import RetainedStates, count_retained_states
 from qca.memory.segment import SegmentSizes
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
@@ -88,28 +88,58 @@ class EpisodeSizes:
         cell."""
         return StateTensors(states, cells).count_bytes(self.shape)
 
-    def compute_segment_peak(self, length: int, *, first: bool) -> int:
-        """Return the peak of the adjoint of `length` steps at once, without their states.
+    def get_segment(self, length: int) -> SegmentSizes:
+        """Return the sizes of a segment."""
+        return SegmentSizes(
+            self.shape, length, self.update, self.noise, sums=self.loss.cotangents > 0
+        )
+
+    def sum_tapes(self, count: int, last: int, *, has_adjoint: bool) -> int:
+        """Return the bytes of the tapes of `count` steps up to step `last`, counted from 1.
+
+        Without an adjoint of their own, they keep autograd's graph.
+        """
+        if has_adjoint:
+            return count * self.get_segment(1).compute_tape()
+        # The state before a step is the result of the one before it, or given.
+        before = self.count_bytes(1) if last > count else 0
+        if count == 0:
+            return before
+        network, noise = sum_kept_bytes(self.nodes), self.count_bytes(2 * self.noise)
+        earliest = self.update if last > count else self.first_update
+        return (
+            before
+            + count * (network + noise)
+            + earliest.kept.count_bytes(self.shape)
+            + (count - 1) * self.update.kept.count_bytes(self.shape)
+        )
+
+    def count_samples_apart(self, tapes: int, *, has_adjoint: bool, in_store: bool) -> StateTensors:
+        """Return the tensors of the loss's sample steps that nothing else keeps.
+
+        Autograd's graph of a step keeps its result, and a store of every state (`in_store`) keeps
+        the results of the recomputed steps, except the last one's.
+        """
+        count, first_taped = self.sample_steps, self.steps - tapes + 1
+        steps = [self.steps * (index + 1) // count for index in range(count)]
+        on_graphs = sum(step >= first_taped for step in steps) if not has_adjoint else 0
+        recomputed = sum(step < self.steps and step < first_taped for step in steps)
+        states = count - on_graphs - (recomputed if in_store else 0)
+        return StateTensors(states, count - on_graphs)
+
+    def compute_adjoint_peak(self, end: int, size: int, *, has_adjoint: bool, first: bool) -> int:
+        """Return the peak of the adjoint of `size` steps up to step `end`, counted from 1.
 
         See `SegmentSizes.compute_peak` for `first`.
         """
-        segment = SegmentSizes(self.shape, length, self.update, self.noise)
-        return segment.compute_peak(first=first) + self.cotangents
+        if not has_adjoint:
+            return self.compute_backward_peak(end, first=first) + self.cotangents
+        return self.get_segment(size).compute_peak(first=first) + self.cotangents
 
-    def sum_graphs(self, steps: int) -> int:
-        """Return the bytes that autograd saves for the first steps, without the outer psi."""
-        if steps <= 0:
-            return 0
-        network, after = sum_kept_bytes(self.nodes), count_state_bytes(self.shape)
-        first = network + self.first_update.kept.count_bytes(self.shape) - after
-        # Noise multiplies psi by a factor, which is saved for psi's gradient.
-        later = network + self.update.kept.count_bytes(self.shape) - after
-        return first + (steps - 1) * (later + self.count_bytes(self.noise))
-
-    def compute_backward_peak(self, step: int, *, first: bool, sums: bool = False) -> int:
+    def compute_backward_peak(self, step: int, *, first: bool) -> int:
         """Return the peak of one step's graph, its new state and its backward.
 
-        `step` counts from 1; see `layers.compute_backward_peak` for `first` and `sums`.
+        `step` counts from 1; see `layers.compute_backward_peak` for `first`.
         """
         is_first_step = step == 1  # the first psi needs no gradient
         peak = (self.first_update if is_first_step else self.update).peak
@@ -118,89 +148,46 @@ class EpisodeSizes:
         # Alive throughout the network's backward are the new state, its incoming gradient, and
         # psi's gradient from the update; the gradient of h is passed into the network.
         alive = self.count_bytes(2 if is_first_step else 3, 5)
-        in_network = alive + compute_backward_peak(
-            self.nodes, count_state_bytes(self.shape), first=first, sums=sums
-        )
-        return max(in_update, in_network) + self.count_bytes(self.noise)
-
-
-class RetainedStates(NamedTuple):
-    """The number of states that a recompute strategy keeps alive, including the one in use."""
-
-    in_last_step: int
-    """Number during the backward of the last step, which runs first."""
-    in_earlier_steps: int
-    """Maximum during the backward of the earlier steps."""
-    in_loss: int
-    """Number during the loss's backward, without its sample steps."""
-
-
-def compute_interval(steps: int) -> int:
-    """Return the steps between two states saved by `two-level`: the square root, rounded up."""
-    return math.isqrt(steps - 1) + 1
-
-
-def count_retained_states(
-    steps: int, recompute: ResolvedRecompute, *, device: str, segment: int = 1
-) -> RetainedStates:
-    """Return the numbers for an episode of `steps` steps; see `qca.train.state_store`.
-
-    A segment takes the states of all its steps out of the store at once.
-    """
-    if recompute == "two-level":
-        return _count_two_level_states(steps, segment)
-    if recompute == "host":
-        # Counts the first state, which the caller holds, and the copy in use. On a CPU, host memory
-        # is device memory.
-        count = (1 if device == "cuda" else steps + 1) + segment
-        return RetainedStates(count, count, count - segment)
-    return RetainedStates(steps, steps - segment, steps)
-
-
-def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
-    """Return the peaks of the backward from the last step on, until they repeat."""
-    interval = compute_interval(steps)
-    firsts = -(-steps // interval)
-    between = steps - (firsts - 1) * interval - 1
-    in_loss, peaks = firsts + between, [0, 0]
-    turn = max(0, steps - 2 * (interval + segment))
-    for end in range(steps, turn, -segment):
-        for popped, t in enumerate(reversed(range(max(0, end - segment), end))):
-            if t % interval and not between:
-                between = t % interval
-            index = end < steps
-            peaks[index] = max(peaks[index], firsts + between + popped)
-            if t % interval:
-                between -= 1
-            else:
-                firsts -= 1
-    return RetainedStates(peaks[0], peaks[1], in_loss)
+        state = count_state_bytes(self.shape)
+        in_network = compute_backward_peak(self.nodes, state, first=first)
+        if not is_first_step:
+            # The gradients of psi's real and imaginary parts become complex and are added.
+            in_network = max(in_network, 3 * state)
+        return max(in_update, alive + in_network) + self.count_bytes(self.noise)
 
 
 def estimate_adjoint_memory(
     train: TrainConfig, recompute: ResolvedRecompute, *, device: str, fused: bool = False
 ) -> tuple[int, int]:
-    """Return the bytes of states and activations if one segment's graph is alive at a time.
+    """Return the bytes of states and activations if one segment is recomputed at a time.
 
     `fused` kernels also differentiate single steps as segments.
     """
     episode, length = EpisodeSizes.from_config(train), find_segment(train)
-    retained = count_retained_states(train.steps, recompute, device=device, segment=length)
+    tapes = find_tapes(train, recompute)
+    retained = count_retained_states(train.steps - tapes, recompute, device=device, segment=length)
     state = count_state_bytes(episode.shape)
     # Captured graphs add to gradients that always exist.
     first = device == "cpu"
-    if length > 1 or fused:
-        peak = _compute_segments_peak(episode, retained, length, first=first)
-    else:
-        peak = _compute_steps_peak(episode, retained, first=first)
-    # `step` keeps all states that the loss samples, except the last.
-    samples = episode.sample_steps
-    sampled = episode.count_bytes(1 if recompute == "step" else samples, samples)
-    missing = episode.gradients if first else 0
-    in_loss = sampled + episode.loss.compute_peak(samples, episode.shape) - missing
-    peak = max(peak, retained.in_loss * state + in_loss)
+    # A captured graph cannot be autograd's, whose tensors are not at fixed addresses.
+    has_adjoint = length > 1 or fused or (device == "cuda" and tapes > 0)
+    peaks = list(
+        _list_backward_peaks(episode, retained, length, tapes, has_adjoint=has_adjoint, first=first)
+    )
+    taped = episode.sum_tapes(tapes, episode.steps, has_adjoint=has_adjoint)
+    at_turn = retained.in_loss * state + taped
+    at_turn -= episode.gradients if first else 0
+    samples = episode.count_samples_apart(
+        tapes, has_adjoint=has_adjoint, in_store=recompute == "step"
+    )
+    in_loss = episode.loss.compute_peak(episode.sample_steps, episode.shape)
+    peaks.append(at_turn + samples.count_bytes(episode.shape) + in_loss)
+    if tapes and has_adjoint:
+        peaks.append(at_turn + episode.get_segment(1).compute_record_peak())
     states = max(retained) * state
-    return states, peak - states + episode.count_bytes(episode.noise)
+    # A record of the adjoint has its noise.
+    noise = episode.noise and not (has_adjoint and tapes == train.steps)
+    return states, max(peaks) - states + episode.count_bytes(noise)
 
 
 def find_segment(train: TrainConfig) -> int:
@@ -208,44 +195,46 @@ def find_segment(train: TrainConfig) -> int:
     return 1 if train.segment == "auto" else min(train.segment, train.steps)
 
 
-def _compute_steps_peak(episode: EpisodeSizes, retained: RetainedStates, *, first: bool) -> int:
-    """Return the peak of the backward of the last two steps, with the states."""
-    state, steps = count_state_bytes(episode.shape), episode.steps
-    in_last = episode.compute_backward_peak(steps, first=first) + episode.cotangents
-    peak = retained.in_last_step * state + in_last
-    if steps == 1:
-        return peak
-    in_earlier = episode.compute_backward_peak(steps - 1, first=False) + episode.cotangents
-    return max(peak, retained.in_earlier_steps * state + in_earlier)
+def find_tapes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
+    """Return how many last steps are not recomputed: all of them, or whole segments."""
+    if recompute == "none":
+        return train.steps
+    if train.tapes == "auto":
+        return 0
+    if train.tapes >= train.steps:
+        return train.steps
+    return train.tapes - train.tapes % find_segment(train)
 
 
-def _compute_segments_peak(
-    episode: EpisodeSizes, retained: RetainedStates, length: int, *, first: bool
-) -> int:
-    """Return the peak of the backward of the last segment or of the one before, with the states."""
-    state, before = count_state_bytes(episode.shape), episode.steps - length
-    peak = retained.in_last_step * state + episode.compute_segment_peak(length, first=first)
-    if before <= 0:
-        return peak
-    # A captured graph always covers a whole segment.
-    next_length = min(length, before) if first else length
-    in_earlier = episode.compute_segment_peak(next_length, first=False)
-    return max(peak, retained.in_earlier_steps * state + in_earlier)
+def _list_backward_peaks(
+    episode: EpisodeSizes,
+    retained: RetainedStates,
+    length: int,
+    tapes: int,
+    *,
+    has_adjoint: bool,
+    first: bool,
+) -> Iterator[int]:
+    """Yield the peaks of the backward of the last segment and of the one before, with the states.
 
-
-def estimate_plain_activations(train: TrainConfig) -> int:
-    """Return the bytes of activations under `none` (plain autograd): the graphs of all steps."""
-    episode, steps = EpisodeSizes.from_config(train), train.steps
-    # The last state is alive; with noise also the first and the sampled states without their noise.
-    ends = episode.count_bytes(1 + episode.noise * episode.sample_steps)
-    in_loss = episode.sum_graphs(steps) - episode.gradients
-    in_loss += episode.loss.compute_peak(episode.sample_steps, episode.shape)
-    # The last step's state is in `ends` and in its backward's peak, if the loss returns its
-    # gradient.
-    cotangents = episode.cotangents
-    cotangents -= min(1, episode.loss.cotangents) * count_state_bytes(episode.shape)
-    peak = episode.sum_graphs(steps - 1) + episode.compute_backward_peak(steps, first=True)
-    if steps > 1:
-        in_earlier = episode.compute_backward_peak(steps - 1, first=False, sums=True)
-        peak = max(peak, episode.sum_graphs(steps - 2) + in_earlier)
-    return ends + max(in_loss, peak + cotangents)
+    Earlier ones have fewer tapes and states.
+    """
+    state, end = count_state_bytes(episode.shape), episode.steps
+    for is_last in (True, False):
+        # A captured graph always covers a whole segment.
+        size = min(length, end) if first else length
+        peak = episode.compute_adjoint_peak(
+            end, size, has_adjoint=has_adjoint, first=first and is_last
+        )
+        taped = tapes - (episode.steps - end)
+        if taped > 0:
+            left = max(0, taped - size)
+            others = episode.sum_tapes(left, end - size, has_adjoint=has_adjoint)
+            yield retained.in_loss * state + others + peak
+        else:
+            is_first_recomputed = is_last or taped + size > 0
+            held = retained.in_last_step if is_first_recomputed else retained.in_earlier_steps
+            yield held * state + peak
+        end -= size
+        if end <= 0:
+            return

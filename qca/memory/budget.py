@@ -28,8 +28,8 @@ from qca.core.frozen import frozen_dataclass
 from qca.memory.activations import (
     EpisodeSizes,
     estimate_adjoint_memory,
-    estimate_plain_activations,
     find_segment,
+    find_tapes,
 )
 from qca.memory.context import Context, estimate_context
 from qca.memory.layers import FLOAT, HALF, list_parameter_sizes
@@ -111,21 +111,26 @@ def estimate(
     `together` means that several processes train one model; `resident_floor` is the measured
     context of a CPU, see `estimate_context`. `fused` means that a GPU can run `qca.model.kernels`.
     """
-    fused = fused and device == "cuda" and recompute != "none"
-    shape = EpisodeSizes.from_config(train).shape
+    fused = fused and device == "cuda"
+    episode = EpisodeSizes.from_config(train)
     tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
     count = sum(tensors)
     half = HALF * count if train.precision in HALF_PRECISIONS else 0
-    state = count_state_bytes(shape)
-    if recompute == "none":
-        states, activations = train.steps * state, estimate_plain_activations(train)
-    else:
-        states, activations = estimate_adjoint_memory(train, recompute, device=device, fused=fused)
+    states, activations = estimate_adjoint_memory(train, recompute, device=device, fused=fused)
     workspace = 0
     if device == "cuda":
-        segment = 0 if recompute == "none" else find_segment(train)
+        segment, tapes = find_segment(train), find_tapes(train, recompute)
+        # One segment's tape counts among the temporary tensors.
+        others = tapes - min(segment, tapes)
         workspace = estimate_workspace(
-            train, shape, segment, tensors, states=states, moving=activations, fused=fused
+            train,
+            episode.shape,
+            segment,
+            tensors,
+            states=states,
+            moving=activations - episode.sum_tapes(others, train.steps, has_adjoint=True),
+            recorded=_count_copies(episode, segment, tapes) if tapes else 0,
+            fused=fused,
         )
     breakdown = Breakdown(
         parameters=FLOAT * count + half,
@@ -160,6 +165,15 @@ def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int
     return states + (4 * weights if train.optimizer_state == "host" else 0)
 
 
+def _count_copies(episode: EpisodeSizes, segment: int, tapes: int) -> int:
+    """Return the bytes of the records that tapes are copied from and to: a step's and a segment's.
+
+    The tape of a shorter segment has the rows of a whole one.
+    """
+    rows = 1 + segment + -tapes % segment
+    return rows * episode.get_segment(1).compute_tape()
+
+
 def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> int:
     moments = 2 * FLOAT * sum(tensors) + FLOAT * len(tensors)
     if train.optimizer_state != "host":
@@ -171,5 +185,5 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
     """Return the bytes that a CPU's kernels copy, measured in `tests/memory/test_resident.py`."""
-    _, activations = estimate_adjoint_memory(train, "step", device="cpu")
+    _, activations = estimate_adjoint_memory(train.override(tapes=0), "step", device="cpu")
     return activations + 2 * FLOAT * max(tensors)

@@ -22,18 +22,18 @@ class _StepCost(NamedTuple):
     """Cost that a segment of k steps pays once instead of k times."""
     forward: float
     """Cost of recomputing the state after a step."""
+    tape: float
+    """Cost that a tape saves: recomputing the step, less copying its tape twice."""
 
 
 # H200, torch 2.11, captured CUDA graphs with `qca.model.kernels`; `fixed` and `shared` are from
 # segments of 1 step and of 8 in fp32, 16 otherwise. Segments of 2 and 4 are within 3 % of this.
 _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
-    "fp32": _StepCost(fixed=2.09, shared=0.88, forward=0.64),
-    "tf32": _StepCost(fixed=1.28, shared=0.70, forward=0.36),
-    "bf16": _StepCost(fixed=0.85, shared=0.68, forward=0.32),
-    "fp16": _StepCost(fixed=0.85, shared=0.68, forward=0.32),
+    "fp32": _StepCost(fixed=2.09, shared=0.88, forward=0.64, tape=0.34),
+    "tf32": _StepCost(fixed=1.28, shared=0.70, forward=0.36, tape=0.04),
+    "bf16": _StepCost(fixed=0.85, shared=0.68, forward=0.32, tape=0.0),
+    "fp16": _StepCost(fixed=0.85, shared=0.68, forward=0.32, tape=0.0),
 }
-# Plain autograd, with kernels launched from Python.
-_CUDA_PLAIN: dict[ResolvedPrecision, float] = {"fp32": 5.22, "tf32": 6.17}
 _CUDA_HOST_COPY = 0.06  # copying a state to pinned memory and back
 # In strict float32 a segment of 16 was measured slower than one of 8.
 _LONGEST_SEGMENT: dict[ResolvedPrecision, int] = {"fp32": 8}
@@ -60,13 +60,21 @@ def estimate_step_cost(
     segment: int,
     *,
     device: Device,
+    taped: float = 0.0,
     timings: Sequence[StepTiming] = (),
 ) -> float:
-    """Return the cost of a step, in units that are comparable only on the same device.
+    """Return the mean cost of a step, in units that are comparable only on the same device.
 
-    With `timings` of this device the unit is seconds: the measured time or, for a strategy that was
+    `taped` is the share of the steps that keep a tape and cost as much as with `none`. With
+    `timings` of this device the unit is seconds: the measured time or, for a strategy that was
     not measured, the built-in figure scaled by the most similar measured strategy.
     """
+    if taped and recompute != "none":
+        recomputed = estimate_step_cost(
+            recompute, precision, segment, device=device, timings=timings
+        )
+        kept = estimate_step_cost("none", precision, segment, device=device, timings=timings)
+        return (1 - taped) * recomputed + taped * kept
     figure = _look_up_cost(recompute, precision, segment, device)
     if not timings:
         return figure
@@ -85,10 +93,13 @@ def _look_up_cost(
 ) -> float:
     if device == "cpu":
         return _CPU_COSTS[recompute]
-    if recompute == "none":
-        return _CUDA_PLAIN.get(precision, _CUDA_PLAIN["tf32"])
     cost = _CUDA_COSTS[precision]
-    extra = {"two-level": cost.forward, "host": _CUDA_HOST_COPY}.get(recompute, 0.0)
+    extra = {
+        "none": -cost.tape,
+        "step": 0.0,
+        "two-level": cost.forward,
+        "host": _CUDA_HOST_COPY,
+    }[recompute]
     return cost.fixed + cost.shared / segment + extra
 
 

@@ -136,9 +136,7 @@ def sum_kept_bytes(nodes: Sequence[Node]) -> int:
     return sum(node.kept for node in nodes)
 
 
-def compute_backward_peak(
-    nodes: Sequence[Node], gradient: int, *, first: bool = False, sums: bool = False
-) -> int:
+def compute_backward_peak(nodes: Sequence[Node], gradient: int, *, first: bool = False) -> int:
     """Return the peak number of bytes alive during the backward of one pass.
 
     During a node's backward, its saved tensors, its incoming gradient, the gradient that it
@@ -149,14 +147,12 @@ def compute_backward_peak(
         gradient: bytes of the gradient that arrives at the last node.
         first: whether `.grad` was cleared before, so that the weights' gradients are allocated as
             they are computed. The result is relative to all of them existing.
-        sums: whether one backward covers several passes, so that autograd itself adds up their
-            weights' gradients. Both and the sum may be alive, or it may add in place.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0
     alive, arrived, peak = sum_kept_bytes(nodes) - missing, gradient, 0
     for node in reversed(nodes):
-        added = 2 * node.weights if sums else node.weights
+        added = node.weights
         if first and node.weights != node.gradient:
             added += node.gradient  # converted from half precision, with both alive
         skip_sum = node.produced if node.released else 0

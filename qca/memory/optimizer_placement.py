@@ -28,6 +28,7 @@ def explain_host_placement(
     on_device = choice.train.override(
         recompute=train.recompute,
         segment=train.segment,
+        tapes=train.tapes,
         precision=choice.precision,
         optimizer_state="device",
     )

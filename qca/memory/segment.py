@@ -37,6 +37,8 @@ class SegmentSizes:
     length: int
     update: OpMemory
     noise: bool
+    sums: bool = True
+    """Whether the loss's gradient of a state is added to the next step's."""
 
     def compute_peak(self, *, first: bool = False) -> int:
         """Return the peak number of bytes alive.
@@ -44,8 +46,7 @@ class SegmentSizes:
         With `first`, `.grad` was cleared before, and gradients are allocated as they are added; the
         result is relative to all of them existing.
         """
-        layers = list_layers(replace(self.shape, batch_size=self.length * self.shape.batch_size))
-        kept = sum(layer.kept for layer in layers)
+        layers, kept = self._list_layers(), self._sum_kept()
         missing = sum(layer.gradient for layer in layers) if first else 0
         peak = kept - missing + self._compute_transient()
         others = 3 * count_state_bytes(self.shape) + _count_affine(self.shape.hidden_channels)
@@ -57,6 +58,26 @@ class SegmentSizes:
             kept -= layer.kept
             missing -= layer.gradient if first else 0
         return self._count_inputs() + peak
+
+    def compute_tape(self) -> int:
+        """Return the bytes of the steps' records, see `qca.train.tape`.
+
+        The outputs of the transposed convolutions are not needed later.
+        """
+        c, size = self.shape.hidden_channels, self.shape.map_bytes
+        return (
+            self._sum_kept() - self.length * (size(4 * c, 1) + size(2 * c)) + self._count_inputs()
+        )
+
+    def compute_record_peak(self) -> int:
+        """Return the bytes of running the steps, with their records and results."""
+        return self._sum_kept() + self._count_inputs() + self.update.kept.count_bytes(self.shape)
+
+    def _list_layers(self) -> tuple[Layer, ...]:
+        return list_layers(replace(self.shape, batch_size=self.length * self.shape.batch_size))
+
+    def _sum_kept(self) -> int:
+        return sum(layer.kept for layer in self._list_layers())
 
     def _count_inputs(self) -> int:
         """Return the bytes of the steps' input states, and with a 16-bit format also of the output
@@ -70,7 +91,8 @@ class SegmentSizes:
         update = self.update.peak.count_bytes(shape)
         # The gradients of both skip connections, and three maps around the first max-pool.
         network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 4 * state
-        return max(update, network) + 2 * state
+        sums = self.sums and self.length > 1  # of a single step, it is added before
+        return max(update, network) + (1 + sums) * state
 
 
 @cache  # as for `qca.memory.layers.list_nodes`

@@ -42,8 +42,8 @@ _FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
 # Without the kernels. In strict float32 the holes grow with the batch.
 _STEPS, _SEGMENTS = _Scratch(40 * MIB, 1.3, 1 / 4), _Scratch(40 * MIB, 1.3, 1 / 25)
 _STRICT_SEGMENTS, _MOST_HOLES = _Scratch(80 * MIB, 4.3, 1 / 30), 1 / 2
-# The graphs of plain autograd have equal sizes and leave few holes.
-_PLAIN_HOLES, _STEP_HOLES, _STEP_BATCH_HOLES = 1 / 16, 1 / 4, 1 / 2
+_STEP_HOLES, _STEP_BATCH_HOLES = 1 / 4, 1 / 2
+_TAPE_HOLES = 1 / 10
 
 
 def estimate_workspace(
@@ -55,31 +55,38 @@ def estimate_workspace(
     states: int,
     moving: int,
     fused: bool,
+    recorded: int = 0,
 ) -> int:
     """Return the bytes that training reserves on a GPU in addition to its tensors.
 
     Args:
         train: the configuration.
         shape: the shape of one step.
-        segment: number of steps that are differentiated as one batch; 0 for plain autograd.
+        segment: number of steps that are differentiated as one batch.
         tensors: the number of elements of each parameter.
         states: the bytes of the saved states.
         moving: the bytes of temporary tensors, the activations.
         fused: whether `qca.model.kernels` are used.
+        recorded: the bytes of the records that tapes are copied from and to.
 
     """
-    graphs = _count_graph_bytes(train, shape, segment, fused=fused)
+    graphs = _count_graph_bytes(train, shape, segment, fused=fused or recorded > 0)
     strict, largest = train.precision not in TENSOR_CORE_PRECISIONS, FLOAT * max(tensors)
-    samples = replace(shape, batch_size=max(1, segment) * shape.batch_size)
+    graphs += recorded
+    if recorded and not strict:
+        # A segment's record is also kept while its weights' gradients are added, and two graphs
+        # leave more holes than one.
+        graphs += largest + round(_TAPE_HOLES * moving)
+    samples = replace(shape, batch_size=segment * shape.batch_size)
     if fused and strict:
         kept, spread = _count_transformed_bytes(samples)
         layer = max(spread, round(_FUSED_STRICT_LAYER * largest))
         return graphs + kept + layer + _FUSED_STRICT.count_bytes(largest, moving)
-    if segment > 1 or (segment and not strict):
+    if segment > 1 or not strict:
         scratch = _choose_scratch(segment, train.batch_size, strict=strict, fused=fused)
         return graphs + scratch.count_bytes(largest, moving)
     share = _STEP_HOLES if train.batch_size == 1 else _STEP_BATCH_HOLES
-    holes = round((share if segment else _PLAIN_HOLES) * (moving + graphs))
+    holes = round(share * (moving + graphs))
     state = count_state_bytes(shape)
     rounding = estimate_rounding(tensors, states=states // state, state=state, holes=holes)
     return graphs + estimate_winograd_workspace(samples) + rounding
@@ -111,8 +118,6 @@ def estimate_winograd_workspace(shape: Shape) -> int:
 
 def _count_graph_bytes(train: TrainConfig, shape: Shape, segment: int, *, fused: bool) -> int:
     """Return the bytes that captured graphs keep as their inputs and results."""
-    if segment == 0:
-        return 0
     noise = (segment > 1 or fused) and has_noise(train.max_noise)
     inputs = GRAPH_INPUTS.count_bytes(shape) + noise * GRAPH_NOISE.count_bytes(shape)
     return GRAPH_RESULTS.count_bytes(shape) + segment * inputs

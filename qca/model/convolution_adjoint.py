@@ -62,6 +62,27 @@ class Convolution:
         (gradient, _, _) = self._run_backward(rows, (True, False, False))
         return gradient
 
+    def list_saved(self) -> list[Tensor]:
+        """Return what the adjoint needs from the forward: the input."""
+        assert self._input is not None
+        return [self._input]
+
+    def load_saved(self, saved: Iterator[Tensor]) -> None:
+        """Take the next tensor that `list_saved` returned."""
+        self._input = next(saved)
+
+    def allocate_cotangent(self) -> None:
+        """Allocate the gradient of the output, for a loaded input."""
+        assert self._input is not None
+        samples, _, *sides = self._input.shape
+        shape = (samples, self.out_channels, *(side * self._conv.stride[0] for side in sides))
+        self.cotangent = torch.empty(
+            shape,
+            dtype=self._input.dtype,
+            device=self._input.device,
+            memory_format=read_memory_format(self._conv.weight),
+        )
+
     def clear(self) -> None:
         """Free the saved tensors."""
         self._input = self.cotangent = None

@@ -5,6 +5,8 @@ would be copied to that layout, and the next convolution's input back. The fused
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -61,6 +63,16 @@ class NormElu(ABC):
     def pop_weight_gradients(self) -> tuple[Tensor, Tensor]:
         """Return the gradients of the weight and the bias over all rows, and free the saved
         tensors."""
+
+    def list_saved(self) -> Saved:
+        """Return what the backward needs from the forward."""
+        assert self._saved is not None
+        return self._saved
+
+    def load_saved(self, saved: Iterator[Tensor]) -> Tensor:
+        """Take the next tensors that `list_saved` returned, and return the input among them."""
+        self._saved = Saved(*islice(saved, len(Saved._fields)))
+        return self._saved.x
 
     def clear(self) -> None:
         """Free the saved tensors."""
@@ -192,6 +204,12 @@ class FusedNormElu(NormElu):
         weight, bias = self._affine.sum(dim=1)
         self._affine = self._saved = None
         return weight, bias
+
+    def load_saved(self, saved: Iterator[Tensor]) -> Tensor:
+        """Also allocate the gradients of weight and bias."""
+        x = super().load_saved(saved)
+        self._affine = x.new_empty(2, *x.shape[:2], dtype=torch.float32)
+        return x
 
     def clear(self) -> None:
         """Free the saved tensors."""

@@ -96,10 +96,28 @@ class UNetAdjoint:
             for parameter, gradient in part.pop_weight_gradients():
                 _add_gradient(self._learned[parameter], gradient)
 
+    def list_saved(self) -> list[Tensor]:
+        """Return what `backward` needs from the last forward; a tensor may occur several times."""
+        assert self._outc.cotangent is not None
+        saved = [tensor for part in self._list_all() for tensor in part.list_saved()]
+        return [*saved, self._outc.cotangent]
+
+    def load_saved(self, saved: Sequence[Tensor]) -> None:
+        """Replace what the last forward saved by what `list_saved` returned."""
+        remaining = iter(saved)
+        for part in self._list_all():
+            part.load_saved(remaining)
+        self._up1.allocate_cotangent()
+        self._up2.allocate_cotangent()
+        self._outc.cotangent = next(remaining)
+
     def clear(self) -> None:
         """Free the saved tensors if nothing is differentiated."""
-        for part in (*self._list_parts(), self._pool1, self._pool2):
+        for part in self._list_all():
             part.clear()
+
+    def _list_all(self) -> Iterator["_Layer | Convolution | _Pool"]:
+        yield from (*self._list_parts(), self._pool1, self._pool2)
 
     def _list_parts(self) -> Iterator["_Layer | Convolution"]:
         yield from (*self._list_layers(), self._up1, self._up2, self._outc)
@@ -145,6 +163,14 @@ class _Layer:
         yield self._norm.norm.weight, weight
         yield self._norm.norm.bias, bias
 
+    def list_saved(self) -> list[Tensor]:
+        return [*self._convolution.list_saved(), *self._norm.list_saved()]
+
+    def load_saved(self, saved: Iterator[Tensor]) -> None:
+        self._convolution.load_saved(saved)
+        out = self._norm.load_saved(saved)
+        self._convolution.cotangent = _view_in_format(out, self._format)
+
     def clear(self) -> None:
         self._norm.clear()
         self._convolution.clear()
@@ -183,6 +209,13 @@ class _Pool:
         return _aten.max_pool2d_with_indices_backward(
             cotangent, x, [2, 2], [2, 2], [0, 0], [1, 1], False, indices
         )
+
+    def list_saved(self) -> tuple[Tensor, Tensor]:
+        assert self._kept is not None
+        return self._kept
+
+    def load_saved(self, saved: Iterator[Tensor]) -> None:
+        self._kept = next(saved), next(saved)
 
     def clear(self) -> None:
         self._kept = None

@@ -40,6 +40,8 @@ class Started(_Event):
     recompute: str
     segment: int = 1
     """Number of steps that are differentiated as one batch."""
+    tapes: int = 0
+    """Number of last steps that are not recomputed."""
     precision: str = "fp32"
     optimizer_state: str = "device"
     processes: Count = 1
@@ -106,6 +108,8 @@ class PlanChanged(_Event):
     recompute: str
     segment: int = 1
     """The segment of the new strategy."""
+    tapes: int = 0
+    """The tapes of the new strategy."""
     optimizer_state: str
     predicted_peak_bytes: Count
 

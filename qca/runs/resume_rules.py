@@ -18,7 +18,8 @@ UNRECORDED = frozenset(
         "profile",  # only sets other keys
         "device",
         "recompute",
-        "segment",  # the run keeps its own, see `restore_segment`
+        "segment",  # the run keeps its own, see `restore_segments`
+        "tapes",  # likewise
         "optimizer_state",
         "budget",
     }
@@ -84,11 +85,24 @@ def require_effect(config: TrainConfig, saved: Mapping[str, Any], source: Path) 
             )
 
 
-def restore_segment(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
-    """Return `config` with the run's own segment, which determines the order of its sums."""
-    segment = saved.get("segment", 1)  # runs older than segments used single steps
-    is_count = isinstance(segment, int) and not isinstance(segment, bool) and segment >= 1
-    return config.override(segment=segment) if is_count else config
+def restore_segments(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
+    """Return `config` with the run's own segment and tapes, which determine how sums are rounded.
+
+    Runs older than these keys used single steps, and recomputed all of them or none.
+    """
+    segment = saved.get("segment", 1)
+    if _is_count(segment) and segment >= 1:
+        config = config.override(segment=segment)
+    tapes = saved.get("tapes", config.steps if saved.get("recompute") == "none" else 0)
+    if not _is_count(tapes):
+        return config
+    if config.recompute == "none" and tapes < config.steps:
+        config = config.override(recompute="step")
+    return config.override(tapes=tapes)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def restore_ineffective(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:

@@ -31,7 +31,7 @@ from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
 from qca.core.units import MIB
-from qca.runs.resume_rules import require_same_config, restore_segment
+from qca.runs.resume_rules import require_same_config, restore_segments
 
 LARGEST_CONFIG = MIB
 """The size limit of `config.json`, which takes a few hundred bytes."""
@@ -148,8 +148,8 @@ class RunFolder:
             ) from None
         require_same_config(config, saved, self.config)
 
-    def keep_segment(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the run's own segment, which determines the order of its sums.
+    def keep_segments(self, config: TrainConfig) -> TrainConfig:
+        """Return `config` with the run's own segment and tapes, see `restore_segments`.
 
         If `config.json` cannot be read, `config` is returned unchanged; `check_config` reports
         that.
@@ -158,7 +158,7 @@ class RunFolder:
             saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
         except (OSError, ValueError):
             return config
-        return restore_segment(config, saved)
+        return restore_segments(config, saved)
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that training now uses."""

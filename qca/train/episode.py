@@ -4,13 +4,14 @@
 `adjoint_episode` saves only states, as many as its recompute strategy requires (see `state_store`);
 in the backward it recomputes one step at a time, or a segment of several (see `segment`), with
 gradients, and passes the state's gradient to the step before. Only one segment's graph is alive at
-any time. Both add the same numbers; on a CPU with segments of one step, even in the same order.
+any time, in addition to those of the last steps, which tapes can keep (see `tape`). Both add the
+same numbers; on a CPU with segments of one step, even in the same order.
 """
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -18,9 +19,10 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, compute_squared_norm
 from qca.model.losses import Loss, compute_energy
-from qca.train.segment import Cotangent
-from qca.train.state_store import DeviceStore, StateStore
-from qca.train.step_runner import EagerRunner, StepInput, StepRunner
+from qca.train.segment import Cotangent, StepInput
+from qca.train.state_store import DeviceStore, RunForward, StateStore
+from qca.train.step_runner import EagerRunner, StepRunner
+from qca.train.tape import Tape
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
 """A function that returns the factor of the state before step t, the same on each call, such as
@@ -111,6 +113,7 @@ def adjoint_episode(
     scale: float = 1.0,
     states: StateStore | None = None,
     runner: StepRunner | None = None,
+    tapes: int = 0,
 ) -> Outcome:
     """Run an episode that saves states, with one segment's graph at a time in the backward.
 
@@ -124,6 +127,7 @@ def adjoint_episode(
         scale: factor of the gradients.
         states: saves the states; by default on the device.
         runner: runs a step forward and backward; by default eagerly.
+        tapes: the number of last steps that are not recomputed: all, or whole segments.
 
     """
     states = states or DeviceStore()
@@ -135,54 +139,83 @@ def adjoint_episode(
         on_step()
         return psi_after
 
+    segments = list(_list_segments(steps, runner.segment))
+    recorded: list[Tape] = []
     try:
-        samples = _run_forward(runner, psi, steps, sample_steps, noise, on_step, states)
+        samples = _run_forward(
+            runner, psi, segments, sample_steps, noise, on_step, states, recorded, steps - tapes
+        )
         outcome, cotangents = _loss_cotangents(loss, start, samples, scale)
         samples.clear()
         gradient: Tensor | None = None
-        for segment in _list_segments(steps, runner.segment):
-            starts = deque[StepInput]()
-            for t in reversed(segment):
-                state = states.pop(t, recompute)
-                starts.appendleft(StepInput(state, noise(state, t)))
-                del state  # freed as soon as its segment is done
+        for segment in reversed(segments):
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
             # The old name would keep the gradient alive, in addition to the sum, during the
             # backward.
             arriving[-1], gradient = arriving[-1].add(gradient), None
-            # The first state is an input, so its gradient is not needed.
-            gradient = runner.backward(starts, arriving, needs_grad=segment[0] > 0)
+            if recorded:
+                gradient = recorded.pop().differentiate(arriving)
+            else:
+                gradient = runner.backward(
+                    _pop_starts(segment, states, recompute, noise),
+                    arriving,
+                    # The first state is an input, so its gradient is not needed.
+                    needs_grad=segment[0] > 0,
+                )
             for _ in segment:
                 on_step()
     finally:
         states.clear()
+        recorded.clear()
     return outcome
 
 
 def _run_forward(
     runner: StepRunner,
     psi: Tensor,
-    steps: int,
+    segments: Sequence[range],
     sample_steps: frozenset[int],
     noise: NoiseFactor,
     on_step: OnStep,
     states: StateStore,
+    recorded: list[Tape],
+    first_recorded: int,
 ) -> dict[int, Step]:
-    """Run all steps, save the state before each, and return the steps that the loss samples."""
+    """Run all steps, and return those that the loss samples.
+
+    Save the state before each step; from `first_recorded` on, record the steps instead.
+    """
     samples: dict[int, Step] = {}
-    for t in range(steps):
-        states.save(t, psi.detach())
-        step = runner.forward(StepInput(psi, noise(psi, t)))
-        psi = step.psi
-        if t + 1 in sample_steps:
-            samples[t + 1] = step
-        on_step()
+    for segment in segments:
+        if segment[0] >= first_recorded:
+            recorded.append(runner.make_tape(len(segment), needs_grad=segment[0] > 0))
+        for t in segment:
+            if recorded:
+                step = recorded[-1].record(StepInput(psi, noise(psi, t)))
+            else:
+                states.save(t, psi.detach())
+                step = runner.forward(StepInput(psi, noise(psi, t)))
+            psi = step.psi
+            if t + 1 in sample_steps:
+                samples[t + 1] = step
+            on_step()
     return samples
 
 
+def _pop_starts(
+    segment: range, states: StateStore, recompute: RunForward, noise: NoiseFactor
+) -> list[StepInput]:
+    """Return the inputs of a segment's steps."""
+    starts = deque[StepInput]()
+    for t in reversed(segment):
+        state = states.pop(t, recompute)
+        starts.appendleft(StepInput(state, noise(state, t)))
+    return list(starts)
+
+
 def _list_segments(steps: int, length: int) -> Iterator[range]:
-    """Yield the steps of each segment, last segment first; the first segment may be shorter."""
-    for end in range(steps, 0, -length):
+    """Yield the steps of each segment, in order; the first segment may be shorter."""
+    for end in range(steps % length or length, steps + 1, length):
         yield range(max(0, end - length), end)
 
 

@@ -141,6 +141,7 @@ class TrainingLoop:
                 because=because,
                 recompute=self.trainer.config.recompute,
                 segment=find_segment(self.trainer.config),
+                tapes=self.trainer.tapes,
                 optimizer_state=self.trainer.config.optimizer_state,
                 predicted_peak_bytes=needs.predicted_peak_bytes,
             )

@@ -118,6 +118,7 @@ class RunRecorder(Recorder):
                 batch_size=config.batch_size,
                 recompute=config.recompute,
                 segment=find_segment(config),
+                tapes=trainer.tapes,
                 precision=config.precision,
                 optimizer_state=config.optimizer_state,
                 processes=trainer.ranks.size,

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from qca.memory.activations import compute_interval
+from qca.memory.retained_states import compute_interval
 
 RunForward = Callable[[Tensor, int], Tensor]
 """A function that computes the state after step t from the state before it, without gradients."""
@@ -124,7 +124,7 @@ class HostStore:
 
 def make_state_store(recompute: str, steps: int, like: Tensor) -> StateStore:
     """Return the store of a recompute strategy for `steps` states, each like `like`."""
-    if recompute == "two-level":
+    if steps and recompute == "two-level":
         return TwoLevelStore(steps)
     if recompute == "host":
         return HostStore(allocate_host_buffer(steps, like))

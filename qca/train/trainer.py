@@ -14,7 +14,7 @@ from torch import Tensor
 from qca.core.config import GRADIENT_NORM_LIMIT, TENSOR_CORE_PRECISIONS, TrainConfig
 from qca.core.errors import QcaError
 from qca.core.noise_schedule import compute_noise_rate, has_noise
-from qca.memory.activations import find_segment
+from qca.memory.activations import find_segment, find_tapes
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.kernels import find_obstacle
@@ -23,7 +23,7 @@ from qca.model.noise import Noise
 from qca.train.checkpoint import MODEL, OPTIMIZER, Checkpoint
 from qca.train.conv_trials import are_worthwhile
 from qca.train.distributed.ranks import Ranks
-from qca.train.episode import Episode, OnStep, Outcome, adjoint_episode, plain_episode
+from qca.train.episode import Episode, OnStep, Outcome, adjoint_episode
 from qca.train.optimizer import Optimizer
 from qca.train.plateau import Plateau
 from qca.train.precision import HALF, HalfModel, LossScale
@@ -178,6 +178,12 @@ class Trainer:
             torch.cuda.empty_cache()
 
     @property
+    def tapes(self) -> int:
+        """Number of last steps that are not recomputed."""
+        recompute = "step" if self.config.recompute == "auto" else self.config.recompute
+        return find_tapes(self.config, recompute)
+
+    @property
     def _scale(self) -> float:
         return self.loss_scale.factor if self.config.precision == "fp16" else 1.0
 
@@ -189,17 +195,15 @@ class Trainer:
 
     def _prepare_episode(self, psi: Tensor) -> Episode:
         """Return the episode function of this recompute strategy, after clearing the gradients."""
-        if self.config.recompute == "none":
-            self.model.zero_grad(set_to_none=True)
-            return plain_episode
+        config = self.config
         if self._states is None:
-            self._states = make_state_store(self.config.recompute, self.config.steps, psi)
+            self._states = make_state_store(config.recompute, config.steps - self.tapes, psi)
         if self._runner is None:
             self._runner = self._make_runner(psi)
         self._runner.refresh()
         # A captured graph adds to the gradients in place.
         self.model.zero_grad(set_to_none=isinstance(self._runner, EagerRunner))
-        return partial(adjoint_episode, states=self._states, runner=self._runner)
+        return partial(adjoint_episode, states=self._states, runner=self._runner, tapes=self.tapes)
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
         """Return a runner with captured CUDA graphs on a GPU; if that is not possible, an eager
@@ -214,7 +218,14 @@ class Trainer:
         try:
             noise = has_noise(self.config.max_noise)
             trials = are_worthwhile(self.config, fused=fused)
-            runner = GraphRunner(self.evolution, psi, segment, noise=noise, trials=trials)
+            runner = GraphRunner(
+                self.evolution,
+                psi,
+                segment,
+                tapes=-(-self.tapes // segment),
+                noise=noise,
+                trials=trials,
+            )
         except torch.OutOfMemoryError:
             raise
         # an old card or driver, or an operation that cannot be captured

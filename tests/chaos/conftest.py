@@ -29,15 +29,16 @@ def lasting_store() -> Iterator[Valkey]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """The folder of an undisturbed run with this number of episodes."""
-    made: dict[int, Path] = {}
+    made: dict[tuple[int, tuple[str, ...]], Path] = {}
 
-    def run(episodes: int) -> Path:
-        if episodes not in made:
-            trainer = Trainer(tmp_path_factory.mktemp("calm"), episodes=episodes)
+    def run(episodes: int, *words: str) -> Path:
+        key = episodes, words
+        if key not in made:
+            trainer = Trainer(tmp_path_factory.mktemp("calm"), *words, episodes=episodes)
             assert trainer.end() == 0, trainer.read_stderr()
-            made[episodes] = trainer.run
-        return made[episodes]
+            made[key] = trainer.run
+        return made[key]
 
     return run

@@ -44,13 +44,18 @@ def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
 
 def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
     """Assert that each episode occurs once and in order, with the numbers of an undisturbed run."""
+    assert_equal_runs(run, calm)
+    assert not list(run.rglob("*unfinished"))
+    assert store.lines() == (run / "metrics.jsonl").read_bytes().splitlines()
+
+
+def assert_equal_runs(run: Path, calm: Path) -> None:
+    """Assert that both runs have the same losses and the same weights."""
     assert read_learned(run) == read_learned(calm)
     ended, expected = read_newest(run), read_newest(calm)
     assert ended.episode == expected.episode
     assert ended.tensors.keys() == expected.tensors.keys()
     assert all(torch.equal(t, ended.tensors[name]) for name, t in expected.tensors.items())
-    assert not list(run.rglob("*unfinished"))
-    assert store.lines() == (run / "metrics.jsonl").read_bytes().splitlines()
 
 
 def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
@@ -91,6 +96,39 @@ def test_trainer_and_store_are_killed_at_random_moments(
     episodes = finish(trainer, tmp_path, store)
     assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
     print(f"{trainers} kills of the trainer and {stores} of the store survived")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=slow)])
+@pytest.mark.parametrize(
+    "segments",
+    [
+        ("--segment=4", "--tapes=8"),
+        pytest.param(("--segment=4", "--tapes=0"), marks=slow),
+        pytest.param(("--segment=4", "--tapes=10"), marks=slow),
+        pytest.param(("--segment=1", "--tapes=3"), marks=slow),
+    ],
+    ids=" ".join,
+)
+def test_a_run_keeps_its_segments_and_tapes_whatever_restarts_it(
+    tmp_path, undisturbed, segments, kills
+):
+    """The segments decide how sums are rounded, so others would give another loss."""
+    long = "--steps=10"
+    others = ("--segment=2", "--tapes=4")
+    chance = random.Random(f"{segments} {kills}")
+    trainer = Trainer(tmp_path, long, *segments)
+    trainer.wait_until_it_trains()
+    for _ in range(kills):
+        wait_for_a_moment(chance, trainer)
+        trainer.kill()
+        trainer = Trainer(tmp_path, long, *chance.choice([segments, others]))
+    trainer.wait_until_it_trains()
+    assert trainer.end(signal.SIGTERM) == 0
+    episodes = trainer.read_last_episode() + 3
+    last = Trainer(tmp_path, long, *others, episodes=episodes)
+    assert last.end() == 0, last.read_stderr()
+    assert_equal_runs(trainer.run, undisturbed(episodes, long, *segments))
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ VALUES = {
     "precision": st.sampled_from(["auto", "fp32", "tf32", "bf16", "fp16"]),
     "recompute": st.sampled_from(["auto", "none", "step", "two-level", "host"]),
     "segment": st.one_of(st.just("auto"), COUNTS),
+    "tapes": st.one_of(st.just("auto"), st.integers(0, 2**63 - 1)),
     "optimizer_state": st.sampled_from(["auto", "device", "host"]),
     "checkpoint_every": COUNTS,
     "keep_checkpoints": COUNTS,

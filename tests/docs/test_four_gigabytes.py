@@ -1,7 +1,6 @@
 """Run every command of docs/four-gigabytes.md, and compare its table with `qca estimate`."""
 
 import shlex
-import subprocess
 
 import pytest
 
@@ -9,7 +8,6 @@ from qca.core.config_loader import load_config
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
 from tests.support.pages import read_page, run_page
-from tests.support.program import QCA
 
 
 def parse_table() -> list[list[str]]:
@@ -31,18 +29,7 @@ def test_the_table_of_options_matches_the_estimate(row):
     }
     train = load_config(flags={"train": options}, environment={}).train
     assert train.recompute != "auto"
-    if train.recompute == "none" and train.precision != "auto":
-        assert figures == ["refused", "refused", "no"]
-        return
     estimated = estimate(train, recompute=train.recompute)
     fits = "yes" if estimated.fits(parse_size("3.68GiB")) else "no"
     sizes = [format_size(estimated.predicted_peak_bytes), format_size(estimated.total_bytes)]
     assert figures == [*sizes, fits]
-
-
-def test_half_precision_with_plain_autograd_is_refused(tmp_path):
-    [row] = [row for row in parse_table() if "refused" in row]
-    words = shlex.split(row[1].strip("`"))
-    done = subprocess.run([QCA, "estimate", *words], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "in 16 bits" in done.stderr

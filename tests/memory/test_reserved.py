@@ -1,7 +1,7 @@
 """Compare predicted peaks with the bytes that real training runs reserved on a GPU.
 
 One H200, driver 580, torch 2.11, growing segments; MiB of `torch.cuda.max_memory_reserved` after
-two episodes. Each was limited to its prediction, except plain autograd, which had no limit.
+two episodes. Each was limited to its prediction, or to 5 % more.
 """
 
 from typing import Any
@@ -21,13 +21,11 @@ NARROW = {"recompute": "host", "d_state": 32, "hidden_channels": 32}
 LARGEST = {"recompute": "host", "segment": 1, "optimizer_state": "host"}
 
 RESERVED: list[tuple[dict[str, Any], int]] = [
-    ({**SEED, "recompute": "none", "precision": "fp32"}, 24572),
     ({**SEED, "precision": "fp32", "segment": 1}, 1134),
     ({**SEED, "precision": "fp32", "segment": 2}, 1214),
     ({**SEED, "precision": "fp32", "segment": 4}, 1330),
     ({**SEED, "precision": "fp32", "segment": 8}, 1610),
     ({**SEED, **LARGEST, "precision": "fp32", "batch_size": 22}, 2838),
-    ({**SEED, "recompute": "none", "precision": "tf32"}, 24286),
     ({**SEED, "precision": "tf32", "segment": 1}, 772),
     ({**SEED, "precision": "tf32", "segment": 4}, 930),
     ({**SEED, "precision": "tf32", "segment": 16}, 1570),
@@ -160,6 +158,32 @@ RESERVED_WITHOUT_KERNELS: list[tuple[dict[str, Any], int]] = [
     ({**SHORT, "precision": "bf16", "segment": 8, "batch_size": 4}, 1580),
     ({**SHORT, "precision": "bf16", "segment": 16}, 1036),
 ]
+RESERVED_WITH_TAPES: list[tuple[dict[str, Any], int]] = [
+    ({**SHORT, "precision": "fp32", "segment": 4, "tapes": 20}, 2072),
+    ({**SHORT, "precision": "tf32", "segment": 8, "tapes": 16}, 1724),
+    ({**SHORT, "precision": "fp32", "segment": 8, "tapes": 8}, 1784),
+    ({**SHORT, "precision": "tf32", "segment": 16, "tapes": 16}, 2224),
+    ({**SHORT, "precision": "fp32", "segment": 8, "tapes": 16}, 2166),
+    ({**SHORT, "precision": "fp32", "segment": 4, "tapes": 8, "batch_size": 4}, 3632),
+    ({**SHORT, "precision": "fp32", "segment": 1, "tapes": 5}, 1164),
+    ({**SHORT, "precision": "bf16", "segment": 8, "tapes": 20}, 1438),
+    ({**SHORT, "precision": "bf16", "segment": 8, "tapes": 8, "batch_size": 4}, 2442),
+    ({**SHORT, **NARROW, "precision": "fp32", "segment": 4, "tapes": 8}, 366),
+    ({**SHORT, "recompute": "two-level", "precision": "fp32", "segment": 4, "tapes": 8}, 1504),
+    ({**SHORT, "precision": "bf16", "segment": 16, "tapes": 16}, 1534),
+    ({**SHORT, **NARROW, "precision": "bf16", "segment": 4, "tapes": 8}, 200),
+    ({**SHORT, "precision": "fp32", "segment": 4, "tapes": 8, "update": "unitary"}, 1508),
+    ({**SHORT, "precision": "fp32", "segment": 4, "tapes": 8, "grid": 128}, 3632),
+    ({**SHORT, **SMALL, "precision": "fp32", "segment": 8, "tapes": 20}, 68),
+    ({**SHORT, **SMALL, "precision": "bf16", "segment": 8, "tapes": 20}, 40),
+    ({**SHORT, "recompute": "none", "precision": "fp32", "segment": 8}, 2526),
+    ({**SHORT, "recompute": "none", "precision": "bf16", "segment": 16}, 1936),
+    ({**SEED, "recompute": "none", "precision": "fp32", "segment": 8}, 24880),
+    ({**SEED, "precision": "fp32", "segment": 8, "tapes": 128}, 7518),
+    ({**SEED, "recompute": "none", "precision": "tf32", "segment": 16}, 25298),
+    ({**SEED, "recompute": "none", "precision": "bf16", "segment": 16}, 13768),
+    ({**SEED, "recompute": "none", "precision": "fp16", "segment": 16}, 13768),
+]
 AT_MOST, AT_MOST_IN_FP16_BATCHES = 1.10, 1.20
 # A small run, for which the allocator still requests whole segments.
 SLACK = 64 * MIB
@@ -176,7 +200,7 @@ def predict(values: dict[str, Any], *, fused: bool) -> int:
     return found.predicted_peak_bytes
 
 
-@pytest.mark.parametrize(("values", "reserved"), RESERVED, ids=format_case)
+@pytest.mark.parametrize(("values", "reserved"), [*RESERVED, *RESERVED_WITH_TAPES], ids=format_case)
 def test_predictions_are_never_too_low_and_not_much_too_high(
     values: dict[str, Any], reserved: int
 ) -> None:

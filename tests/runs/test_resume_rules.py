@@ -12,7 +12,7 @@ from qca.runs.resume_rules import (
     find_changes,
     require_effect,
     restore_ineffective,
-    restore_segment,
+    restore_segments,
 )
 
 RUN = Path("runs/first")
@@ -58,7 +58,28 @@ def test_a_value_without_effect_is_refused_with_a_remedy():
     ids=str,
 )
 def test_a_run_keeps_its_segment(saved, segment):
-    assert restore_segment(TrainConfig(segment=4), saved).segment == segment
+    assert restore_segments(TrainConfig(segment=4), saved).segment == segment
+
+
+@pytest.mark.parametrize(
+    ("saved", "recompute", "kept"),
+    [
+        ({"tapes": 24, "recompute": "step"}, "step", ("step", 24)),
+        ({"tapes": 24, "recompute": "step"}, "none", ("step", 24)),
+        ({"tapes": 500, "recompute": "none"}, "none", ("none", 500)),
+        ({"tapes": 500, "recompute": "none"}, "step", ("step", 500)),
+        ({"recompute": "none"}, "none", ("none", 500)),
+        ({"recompute": "host"}, "none", ("step", 0)),
+        ({"tapes": -1}, "step", ("step", 8)),
+        ({"tapes": True}, "step", ("step", 8)),
+    ],
+)
+def test_a_run_keeps_its_tapes(saved, recompute, kept):
+    config = TrainConfig(recompute=recompute, tapes=8)
+
+    restored = restore_segments(config, saved)
+
+    assert (restored.recompute, restored.tapes) == kept
 
 
 def test_a_complete_run_is_described_as_it_was_trained():

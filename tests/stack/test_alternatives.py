@@ -66,8 +66,13 @@ def test_without_a_gpu_there_are_no_alternatives() -> None:
     assert compare(host()) == []
 
 
-def test_plain_autograd_is_not_compared_with_16_bits(workstation: HostFacts) -> None:
-    assert {one.precision for one in compare(workstation, recompute="none")} == {"fp32"}
+def test_an_episode_that_recomputes_nothing_is_compared_in_every_precision(
+    workstation: HostFacts,
+) -> None:
+    found = compare(workstation, recompute="none")
+    assert {one.precision for one in found if one.recompute == "none"} == {
+        *("fp32", "tf32", "bf16", "fp16")
+    }
 
 
 def test_measurements_replace_the_built_in_figures(workstation: HostFacts) -> None:
@@ -86,7 +91,7 @@ def test_measurements_replace_the_built_in_figures(workstation: HostFacts) -> No
         python=python(step_timings=timings),
     )
 
-    found = compare(measured)
+    found = compare(measured, tapes=0)
 
     by_precision = {one.precision: one for one in found if one.segment > 1}
     assert by_precision["tf32"].time_ratio == pytest.approx(0.8)

@@ -33,7 +33,7 @@ def differentiate(
 ) -> torch.Tensor:
     """Return the gradient of the learned parameters, by default the evolution's."""
     learned = learned or evolution
-    psi = draw_initial_state(0, range(BATCH), d_state=4, grid=8)
+    psi = make_state()
     noise = Noise(0, range(BATCH), rate).draw_factor
     episode(evolution, psi, steps=STEPS, loss=LOSSES[loss](5), noise=noise)
     gradient = flatten_gradients(learned)
@@ -45,10 +45,16 @@ def flatten_gradients(module: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
 
 
-def make_episode(evolution: Evolution, segment: int, recompute: str = "step") -> Episode:
-    like = draw_initial_state(0, range(BATCH), d_state=4, grid=8)
-    states = make_state_store(recompute, STEPS, like)
-    return partial(adjoint_episode, states=states, runner=EagerRunner(evolution, segment))
+def make_state() -> torch.Tensor:
+    return draw_initial_state(0, range(BATCH), d_state=4, grid=8)
+
+
+def make_episode(
+    evolution: Evolution, segment: int, recompute: str = "step", tapes: int = 0
+) -> Episode:
+    states = make_state_store(recompute, STEPS - tapes, make_state())
+    runner = EagerRunner(evolution, segment)
+    return partial(adjoint_episode, states=states, runner=runner, tapes=tapes)
 
 
 def measure_error(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -75,6 +81,33 @@ def test_gradients_equal_plain_autograds_with_every_state_store(
     found = differentiate(make_episode(evolution, segment, recompute), evolution)
     assert expected.norm() > 1e-2
     assert measure_error(found, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+@pytest.mark.parametrize("tapes", [1, 4, STEPS])
+def test_a_tape_of_single_steps_changes_no_bit(tapes: int, recompute: str) -> None:
+    evolution = lively_evolution("cartesian", 0.02)
+    expected = differentiate(make_episode(evolution, 1), evolution)
+    found = differentiate(make_episode(evolution, 1, recompute, tapes), evolution)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+@pytest.mark.parametrize("tapes", [4, 8, STEPS])
+def test_a_tape_of_segments_changes_only_the_rounding(tapes: int, recompute: str) -> None:
+    evolution = lively_evolution("unitary", 0.02)
+    expected = differentiate(plain_episode, evolution)
+    found = differentiate(make_episode(evolution, 4, recompute, tapes), evolution)
+    assert measure_error(found, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("dtype", HALF.values(), ids=HALF.keys())
+def test_a_tape_of_16_bits_adds_its_gradients_in_float32(dtype) -> None:
+    model = lively_model()
+    half = Evolution(HalfModel(model, dtype), 0.02)
+    expected = differentiate(make_episode(half, 1), half, learned=model)
+    found = differentiate(make_episode(half, 1, tapes=STEPS), half, learned=model)
+    assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qca.memory.activations import compute_interval
+from qca.memory.retained_states import compute_interval
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise

@@ -1,0 +1,171 @@
+"""List the ways to run a training, each with its needs, and find the fastest that fits."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from qca.core.config import (
+    HalfPrecision,
+    ResolvedOptimizerState,
+    ResolvedPrecision,
+    ResolvedRecompute,
+    TrainConfig,
+)
+from qca.core.frozen import frozen_dataclass
+from qca.core.step_timing import StepTiming
+from qca.memory.activations import find_tapes
+from qca.memory.budget import Estimate, estimate, estimate_host_bytes
+from qca.memory.cost import Device, estimate_step_cost, list_segments
+
+# The strategies that `auto` tries; with the tapes of all steps they become `none`. On a CPU, host
+# memory is the same memory.
+STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
+    "cpu": ("step", "two-level"),
+    "cuda": ("step", "two-level", "host"),
+}
+
+
+# Tapes that save less of an episode's time than this are not worth their memory.
+LEAST_SAVING = 0.02
+
+
+class Candidate(NamedTuple):
+    """A way to run a training, with its needs."""
+
+    recompute: ResolvedRecompute
+    segment: int
+    tapes: int
+    precision: ResolvedPrecision
+    optimizer_state: ResolvedOptimizerState
+    estimate: Estimate
+    host_bytes: int
+
+    def fits(self, budget: int, room: int) -> bool:
+        """Return whether it stays within the device's and the host's bytes."""
+        return self.estimate.fits(budget) and self.host_bytes <= room
+
+    def resolve(self, train: TrainConfig) -> TrainConfig:
+        """Return the configuration of this way."""
+        return train.override(
+            recompute=self.recompute,
+            segment=self.segment,
+            tapes=self.tapes,
+            precision=self.precision,
+            optimizer_state=self.optimizer_state,
+        )
+
+
+@frozen_dataclass
+class Ways:
+    """The ways to run a training on a device; see `choose` for the arguments."""
+
+    train: TrainConfig
+    device: Device
+    together: bool = False
+    resident_floor: int | None = None
+    timings: tuple[StepTiming, ...] = ()
+    fused: bool = True
+
+    def list_candidates(self, half: HalfPrecision | None) -> Iterator[Candidate]:
+        """Yield every way without optional tapes, in order of preference."""
+        train = self.train
+        precisions: tuple[ResolvedPrecision, ...] = ("fp32",)
+        if half:
+            precisions = ("fp32", half)
+        if train.precision != "auto":
+            precisions = (train.precision,)
+        optimizer_states: tuple[ResolvedOptimizerState, ...] = ("device", "host")
+        if train.optimizer_state != "auto":
+            optimizer_states = (train.optimizer_state,)
+        elif self.device == "cpu":
+            optimizer_states = ("device",)
+        for precision in precisions:
+            for optimizer_state in optimizer_states:
+                for recompute, segment in self._list_episodes(precision):
+                    resolved = train.override(
+                        precision=precision, segment=segment, optimizer_state=optimizer_state
+                    )
+                    yield self._predict(resolved, recompute)
+
+    def find_fastest(self, fitting: Sequence[Candidate], budget: int, room: int) -> Candidate:
+        """Return the fastest of the preferred precision and optimizer, with tapes that fit."""
+        preferred = fitting[0]
+        limit = (1 - LEAST_SAVING) * self._compute_cost(preferred)
+        fastest = self._keep_tapes(preferred, budget, room, limit)
+        for found in fitting[1:]:
+            is_preferred = found.precision == preferred.precision
+            is_preferred &= found.optimizer_state == preferred.optimizer_state
+            at_best = self._compute_cost(found._replace(tapes=self.train.steps))
+            if is_preferred and at_best < min(limit, self._compute_cost(fastest)):
+                rival = self._keep_tapes(found, budget, room, limit)
+                fastest = min(fastest, rival, key=self._compute_cost)
+        return fastest
+
+    def _keep_tapes(self, found: Candidate, budget: int, room: int, limit: float) -> Candidate:
+        """Return it with as many tapes as fit, unless it then costs more than the limit."""
+        if self.train.tapes != "auto" or found.recompute == "none":
+            return found
+
+        def add(segments: int) -> Candidate:
+            tapes = min(segments * found.segment, self.train.steps)
+            is_end = tapes == self.train.steps and self.train.recompute == "auto"
+            recompute = "none" if is_end else found.recompute
+            return self._predict(found._replace(tapes=tapes).resolve(self.train), recompute)
+
+        counts = range(1, -(-self.train.steps // found.segment) + 1)
+        fitting = bisect_left(counts, True, key=lambda n: not add(n).fits(budget, room))
+        taped = add(fitting)
+        return taped if self._compute_cost(taped) <= limit else found
+
+    def _predict(self, resolved: TrainConfig, recompute: ResolvedRecompute) -> Candidate:
+        needs = estimate(
+            resolved,
+            recompute=recompute,
+            device=self.device,
+            together=self.together,
+            resident_floor=self.resident_floor,
+            fused=self.fused,
+        )
+        on_gpu = self.device == "cuda"
+        host = estimate_host_bytes(resolved, recompute) if on_gpu else 0
+        assert resolved.segment != "auto"
+        assert resolved.precision != "auto"
+        assert resolved.optimizer_state != "auto"
+        return Candidate(
+            recompute,
+            resolved.segment,
+            find_tapes(resolved, recompute),
+            resolved.precision,
+            resolved.optimizer_state,
+            needs,
+            host,
+        )
+
+    def _list_episodes(self, precision: ResolvedPrecision) -> list[tuple[ResolvedRecompute, int]]:
+        """Return each way to differentiate an episode and its segment, the fastest first."""
+        train, device = self.train, self.device
+        strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
+        if train.recompute != "auto":
+            strategies = (train.recompute,)
+        lengths = [train.segment] if train.segment != "auto" else None
+        lengths = lengths or list_segments(precision, train.steps, device=device)
+        ways: list[tuple[ResolvedRecompute, int]] = []
+        for recompute in strategies:
+            ways.extend((recompute, length) for length in lengths)
+
+        def compute_cost(way: tuple[ResolvedRecompute, int]) -> float:
+            return estimate_step_cost(
+                way[0], precision, way[1], device=device, timings=self.timings
+            )
+
+        return sorted(ways, key=compute_cost)
+
+    def _compute_cost(self, found: Candidate) -> float:
+        return estimate_step_cost(
+            found.recompute,
+            found.precision,
+            found.segment,
+            taped=found.tapes / self.train.steps,
+            device=self.device,
+            timings=self.timings,
+        )
