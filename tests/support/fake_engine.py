@@ -15,6 +15,7 @@ VERSION: dict[str, Any] = {
     "Version": "28.5.2",
     "ApiVersion": "1.51",
     "MinAPIVersion": "1.24",
+    "Arch": "amd64",
     "Components": [{"Name": "Engine", "Version": "28.5.2"}, {"Name": "runc", "Version": "1.3.3"}],
 }
 INFO: dict[str, Any] = {

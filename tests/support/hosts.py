@@ -53,6 +53,8 @@ ENGINE = Engine(
     root_dir="/var/lib/docker",
     security_options=("name=seccomp,profile=builtin", "name=cgroupns"),
     driver="overlay2",
+    architecture="x86_64",
+    daemon_architecture="amd64",
     limits_memory=True,
     limits_cpu=True,
     warnings=(),

@@ -36,6 +36,9 @@ class Engine:
     """Storage driver."""
     architecture: str = ""
     """Machine type of the engine's host, e.g. `x86_64`."""
+    daemon_architecture: str | None = None
+    """The architecture of its daemon, whose images it runs, e.g. `amd64`; None if not recorded. A
+    32-bit daemon (`arm`) can run on a 64-bit kernel (`aarch64`)."""
     os_type: str = "linux"
     """The operating system of its containers: `linux` or `windows`."""
     default_runtime: str = ""

@@ -30,6 +30,11 @@ def _helpers(missing: tuple[str, ...] | None) -> HostFacts:
     return host(compose=replace(PLUGIN, missing_credential_helpers=missing))
 
 
+def _run_on(daemon: str | None, kernel: str) -> HostFacts:
+    """Return a host whose engine's daemon and kernel have these architectures."""
+    return host(docker=engine(daemon_architecture=daemon, architecture=kernel))
+
+
 def rootless_engine(cgroup_version: str = "2", cgroup_driver: str | None = "systemd") -> Engine:
     """Return a rootless engine that cannot limit CPUs."""
     return engine(
@@ -96,6 +101,15 @@ CASES = [
     HostCase("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
     HostCase("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
     HostCase("QCA103", host(docker=engine(os_type="")), SKIPPED, "does not report that"),
+    HostCase("QCA103", _run_on("arm", "armv7l"), ERROR, "Use an engine on another machine"),
+    HostCase("QCA103", _run_on("386", "i686"), ERROR, "images for 386", COMPOSE),
+    HostCase("QCA103", _run_on("riscv64", "riscv64"), WARNING, "images for riscv64", LOCAL),
+    # Olen/solar-monitor 92, alexjustesen/speedtest-tracker 2022
+    HostCase("QCA103", _run_on("arm", "aarch64"), ERROR, "Install a 64-bit operating system"),
+    HostCase("QCA103", _run_on("arm64", "aarch64"), OK),
+    HostCase("QCA103", _run_on(None, "aarch64"), OK),
+    HostCase("QCA103", _run_on(None, "armv6l"), ERROR, "images for armv6l"),
+    HostCase("QCA103", _run_on(None, ""), SKIPPED, "does not report that"),
     HostCase("QCA103", host(docker="hung"), SKIPPED),
     HostCase("QCA104", host(), OK, "not from a snap"),
     HostCase("QCA104", snap_host(), ERROR, "no-new-privileges", COMPOSE),

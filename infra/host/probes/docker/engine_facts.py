@@ -52,6 +52,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         security_options=parse_texts(get_optional(info, "SecurityOptions", ARRAY)),
         driver=get_optional(info, "Driver", str) or "",
         architecture=get_optional(info, "Architecture", str) or "",
+        daemon_architecture=get_optional(version, "Arch", str),
         os_type=get_optional(info, "OSType", str) or "",
         default_runtime=get_optional(info, "DefaultRuntime", str) or "",
         cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", ARRAY)),

@@ -68,6 +68,7 @@ def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -
         security_options=("name=seccomp,profile=builtin", "name=rootless"),
         driver="overlay2",
         architecture="x86_64",
+        daemon_architecture="amd64",
         os_type="linux",
         default_runtime="runc",
         cdi_dirs=("/etc/cdi", "/var/run/cdi"),
@@ -85,6 +86,7 @@ def test_an_older_engine_omits_fields(monkeypatch: pytest.MonkeyPatch, folder: P
         engine = probe(monkeypatch, folder / "d.sock")
     assert (engine.version, engine.cdi_devices, engine.runtimes) == ("20.10.24", (), ())
     assert engine.warnings is None
+    assert engine.daemon_architecture is None
 
 
 @pytest.mark.parametrize(
