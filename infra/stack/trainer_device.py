@@ -96,7 +96,7 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
     if gpu.memory_total < LOW_MEMORY_GPU:
         because = f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
         return Decision("low-memory", because)
-    return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, at least 4 GiB")
+    return Decision("default", f"the GPU has {format_size(gpu.memory_total)}; 4 GiB is enough")
 
 
 def choose_half_precision(gpu: Gpu | None) -> HalfPrecision | None:

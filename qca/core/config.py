@@ -111,7 +111,8 @@ class StackConfig(_Table):
     proactor_threads: Annotated[int, Constraint(ge=1, le=1024)] | None = None
     """Dragonfly's threads; by default sized from the host."""
     store_image: str = DRAGONFLY_IMAGE
-    """Image of the store; Dragonfly 2.1 has another license, free in production up to 100 vCPUs."""
+    """The store's image; Dragonfly 2.1 has a different license, free in production up to 100 vCPUs.
+    """
     store_port: Annotated[int, Constraint(ge=1, le=65535)] | None = None
     """Port on 127.0.0.1 at which the store is published; by default it is not published."""
     gpus: Annotated[int, Constraint(ge=1, le=1024)] | Literal["all"] = 1
@@ -141,7 +142,7 @@ class TrainConfig(_Table):
     """Seed of the weights, the initial states and the noise."""
 
     grid: Annotated[int, Constraint(ge=4, le=4096, multiple_of=GRID_MULTIPLE)] = 64
-    """Cells per side, a multiple of 4: two max-pools halve it twice."""
+    """Cells per side, a multiple of 4, because two max-pools each halve it."""
     d_state: Annotated[int, Constraint(ge=1, le=1024)] = 14
     """Number of complex components of a cell."""
     hidden_channels: Annotated[int, Constraint(ge=1, le=4096)] = 128
@@ -174,11 +175,11 @@ class TrainConfig(_Table):
     """The states that the backward pass recomputes: `none`, `step`, `two-level`, `host`, or `auto`:
     the fastest choice that fits the budget."""
     segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
-    """Steps whose gradients are computed as one batch, each at the cost of one step's activations;
-    `auto`: as many as are faster and fit the budget. A resumed run keeps its own."""
+    """Steps whose gradients are computed as one batch; each step needs memory for its activations.
+    `auto`: the fastest number that fits the budget. A resumed run keeps its number."""
     tapes: Annotated[int, Constraint(ge=0, lt=2**63)] | Literal["auto"] = "auto"
-    """Last steps of an episode whose activations are kept instead of recomputed, in whole segments;
-    `auto`: as many as save time and fit the budget. A resumed run keeps its own."""
+    """Last steps of an episode whose activations are kept instead of recomputed, in whole segments.
+    `auto`: as many as save time and fit the budget. A resumed run keeps its number."""
     optimizer_state: OptimizerState = "auto"
     """Memory for AdamW's moments: `device`, `host`, or `auto`, which is `device` if they fit."""
     budget: Size | None = None

@@ -1,8 +1,8 @@
-"""Run an episode and compute its gradient: many steps from a state, a loss, and the backward.
+"""Run an episode and compute its gradient: many steps, a loss, and a backward pass.
 
 `plain_episode` leaves the gradient to autograd, which saves tensors for every step.
 `adjoint_episode` saves only states, as many as its recompute strategy requires (see `state_store`);
-in the backward it recomputes one step at a time, or a segment of several (see `segment`), with
+in the backward pass it recomputes one step at a time, or a segment of several (see `segment`), with
 gradients, and passes the state's gradient to the step before. Only one segment's graph is alive at
 any time, in addition to those of the last steps, which tapes can keep (see `tape`). Both add the
 same numbers; on a CPU with segments of one step, even in the same order.
@@ -25,8 +25,8 @@ from qca.train.step_runner import EagerRunner, StepRunner
 from qca.train.tape import Tape
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""A function that returns the factor of the state before step t, the same on each call, such as
-`Noise.draw_factor`. None means no noise."""
+"""A function that returns the noise of step t, a factor that multiplies the state before the step;
+the same on each call. An example is `Noise.draw_factor`. None means no noise."""
 
 OnStep = Callable[[], None]
 """A function called between two steps, forward and backward; it may raise to abort the episode."""
@@ -38,8 +38,8 @@ class Outcome(NamedTuple):
     loss: Tensor
     terms: Mapping[str, Tensor]
     energy: Tensor
-    """E_T / E_0: the share of energy left by the last Euler step, or by the damping of the episode.
-    """
+    """E_T / E_0: the share of the energy that is left after the last Euler step, or, with damping,
+    after the whole episode."""
 
 
 class Episode(Protocol):
@@ -115,7 +115,7 @@ def adjoint_episode(
     runner: StepRunner | None = None,
     tapes: int = 0,
 ) -> Outcome:
-    """Run an episode that saves states, with one segment's graph at a time in the backward.
+    """Run an episode that saves states; the backward pass has one segment's graph at a time.
 
     Args:
         evolution: the step.
@@ -150,8 +150,8 @@ def adjoint_episode(
         gradient: Tensor | None = None
         for segment in reversed(segments):
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
-            # The old name would keep the gradient alive, in addition to the sum, during the
-            # backward.
+            # Without the None, `gradient` would keep the old tensor alive beside the sum during the
+            # backward pass.
             arriving[-1], gradient = arriving[-1].add(gradient), None
             if recorded:
                 gradient = recorded.pop().differentiate(arriving)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 STALL = 100  # episodes without a better loss before the rate is halved
-_BETTER_BY = 1e-4  # share of the best loss's size that counts as better
+_BETTER_BY = 1e-4  # how much lower a loss must be to count as better, relative to the best loss
 
 
 @dataclass(frozen=True)

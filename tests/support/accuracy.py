@@ -58,7 +58,7 @@ def main(runs: Path | None, flags: Path | None, compose: Path | None) -> None:
         "engine-settings": count_settings(),
     }
     if runs:
-        corpora["dragonfly-runs-2"] = count_runs(runs, "outside of it")
+        corpora["dragonfly-runs-2"] = count_runs(runs, "outside this repository")
     if flags:
         corpora["dragonfly-flags"] = count_flags(flags)
     if compose:
@@ -95,7 +95,10 @@ def tally(outcomes: Iterable[Outcome]) -> dict[str, dict[str, int]]:
 def count_hosts() -> tuple[str, Iterator[Outcome]]:
     """Check the recorded hosts against the expectations in their test."""
     table = {name: expected for name, expected in EVERYTHING.items() if expected[0] is not None}
-    what = f"{len(table)} recorded hosts with and without containers, their verdicts set by hand"
+    what = (
+        f"{len(table)} recorded hosts, each judged with and without containers, against verdicts "
+        "set by hand"
+    )
     return what, (outcome for name in table for outcome in _judge_host(name, table[name]))
 
 

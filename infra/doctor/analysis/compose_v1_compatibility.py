@@ -97,8 +97,8 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
-        because=f"requests {requests} (2.32 and newer) no longer asks docker-py {docker_py} for "
-        "the connection, and no urllib3 supports docker-py's scheme",
+        because=f"requests {requests}, like every version since 2.32, no longer asks docker-py "
+        f"{docker_py} for the connection, and no urllib3 supports docker-py's scheme",
         culprit="requests",
     )
 

@@ -52,7 +52,7 @@ class DragonflyStart:
 def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
     """Describe the threads and the maxmemory with their reasons."""
     how = (
-        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
+        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}) and "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
     )
     if not is_read(dragonfly.release):

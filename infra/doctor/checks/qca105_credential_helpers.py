@@ -17,8 +17,8 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _judge_helpers(missing: tuple[str, ...] | None) -> Verdict:
     if missing is None:
         return skip(
-            "Cannot determine whether a credential helper is missing: Docker's config.json cannot "
-            "be read (it may belong to root, or is not valid JSON), or was not recorded."
+            "Cannot determine whether a credential helper is missing: Docker's config.json was not "
+            "recorded or cannot be read (it may belong to root or not be valid JSON)."
         )
     if not missing:
         return ok("All credential helpers in Docker's config.json are installed.")

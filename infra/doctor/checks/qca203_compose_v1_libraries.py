@@ -146,8 +146,8 @@ CHECK = Check(
     fix="In order of preference: use Compose V2. Or run V1 without the user site that shadows its "
     "libraries (PYTHONNOUSERSITE=1), which changes nothing on the machine. Or install V1 in a "
     "virtual environment with Python 3.7 to 3.12 and the constraints file that qca ships. "
-    "Downgrading in place is the last resort, because other programs of that interpreter may need "
-    "the newer libraries. Quote the requirements, since bash reads an unquoted `<2.32` as a "
+    "Downgrading in place is the last resort, because other programs that use that interpreter may "
+    "need the newer libraries. Quote the requirements, since bash reads an unquoted `<2.32` as a "
     "redirection.",
     url="https://github.com/docker/docker-py/issues/3256",
     judge_host=_judge_host,

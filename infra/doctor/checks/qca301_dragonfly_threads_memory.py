@@ -257,7 +257,7 @@ CHECK = Check(
     "rules of the image's release).",
     why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by default "
     "it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without maxmemory it "
-    "uses 0.8 of the memory that is available to it. Before v1.38 a CPU limit silently overrides "
+    "uses 80% of the memory that is available to it. Before v1.38 a CPU limit silently overrides "
     "--proactor_threads.",
     fix="Increase the memory or reduce the threads. The plan always sets both numbers, so neither "
     "depends on the host.",

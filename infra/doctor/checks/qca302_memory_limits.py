@@ -46,7 +46,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
     return ok(
         f"maxmemory ({format_size(maxmemory)}) fits the store's container ({format_size(limit)}). "
         f"That container and the trainer's ({format_size(trainer)}) fit the "
-        f"{format_size(host)} that containers have.",
+        f"{format_size(host)} available to containers.",
         **evidence,
     )
 
@@ -127,9 +127,9 @@ CHECK = Check(
     title="Memory limits do not fit into one another",
     needs=("memory",),
     looks_at="maxmemory, Dragonfly's container limit, the trainer's container limit, and the "
-    "memory that containers have (of the host, or of Docker Desktop's virtual machine).",
+    "memory available to containers (the host's, or that of Docker Desktop's virtual machine).",
     why="During a snapshot Dragonfly's resident memory has been seen to rise a third above "
-    "maxmemory (a full v1.40 of 256 to 512 MiB used 4 to 11 % more). A container limit of 1.35 "
+    "maxmemory (a full v1.40 of 256 to 512 MiB used 4% to 11% more). A container limit of 1.35 "
     "times maxmemory is therefore safe; below it the kernel may kill Dragonfly when it is full. "
     "The sum of the limits should not exceed the host's memory. Dragonfly starts anyway, so this "
     "is a warning.",

@@ -13,7 +13,7 @@ from qca.core.versions import parse_version
 
 # helio's uring proactor needs 5.10; older kernels use epoll.
 _KERNEL = (5, 10)
-# Docker's default seccomp profile blocks io_uring since Engine 25.0 (moby #46762).
+# Docker's default seccomp profile has blocked io_uring since Engine 25.0 (moby #46762).
 _ENGINE_THAT_BLOCKS = (25, 0)
 
 
@@ -63,8 +63,8 @@ CHECK = Check(
     looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version, for "
     "Dragonfly services without --force_epoll in the files given with -f.",
     why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
-    "it. Docker's default profile blocks it since Engine 25.0. If its probe fails, Dragonfly logs "
-    "a warning and falls back to epoll, which is slower but not a fault.",
+    "it. Docker's default profile has blocked it since Engine 25.0. If its probe fails, Dragonfly "
+    "logs a warning and falls back to epoll, which is slower but not a fault.",
     fix="You don't need to fix anything. Running without seccomp would enable io_uring, but the "
     "loss of protection is not worth it.",
     url="https://github.com/moby/moby/pull/46762",

@@ -188,9 +188,9 @@ CHECK = Check(
     category="gpu",
     title="No usable GPU for containers",
     needs=("gpu",),
-    looks_at="the layers from the bottom up: a device, a driver whose library and kernel module "
-    "have the same version, and the access of containers to the device: the toolkit's hook on "
-    "dockerd's PATH, or (since Engine 29.2) a CDI device that the engine discovered.",
+    looks_at="three layers, from the bottom up: a device, a driver whose library and kernel module "
+    "have the same version, and containers' access to the device (the toolkit's hook on dockerd's "
+    "PATH or, since Engine 29.2, a CDI device that the engine discovered).",
     why="Without them the engine does not start a container that requests a GPU. A registered "
     "nvidia runtime is neither required nor sufficient. Before Engine 29.2, CDI devices are only "
     "used if the request names the driver `cdi` (moby pull request 50228). Under WSL2 a CDI file "

@@ -53,7 +53,10 @@ def _list_unknown(driver: GpuDriver) -> Iterator[str]:
             names = describe_gpus(gpus, driver.gpus)
             yield f"{' and '.join(untold)} of {names} (not reported by NVML)"
     if driver.xids is None:
-        yield "Xid errors (the kernel's log was not recorded or cannot be read; try `sudo dmesg`)"
+        yield (
+            "whether there are Xid errors (the kernel's log was not recorded or cannot be read; "
+            "try `sudo dmesg`)"
+        )
 
 
 def _find_faults(driver: GpuDriver) -> Iterator[Verdict]:

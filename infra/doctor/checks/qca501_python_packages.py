@@ -26,7 +26,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
     other = _list_other_versions(python)
     evidence = {"executable": python.executable, "missing": missing, "other": other}
     if missing:
-        names = ", ".join(missing)
+        *others, last = missing
+        names = f"{', '.join(others)} and {last}" if others else last
         message = (
             f"A local run needs {names}, which this Python ({python.executable}) does not have.\n"
             "The extra `train` of qca installs them."

@@ -56,7 +56,8 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
     message = (
         f"{disk.path} has {format_size(disk.free)} free; the run needs {format_size(needed)}.\n"
         f"A checkpoint takes {format_size(checkpoint)}; the newest {train.keep_checkpoints} and "
-        "the best are kept while the next is written."
+        "the best are kept while the next is written. The rest, "
+        f"{format_size(_DISK_SLACK)}, is for metrics and logs."
     )
     keep_one = (_KEEP_ONE,) if _count_needed_bytes(checkpoint, 1) <= disk.free else ()
     remedies = keep_one if subject.is_local_run else (*_FREE_DOCKER, *keep_one)

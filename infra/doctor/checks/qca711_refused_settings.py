@@ -143,9 +143,9 @@ CHECK = Check(
     "names of images and containers, `sysctls`, `network_mode` with keys that contradict it, "
     "static addresses and subnets, capabilities, paths in the container, log options, secrets and "
     "configs that are external or come from an unset variable, `start_interval`, `stop_signal`, "
-    "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`. "
-    "`privileged` and the host's network, if the engine maps users (`userns-remap`). Overlay "
-    "networks, if the engine manages no swarm.",
+    "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`; if the engine maps users "
+    "(`userns-remap`), `privileged` and the host's network; if it manages no swarm, overlay "
+    "networks.",
     why="Compose checks the form of a file; only the engine checks these settings, after Compose "
     "has created networks and started other services. `vm.overcommit_memory` and "
     "`vm.max_map_count` are settings of the whole host, so a container cannot have its own. With "

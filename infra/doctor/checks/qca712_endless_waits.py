@@ -74,7 +74,7 @@ def _refuse(service: Service, other: Service, why: str) -> Verdict:
     message = (
         f"Service {service.name} waits until {other.name} is healthy, but {other.name} has no "
         f"health check: {why}.\nCompose reports: dependency failed to start: container ... has no "
-        f"healthcheck configured. Add `healthcheck` to {other.name}, or wait for `service_started`."
+        f"healthcheck configured\nAdd `healthcheck` to {other.name}, or wait for `service_started`."
     )
     return Verdict(Severity.ERROR, message, {"service": service.name, "dependency": other.name})
 
@@ -132,12 +132,12 @@ CHECK = Check(
     needs=(),
     looks_at="`depends_on` with the conditions `service_healthy` and "
     "`service_completed_successfully`: whether the other service has a health check, in the file "
-    "or in its image, and whether its `restart` lets it complete. And whether the words of "
-    "`healthcheck.test` reach a program.",
+    "or in its image, and whether its `restart` lets it complete; and whether the command in "
+    "`healthcheck.test` runs as it is meant to.",
     why="Compose starts a service only when those that it waits for are ready; otherwise `up` "
     "fails or waits forever. Most official images have no health check. With `CMD` no shell reads "
-    "the test: `||` and `$VARIABLE` are arguments of the program, and a command in one item is a "
-    "program that does not exist.\nFor example, `test: [CMD, redis-cli ping]` fails with: "
+    "the test: `||` and `$VARIABLE` are passed to the program, and a whole command in one item is "
+    "taken for the program's name.\nFor example, `test: [CMD, redis-cli ping]` fails with: "
     'exec: "redis-cli ping": executable file not found in $PATH',
     fix="Add a health check, for example `test: [CMD, redis-cli, ping]`; or wait for "
     "`service_started`.",

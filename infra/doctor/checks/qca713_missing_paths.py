@@ -92,9 +92,10 @@ CHECK = Check(
     "(`./redis.conf:/etc/redis.conf`).",
     why="`docker compose config` does not look for these files; `up` fails after it has started "
     "other services. For a missing bind mount, Docker creates an empty folder, and the program "
-    "inside the container fails with a message such as `Is a directory`. It is a warning, because "
-    "the files may exist on the machine that starts the services, but not here.",
-    fix="Create the file, or correct the path; it is relative to the folder of the first file.",
+    "inside the container fails with a message such as `Is a directory`. The finding is only a "
+    "warning, because the files may exist on the machine that starts the services, but not here.",
+    fix="Create the file, or correct the path, which is relative to the folder of the first "
+    "Compose file.",
     url="https://docs.docker.com/engine/storage/bind-mounts/",
     judge_file=_judge_file,
 )

@@ -29,13 +29,13 @@ def _judge(claim: EngineClaim) -> Verdict:
     if claim.kind == "subnet":
         message = (
             f"The subnet {claim.value} overlaps with that of the network {claim.taken_by}.\nThe "
-            "engine reports: Pool overlaps with other one on this address space. Remove the "
+            "engine reports: Pool overlaps with other one on this address space\nRemove the "
             "subnet, and the engine chooses a free one; or choose another."
         )
     else:
         message = (
             f"The container name {claim.value} belongs to a container {claim.taken_by}.\nThe "
-            f'engine reports: Conflict. The container name "/{claim.value}" is already in use. '
+            f'engine reports: Conflict. The container name "/{claim.value}" is already in use.\n'
             "Remove `container_name`, and Compose chooses a name for each project; or remove the "
             f"other container, if it is not needed: docker rm {shlex.quote(claim.value)}"
         )
@@ -49,11 +49,11 @@ CHECK = Check(
     needs=(),
     looks_at="`container_name` of the services and the subnets of their networks, compared with "
     "the containers and networks of the engine (`docker ps --all`, `docker network inspect`). "
-    "Those of the same project are its own.",
+    "Those that belong to the same project do not count.",
     why="Both must be unique on an engine. Another project, an older copy of this one in another "
     "folder or a container from `docker run` may have them; Docker also chooses subnets for new "
     "networks from the same ranges.",
-    fix="Leave both out: services find each other by the names of their services.",
+    fix="Leave both out: services reach each other by service name.",
     url="https://docs.docker.com/reference/compose-file/services/#container_name",
     judge_file=_judge_file,
 )

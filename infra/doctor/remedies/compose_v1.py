@@ -179,7 +179,7 @@ def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
         for user in compose.users
         if not _is_satisfied(user.requirement, new_versions)
     ]
-    every = "every other program of that interpreter gets these versions too"
+    every = "every other program that uses that interpreter gets these versions too"
     if broken:
         return f"{every}; the requirements of these would no longer be met: {', '.join(broken)}"
     return f"{every}; no installed distribution has a requirement that excludes them"

