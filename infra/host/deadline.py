@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,7 +86,7 @@ class Deadline:
             log_command(argv) as run,
             TemporaryDirectory(prefix="qca-", ignore_cleanup_errors=True) as folder,
         ):
-            process = self._start(argv, env, folder)
+            process = self._start_uninterrupted(argv, env, folder)
             try:
                 stdout, stderr = self._read(process)
                 code = run.exit_code = process.wait(self.seconds_left())
@@ -98,6 +99,15 @@ class Deadline:
     def timeout_error(self, what: str) -> ProbeTimeoutError:
         """Return the error for `what`, which did not answer in time."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
+
+    def _start_uninterrupted(
+        self, argv: Sequence[str | Path], env: dict[str, str] | None, folder: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a program outside of the main thread, the only one where signal handlers raise."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._start(argv, env, folder)
+        with ThreadPoolExecutor(1) as starter:
+            return starter.submit(self._start, argv, env, folder).result()
 
     def _start(
         self, argv: Sequence[str | Path], env: dict[str, str] | None, folder: str

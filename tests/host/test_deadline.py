@@ -1,10 +1,13 @@
 """A program that a probe runs can fail, hang or write endlessly; the probe continues."""
 
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -48,6 +51,21 @@ def read_input() -> str:
     """Return the result of a program that reads its input and opens the terminal."""
     script = "head -c 4; (: </dev/tty) 2>/dev/null || echo no terminal"
     return Deadline(5).run(["sh", "-c", script]).stdout
+
+
+def test_a_signal_during_the_start_leaves_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class InterruptedStart(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self.pid)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", InterruptedStart)
+    with pytest.raises(KeyboardInterrupt), Deadline(60) as deadline:
+        deadline.run(["sleep", "60"])
+    assert has_ended(started[0])
 
 
 @pytest.mark.parametrize(
