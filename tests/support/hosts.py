@@ -108,6 +108,7 @@ def host(**facts: Any) -> HostFacts:
             machine="x86_64",
             distribution="Debian GNU/Linux 13 (trixie)",
             wsl=False,
+            kernel_modules="present",
         ),
         "cpu": CpuFacts(online=8, affinity=8, cgroup_quota=None),
         "memory": MemoryFacts(total=16 * GIB, available=12 * GIB, cgroup_limit=None),

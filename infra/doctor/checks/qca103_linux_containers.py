@@ -9,7 +9,7 @@ from infra.host.facts import Engine, require
 
 # The architectures of Dragonfly's images (its .github/workflows/docker-release2.yml). The daemon
 # names an architecture as Go does, the kernel as `uname -m` does.
-_PUBLISHED = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
+_PUBLISHED = ("amd64", "x86_64", "arm64", "aarch64")
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -59,8 +59,8 @@ def _describe_architecture(engine: Engine, architecture: str) -> str:
     advice = "Use an engine on another machine."
     if engine.architecture in _PUBLISHED:
         advice = (
-            f"The kernel is 64-bit ({engine.architecture}), but Docker and the rest of the "
-            "operating system are 32-bit. Install a 64-bit operating system."
+            f"The kernel is 64-bit ({engine.architecture}), but Docker is 32-bit, as on Raspberry "
+            "Pi OS (32-bit). Install a 64-bit operating system."
         )
     return (
         f"The engine runs images for {architecture}; Dragonfly's exist for amd64 and arm64 only.\n"

@@ -39,6 +39,9 @@ class SystemFacts:
     in_container: bool = False
     io_uring_disabled: int | None = None
     """`kernel.io_uring_disabled`: 0 allowed, 1 only privileged, 2 disabled; None before 6.6."""
+    kernel_modules: Literal["present", "missing", "built-in"] | None = None
+    """Whether the modules of the running kernel are on the disk, or it runs without modules; None
+    in a container, or if that could not be determined or was not recorded."""
     cgroup_v1: tuple[str, ...] | None = None
     """The controllers of each cgroup v1 hierarchy, e.g. `cpu,cpuacct`, in the kernel's order; empty
     if there is only v2, None if that was not recorded."""

@@ -8,6 +8,7 @@ from infra.host.errors import FileMissingError, ProbeError
 from infra.host.facts import SystemFacts
 from infra.host.files import read_text
 from infra.host.probes.cgroup import list_v1_hierarchies
+from infra.host.probes.kernel_release import find_modules
 
 # Files that Docker and Podman create in their containers.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
@@ -17,6 +18,7 @@ def probe(root: Path = Path("/")) -> SystemFacts:
     """Return the facts about the operating system and the kernel."""
     name = platform.uname()
     wsl = "microsoft" in name.release.lower()
+    in_container = any((root / mark).exists() for mark in _CONTAINER_MARKS)
     return SystemFacts(
         system=name.system,
         release=name.release,
@@ -24,8 +26,9 @@ def probe(root: Path = Path("/")) -> SystemFacts:
         distribution=_read_distribution(root) or _read_product(name.system),
         wsl=wsl,
         wsl_gpu=(root / "dev/dxg").exists() if wsl else None,
-        in_container=any((root / mark).exists() for mark in _CONTAINER_MARKS),
+        in_container=in_container,
         io_uring_disabled=_read_io_uring_disabled(root),
+        kernel_modules=None if in_container else find_modules(name.release, root),
         cgroup_v1=_list_cgroup_hierarchies(root),
     )
 

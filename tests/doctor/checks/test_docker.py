@@ -1,14 +1,16 @@
 """QCA1xx: the Docker engine."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from infra.host.facts import Engine, HostFacts
+from infra.host.facts import Engine, HostFacts, require
 from tests.support.hosts import (
     PLUGIN,
     engine,
     host,
+    judge,
     no_engine,
 )
 from tests.support.verdicts import (
@@ -33,6 +35,11 @@ def _helpers(missing: tuple[str, ...] | None) -> HostFacts:
 def _run_on(daemon: str | None, kernel: str) -> HostFacts:
     """Return a host whose engine's daemon and kernel have these architectures."""
     return host(docker=engine(daemon_architecture=daemon, architecture=kernel))
+
+
+def _with_modules(found: Any, *, in_container: bool = False, **facts: Any) -> HostFacts:
+    system = replace(require(host().system), kernel_modules=found, in_container=in_container)
+    return host(system=system, **facts)
 
 
 def rootless_engine(cgroup_version: str = "2", cgroup_driver: str | None = "systemd") -> Engine:
@@ -97,6 +104,17 @@ CASES = [
     HostCase("QCA106", _warn("WARNING: something new\n  happened"), INFO, "something new happened"),
     HostCase("QCA106", host(docker=engine(warnings=None)), SKIPPED, "was not recorded"),
     HostCase("QCA106", host(docker="hung"), SKIPPED, "hung"),
+    HostCase("QCA107", _with_modules("present"), OK, "on the disk"),
+    HostCase("QCA107", _with_modules("built-in"), OK, "uses no modules"),
+    # moby/moby 27426, docker/cli 2528
+    HostCase("QCA107", _with_modules("missing"), WARNING, "Reboot the host"),
+    HostCase("QCA107", _with_modules(None), SKIPPED, "not found, or not recorded"),
+    HostCase(
+        "QCA107", _with_modules(None, in_container=True), SKIPPED, "a container does not show them"
+    ),
+    HostCase("QCA107", host(docker="hung"), SKIPPED, "hung"),
+    HostCase("QCA107", host(system="hidden"), SKIPPED, "hidden"),
+    HostCase("QCA107", _with_modules("missing", docker=no_engine("not-running")), WARNING),
     HostCase("QCA103", host(), OK),
     HostCase("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
     HostCase("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
@@ -128,6 +146,19 @@ CASES = [
     HostCase("QCA104", host(docker=no_engine("not-running")), OK),
     HostCase("QCA104", host(docker="hung"), SKIPPED, "hung"),
 ]
+
+
+@pytest.mark.parametrize(
+    "docker",
+    [
+        engine(host="ssh://user@remote"),
+        engine(operating_system="Docker Desktop"),
+        no_engine("not-installed"),
+        replace(no_engine("not-running"), host="tcp://x:1"),
+    ],
+)
+def test_the_kernel_of_a_host_without_containers_is_not_judged(docker):
+    assert judge(_with_modules("missing", docker=docker), "QCA107") == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
