@@ -60,7 +60,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
 def _measure_episodes(
     config: TrainConfig, request: dict[str, Any], device: torch.device, baseline: int
 ) -> dict[str, Any]:
-    trainer = (_Autocast if request["naive"] else Trainer)(config, device)
+    trainer = (AutogradTrainer if request["naive"] else Trainer)(config, device)
     trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`
     seconds: list[float] = []
     skipped, loss = 0, math.nan
@@ -113,10 +113,11 @@ def _use_multiprocessors(count: int | None, device: torch.device) -> Iterator[No
     context.pop_context()
 
 
-class _Autocast(Trainer):
+class AutogradTrainer(Trainer):
     """Run the obvious alternative: one autograd graph, with torch's autocast for 16 bits."""
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
+        """Run an episode as one graph, and add its gradients."""
         config, samples = self.config, self._next_samples()
         psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         model = _Cast(self.model, HALF.get(config.precision), self.device.type)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.bptt_worker import AutogradTrainer
 from qca.core.config import TrainConfig
 from qca.core.noise_schedule import CURRICULUM_EPISODES
 from qca.memory.budget import estimate
@@ -52,7 +53,7 @@ print(torch.cuda.max_memory_reserved())
 CONFIGS = [
     pytest.param({"steps": 50}, id="whole model"),
     pytest.param({"steps": 50, "batch_size": 4}, id="batch of 4"),
-    pytest.param({"steps": 20, "recompute": "none"}, id="plain autograd"),
+    pytest.param({"steps": 20, "recompute": "none", "segment": 4}, id="all tapes"),
     pytest.param({"steps": 20, "update": "unitary"}, id="unitary"),
     pytest.param({"steps": 10, "grid": 256}, id="256x256 cells"),
     pytest.param({"steps": 20, "hidden_channels": 256}, id="twice the channels"),
@@ -109,16 +110,16 @@ def test_it_also_stays_within_it_without_the_kernels(given):
     check_peak({**given, "episodes": 10}, fused=False)
 
 
-def list_gradients(config: TrainConfig) -> dict[str, Tensor]:
-    trainer = Trainer(config, prepare_device(config, None))
+def list_gradients(config: TrainConfig, make_trainer: type[Trainer] = Trainer) -> dict[str, Tensor]:
+    trainer = make_trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES  # with noise
     trainer.compute_gradients(lambda: None)
     assert trainer.eager_because is None
     return {name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None}
 
 
-def gradient(config: TrainConfig) -> Tensor:
-    return torch.cat([found.flatten() for found in list_gradients(config).values()])
+def gradient(config: TrainConfig, make_trainer: type[Trainer] = Trainer) -> Tensor:
+    return torch.cat([found.flatten() for found in list_gradients(config, make_trainer).values()])
 
 
 def measure_error(found: Tensor, expected: Tensor) -> float:
@@ -146,18 +147,21 @@ class AveragePool:
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
 @pytest.mark.parametrize(
-    ("recompute", "segment"),
-    [("step", 1), ("step", 8), ("two-level", 1), ("two-level", 3), ("host", 1), ("host", 20)],
+    ("recompute", "segment", "tapes"),
+    [
+        *[("step", 1, 0), ("step", 8, 0), ("two-level", 1, 0), ("two-level", 3, 0)],
+        *[("host", 1, 0), ("host", 20, 0), ("step", 1, 5), ("step", 8, 8), ("none", 4, 20)],
+    ],
 )
 def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(
-    loss, update, recompute, segment, monkeypatch
+    loss, update, recompute, segment, tapes, monkeypatch
 ):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     config = TrainConfig(
         device="cuda", precision="fp32", loss=loss, update=update, gamma=0.05, **SMALL
     )
-    plain = gradient(config.override(recompute="none"))
-    found = gradient(config.override(recompute=recompute, segment=segment))
+    plain = gradient(config, AutogradTrainer)
+    found = gradient(config.override(recompute=recompute, segment=segment, tapes=tapes))
     assert plain.norm() > 1e-4
     assert measure_error(found, plain) <= 1e-5
 
@@ -170,7 +174,7 @@ def test_without_ties_of_maxima_each_parameters_gradient_is_plain_autograds(segm
     monkeypatch.setattr(unet_adjoint, "_Pool", AveragePool)
     monkeypatch.setattr(nn, "MaxPool2d", nn.AvgPool2d)
     config = TrainConfig(device="cuda", precision="fp32", steps=16)
-    plain = list_gradients(config.override(recompute="none"))
+    plain = list_gradients(config, AutogradTrainer)
     found = list_gradients(config.override(recompute="step", segment=segment))
     errors = {name: measure_error(found[name], plain[name]) for name in plain}
     assert {name: error for name, error in errors.items() if not error <= 1e-5} == {}
@@ -193,7 +197,7 @@ def test_without_a_captured_graph_steps_are_run_one_by_one(monkeypatch):
 
 
 @pytest.mark.parametrize("segment", [1, 8])
-@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host", "none"])
 def test_the_host_waits_for_nothing_within_an_episode(recompute, segment):
     how = {"precision": "fp32", "recompute": recompute, "segment": segment}
     config = TrainConfig(device="cuda", **how, **SMALL)
