@@ -38,7 +38,7 @@ def _describe_missing(resource: ExternalResource) -> str:
         return (
             f"The engine does not have the container {name}, and the project does not create it, "
             f"so `up` fails.\nDocker reports: No such container: {name}\nStart that container "
-            "first, or define it as a service of this file and refer to it with `service:NAME`."
+            "first, or make it a service of this file and refer to the service."
         )
     return (
         f"The engine does not have the external {kind} {name}; Compose does not create it, so `up` "
