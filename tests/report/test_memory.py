@@ -1,5 +1,7 @@
 """The predicted memory of a run is that of its own start."""
 
+from typing import Any
+
 from qca.memory.budget import estimate
 from qca.memory.context import NCCL_CONTEXT
 from qca.report.memory import predict_memory
@@ -39,7 +41,7 @@ def test_the_prediction_is_that_of_the_runs_start(tmp_path):
 
 def test_the_prediction_is_that_of_the_runs_gpu(tmp_path):
     """A GPU that cannot run the kernels needs less; only its recorded prediction shows which."""
-    cuda = {"device": "cuda", "recompute": "step"}
+    cuda: dict[str, Any] = {"device": "cuda", "recompute": "step"}
     train = read_run(write_run(tmp_path / "first", [record(1)], **cuda)).config
     for name, fused in (("new", True), ("old", False)):
         peak = estimate(train, recompute="step", fused=fused).predicted_peak_bytes
