@@ -17,6 +17,10 @@ from qca.core.units import GIB
 _BUILD_BYTES = {CPU_BASE_IMAGE: 3 * GIB, CUDA_BASE_IMAGE: 16 * GIB}
 _CUDA_RUNTIME = re.compile(r"pytorch/pytorch:[\w.]+-cuda[\w.-]+-runtime")
 _CUDA_RUNTIME_BYTES = 8 * GIB
+# An upper bound: the image is Ubuntu's base, redis-tools and one program of less than 100 MiB
+# (dragonfly, tools/packaging/Dockerfile.ubuntu-prod).
+_DRAGONFLY = re.compile(r"(?:[\w.:-]+/)?dragonflydb/dragonfly(?:[:@].*)?")
+_DRAGONFLY_BYTES = GIB
 # A trainer image with CUDA is larger than its compressed base image; a trainer image without CUDA
 # is smaller than that.
 _LEAST_CUDA_BYTES = 4 * GIB
@@ -70,7 +74,9 @@ def _find_missing(service: Service, images: tuple[EngineImage, ...]) -> MissingI
 
 
 def _measure(name: str) -> MissingImage:
-    return MissingImage(name, _CUDA_RUNTIME_BYTES if _CUDA_RUNTIME.fullmatch(name) else None)
+    if _CUDA_RUNTIME.fullmatch(name):
+        return MissingImage(name, _CUDA_RUNTIME_BYTES)
+    return MissingImage(name, _DRAGONFLY_BYTES if _DRAGONFLY.fullmatch(name) else None)
 
 
 def _plan_trainer_image(plan: StackPlan) -> MissingImage:

@@ -118,9 +118,9 @@ def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFac
 
 
 def _explain_unknown(missing: Collection[MissingImage], facts: HostFacts) -> str:
-    if isinstance(facts.images, Unknown):
-        return f"{facts.images.reason}."
     names = [image.name for image in missing if image.size is None]
+    if names and isinstance(facts.images, Unknown):
+        return f"{facts.images.reason}."
     sizes = "whose size is" if len(names) == 1 else "whose sizes are"
     return f"the engine does not have {', '.join(names)}, {sizes} unknown." if names else ""
 
@@ -156,10 +156,10 @@ CHECK = Check(
     "(containerd's folder, if containerd keeps them).",
     why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "
     "MiB for the full model). The newest three and the best are kept while the next is written. "
-    "An image takes its unpacked size. qca knows the size of the images that the engine has, of "
-    "its own trainer image and of PyTorch's CUDA images; it queries no registry, so the size of "
-    "any other image is unknown; 50 GiB for each is taken to be enough. It warns only if the known "
-    "sizes exceed the free space.",
+    "An image takes its unpacked size. qca knows the size of the images that the engine has, and "
+    "about that of its own trainer image, of Dragonfly's and of PyTorch's CUDA images. It queries "
+    "no registry, so the size of any other image is unknown; 50 GiB for each is taken to be enough. "
+    "It warns only if the known sizes exceed the free space.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,

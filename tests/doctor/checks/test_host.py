@@ -53,18 +53,23 @@ def _in_containerd(*disks: Disk) -> HostFacts:
 
 
 # A host, and the verdict on the images that its stack needs.
-IMAGE_CASES: list[tuple[HostFacts, Severity, str]] = [
+_OWN_STORE = {"store_image": "example.com/store:1"}
+IMAGE_CASES: list[tuple[Any, ...]] = [
     (_with_images(TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), OK, ""),
     (_with_images(STORE_IMAGE, free=3 * GIB), OK, ""),
     (_with_images(STORE_IMAGE, free=3 * GIB - 1), WARNING, "the trainer image (3 GiB)"),
-    (_with_images(TRAINER_IMAGE), SKIPPED, "dragonfly:v1.40.1, whose size is unknown"),
-    (_with_images(TRAINER_IMAGE, free=50 * GIB), OK, ""),
-    (_with_images(free=52 * GIB), SKIPPED, "whose size is unknown"),  # the trainer image needs 3
-    (_with_images(free=2 * GIB), WARNING, "dragonfly:v1.40.1 (size unknown)"),
+    (_with_images(TRAINER_IMAGE, free=GIB), OK, ""),
+    (_with_images(TRAINER_IMAGE, free=GIB - 1), WARNING, "dragonfly:v1.40.1 (1 GiB)"),
+    (_with_images(TRAINER_IMAGE), SKIPPED, "store:1, whose size is unknown", _OWN_STORE),
+    (_with_images(TRAINER_IMAGE, free=50 * GIB), OK, "", _OWN_STORE),
+    # The trainer image needs 3 GiB of it.
+    (_with_images(free=52 * GIB), SKIPPED, "whose size is unknown", _OWN_STORE),
+    (_with_images(free=2 * GIB), WARNING, "store:1 (size unknown)", _OWN_STORE),
     # A CPU's trainer image has no layer in common with a GPU's.
     (_with_images(CUDA_TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), WARNING, "trainer image"),
-    (_unlisted("the list is too long"), SKIPPED, "the list is too long."),
-    (_in_containerd(disk("docker", 2 * GIB), disk("images", 40 * GIB)), SKIPPED, "is unknown"),
+    (_unlisted("the list is too long"), OK, ""),
+    (_unlisted("the list is too long"), SKIPPED, "the list is too long.", _OWN_STORE),
+    (_in_containerd(disk("docker", 2 * GIB), disk("images", 40 * GIB)), OK, ""),
     (_in_containerd(disk("docker"), disk("images", GIB)), WARNING, "/images has 1 GiB"),
     (_in_containerd(disk("docker")), SKIPPED, "stores images is not visible"),
 ]
@@ -111,16 +116,23 @@ _CACHE = image("dragonflydb/dragonfly:v1.30.0")
 # Lines after the first service, the verdict on the images of the file, its line, and the host.
 FILE_IMAGE_CASES: list[tuple[str, Severity, str, int, HostFacts]] = [
     ("", OK, "The engine has the images of", 3, _with_images(_CACHE, free=GIB)),
-    ("", SKIPPED, "dragonfly:v1.30.0, whose size is unknown", 3, _with_images()),
+    ("", OK, "which need 1 GiB", 3, _with_images()),
+    (
+        "  b: {image: redis}\n",
+        SKIPPED,
+        "have redis, whose size is unknown",
+        4,
+        _with_images(_CACHE),
+    ),
     (f"  b: {{{_PYTORCH}}}\n", WARNING, "(8 GiB)", 4, _with_images(_CACHE, free=8 * GIB - 1)),
     (f"  b: {{{_PYTORCH}}}\n", OK, "which need 8 GiB", 4, _with_images(_CACHE, free=8 * GIB)),
-    (f"  b: {{{_PYTORCH}}}\n", SKIPPED, "v1.30.0, whose", 3, _with_images(free=8 * GIB)),
+    (f"  b: {{{_PYTORCH}}}\n", WARNING, "v1.30.0 (1 GiB)", 3, _with_images(free=8 * GIB)),
     ("  b: {build: .}\n", SKIPPED, "the image of service b", 4, _with_images(_CACHE)),
     ("  b: {build: ., image: mine}\n", SKIPPED, "have mine, whose", 4, _with_images(_CACHE)),
     ("  b: {build: ., image: mine}\n", OK, "", 3, _with_images(_CACHE, image("mine:latest"))),
     (f"  b: {{{_PYTORCH}, profiles: [x]}}\n", INFO, "profile x", 4, _with_images(_CACHE, free=GIB)),
-    ("", OK, "ample for dragonflydb/dragonfly:v1.30.0", 3, _with_images(free=50 * GIB)),
-    ("", SKIPPED, "no engine was asked", 3, _unlisted("no engine was asked")),
+    ("  b: {image: redis}\n", OK, "ample for redis", 3, _with_images(free=51 * GIB)),
+    ("  b: {image: redis}\n", SKIPPED, "no engine was asked", 3, _unlisted("no engine was asked")),
 ]
 
 FILE_CASES = [
