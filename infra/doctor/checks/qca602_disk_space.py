@@ -158,8 +158,8 @@ CHECK = Check(
     "MiB for the full model). The newest three and the best are kept while the next is written. "
     "An image takes its unpacked size. qca knows the size of the images that the engine has, and "
     "about that of its own trainer image, of Dragonfly's and of PyTorch's CUDA images. It queries "
-    "no registry, so the size of any other image is unknown; 50 GiB for each is taken to be enough. "
-    "It warns only if the known sizes exceed the free space.",
+    "no registry, so the size of any other image is unknown; 50 GiB for each is taken to be "
+    "enough. It warns only if the known sizes exceed the free space.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,
