@@ -92,8 +92,8 @@ class Automaton:
     ) -> Iterator[State]:
         """Yield the start, each `every`-th of `steps` states after it, and the last, on the host.
 
-        The network is fully convolutional and runs on any grid. GroupNorm's statistics, however,
-        span the grid, so the other cells and the size of the grid weakly influence each cell.
+        The network is fully convolutional and runs on any grid. However, GroupNorm's statistics
+        span the grid, so each cell depends weakly on all other cells and on the size of the grid.
 
         Args:
             steps: number of steps.

@@ -37,7 +37,7 @@ class Saved:
     folder: Path | None
     """The run folder; None if it was read from a file."""
     damaged: tuple[str, ...] = ()
-    """The defects of newer checkpoints of the run, one for each that is damaged."""
+    """What is wrong with each newer checkpoint of the run that is damaged."""
 
 
 def read_saved(what: str | Path, runs: Path) -> Saved:

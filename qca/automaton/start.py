@@ -48,7 +48,8 @@ def _draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
     return psi
 
 
-# The errors that numpy raises for a file that is foreign, damaged, or larger than the memory.
+# The errors that numpy raises for a file of another format, a damaged one, or one too large for the
+# memory.
 _UNREADABLE = (
     *(OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError),
     *(BadZipFile, TokenError, zlib.error),

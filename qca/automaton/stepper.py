@@ -12,7 +12,8 @@ _WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs
 Stepper = Callable[[Tensor], Step]
 """A function that returns the step after a state, complex64 (B, d_state, H, W)."""
 DrawFactor = Callable[[Tensor, int], Tensor | None]
-"""A function that draws the factor for a state before step t, as `qca.model.noise.Noise` does."""
+"""A function that draws the factor by which to multiply a state before step t; None without
+noise."""
 
 
 class GraphStepper:

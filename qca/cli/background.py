@@ -57,7 +57,7 @@ def start_in_background(words: Sequence[str], state: StateFolder) -> str | None:
 
 
 def _has_started(state: StateFolder, begin: float) -> bool:
-    """Return whether a trainer of a `qca up` started after `begin` has reported its start."""
+    """Return whether the trainer of a launch after `begin` (Unix time) has reported an event."""
     log = state.log_folder / "trainer.log"
     with contextlib.suppress(FileNotFoundError):
         return log.stat().st_mtime >= begin and '"event":' in log.read_text(errors="replace")

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from infra.host.facts import HostFacts
     from qca.cli.doctor_report import Examination
 
-# Text in every Compose file of a project that builds an image: the key, a key that refers to
-# another file, or an escaped key. A null byte indicates an encoding in which the words differ.
+# If a project builds an image, its Compose files contain one of these: the key, a key that refers
+# to another file, or an escaped key. A null byte means that the file may be UTF-16 or UTF-32, in
+# which the words look different.
 _BUILD_WORDS = re.compile(rb"build|include|extends|COMPOSE_FILE|\\|\0")
 _SEARCHED_BYTES = 256 * KIB
 
@@ -202,10 +203,10 @@ def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
 
 
 def _may_build(projects: Sequence[Sequence[Path]]) -> bool:
-    """Return whether buildx may have to build images of these projects, or of this folder's.
+    """Return whether these projects, or the one in this folder, may need buildx to build an image.
 
-    Only the words in the files are searched: asking buildx takes longer than reading them here, and
-    the projects are read while it answers.
+    Only searches the files for words, which is faster than asking buildx. The projects are parsed
+    later, while buildx answers.
     """
     from infra.compose_file.default_files import find_default_files
 

@@ -33,10 +33,10 @@ _REMOVAL_SECONDS = 60.0
 def add_live_facts(
     facts: HostFacts, config: Config, checks: Iterable[Check], *, yes: bool, timeout: float
 ) -> HostFacts:
-    """Return the facts with the results of the containers that the user allows.
+    """Run the containers that the user allows; return the facts with their results.
 
-    The result of a container that is not started is unknown, with the reason. Each container gets
-    at least `timeout` seconds.
+    The result of a container that is not started is unknown, with the reason. The time limit of a
+    container is at least `timeout` seconds.
     """
     wanted = {name for check in checks for name in check.live_facts}
     if not wanted:

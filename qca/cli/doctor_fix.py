@@ -35,7 +35,7 @@ def fix_findings(
 def _fix_finding(
     proposal: Proposal, examine_again: Callable[[], list[Finding]], findings: list[Finding]
 ) -> list[Finding]:
-    """Apply a fix and return the findings afterwards, as lines may have moved."""
+    """Apply a fix, report whether it helped, and return the new findings: lines may have moved."""
     latest = findings
 
     def examine() -> list[Finding]:

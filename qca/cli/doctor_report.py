@@ -41,9 +41,9 @@ class Examination:
     """Compose projects given by the user; the files of each are merged."""
     files_only: bool
     is_recorded: bool
-    """Whether the facts are a recorded host's, whose Compose cannot be called."""
+    """Whether the facts come from a recorded host, whose Compose cannot be run."""
     profiles: tuple[str, ...] = ()
-    """The active Compose profiles; if none is given, those of COMPOSE_PROFILES."""
+    """The active Compose profiles; if empty, COMPOSE_PROFILES decides."""
     follow_outside: bool = False
     """Whether to read files outside a project's folder too; false for another machine's files."""
 
@@ -118,7 +118,7 @@ def _read_variables() -> dict[str, str]:
 
 
 def render_findings(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
-    """Return the report in a format of `--format`, in characters that stdout can encode."""
+    """Return the report in the given `--format`, using only characters that stdout can encode."""
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else 80
     return render_report(

@@ -145,7 +145,7 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
 
 def _measure(train: TrainConfig, format_: str) -> None:
     """Measure the ways to run `train` on the device that it would use, and print them."""
-    from qca.cli import measure  # numpy and safetensors, which come with torch
+    from qca.cli import measure  # needs numpy and safetensors, which come with torch
 
     capability = None if train.device == "cpu" else read_compute_capability()
     device: Device = "cuda" if capability or train.device == "cuda" else "cpu"
@@ -207,7 +207,7 @@ def _choose(
 
 
 def _find_timings(train: TrainConfig, device: Device) -> list[StepTiming]:
-    """Return the step times that were measured on this device with these sizes and this torch."""
+    """Return the step times measured on this device with these sizes and this version of torch."""
     from importlib import metadata  # slow to import
 
     try:

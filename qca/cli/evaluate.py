@@ -83,7 +83,7 @@ def evaluate(
 
 
 def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:
-    """Give automata with equal names the names that the user typed.
+    """Rename automata that share a name to the names that the user typed.
 
     Raises:
         UsageError: the user typed the same name twice.

@@ -48,7 +48,7 @@ def describe_event(event: Event, *, resume: str = "the same command") -> list[st
 
 
 def format_numbers(record: EpisodeRecord) -> list[str]:
-    """Return the main numbers of an episode, the most important first."""
+    """Return the main numbers of an episode, most important first."""
     return [
         f"loss {record.loss:.4g}",
         f"{record.steps_per_second:.3g} steps/s",

@@ -56,7 +56,7 @@ def measure_python(facts: HostFacts) -> HostFacts:
 
 
 def find_resident_floor() -> int | None:
-    """Return the memory that this Python takes with torch; None if it cannot be measured."""
+    """Return the memory that this Python needs with torch; None if it cannot be measured."""
     from infra.host.errors import ProbeError
     from infra.host.probes import python
 

@@ -106,7 +106,7 @@ def _start_and_follow(
 def _take_down(project: str, state: StateFolder, view: ProgressView) -> None:
     try:
         take_down(project, volumes=False, say=view.say)
-    except LaunchError as error:  # `up` exits with the error that led to taking it down
+    except LaunchError as error:  # not raised, so that `up` exits with the original error
         view.say(f"The stack {project} may still be running: {error}. `qca down` stops it.")
     else:
         state.remove()

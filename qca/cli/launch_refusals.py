@@ -1,4 +1,4 @@
-"""Refuse to launch on a host with errors, without enough memory, or in place of another stack."""
+"""Refuse to launch: the host has errors or too little memory, or another stack may exist."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from qca.core.errors import LaunchError, PlanError
 
 
 def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
-    """Refuse to launch if the doctor found errors, and show them."""
+    """Refuse to launch if the doctor finds errors; show them, and the checks that failed to run."""
     from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
@@ -32,7 +32,7 @@ def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
 
 
 def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> None:
-    """Refuse a run that fits the device alone, but not together with the runs already on it."""
+    """Refuse a run that does not fit in memory while other runs are training."""
     if running and plan.trainer.fits.value is False:
         names = ", ".join(run.run for run in running)
         raise PlanError(
@@ -43,7 +43,7 @@ def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> Non
 
 
 def refuse_undecodable_folder(plan: StackPlan) -> None:
-    """Refuse containers in a folder whose path is not UTF-8, as Docker's API requires."""
+    """Refuse containers if the folder's path is not UTF-8, the only encoding Docker accepts."""
     folder = Path.cwd()
     try:
         str(folder).encode()

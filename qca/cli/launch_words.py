@@ -64,7 +64,7 @@ def describe_detached(run: str) -> str:
 
 
 def describe_run_place(run: str, volume: str | None) -> str:
-    """Return the location of a finished run and the commands for it."""
+    """Return the location of a finished run, with the next commands to run."""
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
     return describe_complete_run(RUNS / run)
@@ -74,7 +74,7 @@ def describe_run_place(run: str, volume: str | None) -> str:
 def describe_interruption(
     plan: StackPlan, volume: str | None, view: ProgressView
 ) -> Generator[None]:
-    """Print the run's folder and progress after an interruption, and how to resume it."""
+    """If the block is interrupted, print the run's folder, its progress and how to resume it."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):

@@ -82,7 +82,7 @@ def _parse_event(line: str) -> Event | None:
 def follow_log_files(
     state: StateFolder, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield service and line from the local log files; with `follow`, until `qca up` exits."""
+    """Yield each line of the local log files after its service; `follow`: until `qca up` exits."""
     from infra.stack.launch_local import list_log_files
 
     offsets: dict[Path, int] = {}

@@ -28,13 +28,13 @@ from qca.memory.step_timings import keep_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
 from qca.train.distributed.torch_env import prepare_environment
 
-# Four times the longest segment; a CPU takes a second or more per step.
+# On a GPU, four times the longest segment; fewer on a CPU, which takes a second or more per step.
 _STEPS: dict[Device, int] = {"cuda": 64, "cpu": 8}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One way to run an episode, with its prediction and its measurement of a few steps."""
+    """One way to run an episode, with its predicted memory and the measurement of a few steps."""
 
     way: Way
     predicted_bytes: int
@@ -76,7 +76,7 @@ def measure_ways(
 
 
 def _nothing_measured_error(found: list[Measurement], budget: int | None) -> LaunchError:
-    """Return the error of the most promising strategy: one that ran, or the smallest."""
+    """Return the error of the smallest strategy that was run, or of the smallest if none was."""
     closest = min(
         found, key=lambda measurement: (not measurement.was_run, measurement.predicted_bytes)
     )

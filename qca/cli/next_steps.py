@@ -12,5 +12,5 @@ def describe_complete_run(folder: Path) -> str:
 
 
 def describe_resume(*, resume: bool) -> str:
-    """Return the way to resume a stopped `qca train`, which may have been called with --resume."""
+    """Return how to resume a stopped `qca train`; `resume` is true if it was given --resume."""
     return "the same command" if resume else "the same command with --resume"

@@ -32,7 +32,10 @@ class _Flag(click.Option):
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers that excludes `nan`, which compares false with every bound."""
+    """A range of numbers without `nan`.
+
+    Click's own range accepts `nan` because it compares false with any bound.
+    """
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -73,7 +76,7 @@ config_option = click.option(
 
 
 def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
-    """Read the configuration with the flags of `config_options` on top."""
+    """Read the configuration; the flags of `config_options` override it."""
     from qca.core.config_loader import load_config
 
     by_table = {

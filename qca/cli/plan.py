@@ -121,7 +121,7 @@ def _format_label(path: str) -> str:
 
 
 def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
-    """Return the rows to show; includes the numbers of GPUs and machines unless both are 1."""
+    """Return the rows to show, including the numbers of GPUs and machines unless both are 1."""
     rows: dict[str, Decision[Any]] = {}
     for path, decision in list_decisions(stack_plan).items():
         if path not in (*_DISTRIBUTED, *_JSON_ONLY) and not _is_unused(path, stack_plan):

@@ -119,7 +119,8 @@ class ProgressView:
                 self._show_episode(event)
                 return
             case CheckpointWritten():
-                return  # the end names the run folder; a line per checkpoint would hide the rest
+                # A line per checkpoint would hide the rest; the last message names the run folder.
+                return
             case Started():
                 self._remove_ticker()
             case Finished():

@@ -18,7 +18,7 @@ _DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 
 def describe_host(facts: HostFacts, config: Config, train: TrainConfig) -> HostSection:
-    """Examine the host for the training of the run, with `[stack]` as configured."""
+    """Return the findings about this host and its plan for the run's configuration."""
     undecided = TrainConfig(
         **{key: value for key, value in asdict(train).items() if key not in _DECIDED}
     )

@@ -12,8 +12,9 @@ from qca.runs.run_folder import RunFolder
 def list_running_runs(planned: str) -> list[RunningRun]:
     """Return the other runs that are training on this machine, each with its memory.
 
-    A run on another machine's engine takes none of this machine's memory. The plan of a run that an
-    older version launched is unknown. A run with a damaged record is reported.
+    Omits a run on another machine's engine, which uses none of this machine's memory, and a run
+    that an older version launched without recording its plan. Also omits a run with a damaged
+    record, after a message about it.
     """
     launched = list_launched()
     for run, error in launched.damaged.items():
@@ -36,7 +37,8 @@ def _describe_memory(launched: Launched) -> RunningRun | None:
     if launch.device is None or peak is None or context is None:
         return None
     used, host = _measure_use(launched, launch.device, context), launch.host_bytes or 0
-    # After one episode torch and CUDA's libraries are loaded; a checkpoint's bytes are temporary.
+    # Once an episode is done, torch and CUDA's libraries are in host memory. The rest stays
+    # pending: a checkpoint's bytes, for example, are there only while it is written.
     loaded = int(CUDA_RESIDENT) * len(launch.gpus or (None,)) if used else 0
     return RunningRun(
         run=launch.run,
@@ -54,7 +56,7 @@ def _measure_use(launched: Launched, device: str, context: int) -> int:
     metrics = _open_run(launched).metrics
     try:
         if metrics.stat().st_mtime < launched.state.launch_file.stat().st_mtime:
-            return 0  # of an earlier launch
+            return 0  # the records are from an earlier launch
         records = parse_newest_records(read_last_lines(metrics))
     except OSError:
         return 0

@@ -18,9 +18,9 @@ all other commands           exit 130                                  killed by
 
 `qca train`, one process. `set_on_signals` sets the event `stop`. The training loop checks it after
 every step (`qca.train.loop`), drops the unfinished episode, writes a checkpoint of the finished
-ones and returns "stopped". That is exit code 0; after a SIGINT `qca.cli.train` raises
-KeyboardInterrupt, which is 130. A second SIGINT ends the process at once with 130
-(`end_interrupted`).
+ones and returns "stopped". The exit code is then 0. After a SIGINT, `qca.cli.train` raises
+KeyboardInterrupt instead, and the exit code is 130. A second SIGINT ends the process at once with
+130 (`end_interrupted`).
 
 `qca train --processes N`. The launching process receives the signal as above; once its `stop` is
 set, it sends SIGTERM to each trainer (`qca.train.distributed.elastic`). The trainers agree to
@@ -127,12 +127,12 @@ def ignore_signals() -> Generator[None]:
 def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generator[threading.Event]:
     """Set `stop` on SIGINT and SIGTERM; yield an event that is set after SIGINT.
 
-    `notice` is written to stderr when the first SIGINT comes.
+    `notice` is written to stderr when the first SIGINT arrives.
 
     A second SIGINT ends the process immediately. It does not raise: a KeyboardInterrupt in a
     destructor, a thread's join or a callback of C code would be printed or swallowed.
-    Nor does it wait for the main thread, which may spend minutes in one call of C code: Python
-    writes each signal to a pipe, and a separate thread reads it.
+    It does not wait for the main thread either, which may spend minutes in one call of C code:
+    Python writes each signal to a pipe, and a separate thread reads it.
     """
     interrupted = threading.Event()
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -182,7 +182,8 @@ def _listen(
 def ignore_late_sigterm() -> Generator[None]:
     """Prevent SIGTERM from killing a process that a launcher started.
 
-    The code that unblocks it handles it; after that, this process is exiting anyway.
+    While the process trains, `set_on_signals` handles SIGTERM. After that the process is exiting,
+    so SIGTERM has no effect.
     """
     # SIG_IGN would discard a pending signal.
     signal.signal(signal.SIGTERM, _do_nothing)

@@ -19,7 +19,7 @@ from qca.cli.status_reading import Status, find_kept, read_kept, read_status
 from qca.cli.status_view import render_status
 from qca.core.errors import InputError, LaunchError
 
-# Reading containers starts Docker's client twice, which would slow a training run on the CPU.
+# Reading the containers starts Docker's client twice; every second, that would slow a CPU run.
 _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 
 

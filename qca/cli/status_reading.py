@@ -152,7 +152,7 @@ def _read_local(launch: Launch, state: StateFolder) -> Status:
 
 
 def _read_health(run: Path, state: StateFolder) -> str:
-    """Return the trainer's health by its heartbeat, in Docker's terms."""
+    """Return the trainer's health according to its heartbeat, in Docker's terms."""
     with contextlib.suppress(OSError):
         if (run / "heartbeat").stat().st_mtime >= state.launch_file.stat().st_mtime:
             return "healthy" if find_fault(run, time.time()) is None else "unhealthy"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def take_down(project: str, *, volumes: bool, say: Callable[[str], None]) -> "Removed":
-    """Remove the stack; if interrupted, report the rest of it.
+    """Remove the stack and return what was removed; if interrupted, report what is left.
 
     Raises:
         LaunchError: the engine refuses, or the project belongs to another folder.

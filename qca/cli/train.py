@@ -146,7 +146,11 @@ def _train_here(request: TrainRequest, stop: threading.Event) -> None:
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the configuration with every `auto` resolved; probe the host only if there is one."""
+    """Return the configuration to train with.
+
+    If one of the choices below is `auto`, the values come from a plan for this host. Otherwise the
+    host is not probed, and `segment` and `tapes` may remain `auto`.
+    """
     train = config.train
     choices = (
         train.profile,
@@ -168,7 +172,7 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
 
 
 def _predict_memory(train: TrainConfig) -> dict[str, int]:
-    """Return the fields of a request that hold the memory prediction."""
+    """Predict the memory; return the prediction as keyword arguments for `TrainRequest`."""
     if train.device == "auto" or train.recompute == "auto":
         return {}  # unreachable: both are resolved before a training run starts
     floor = read_resident_floor() if train.device == "cpu" else None
@@ -184,7 +188,7 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:
     """Let the launcher run `qca train` in each process until all have exited."""
-    # Once here, instead of in each process.
+    # Check here once, instead of in each process.
     RunFolder(request.folder).check_start(request.config, resume=request.resume)
     with set_on_signals(stop) as interrupted:
         _load_session()  # reports a missing torch

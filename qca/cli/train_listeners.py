@@ -43,7 +43,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Generator[tuple[
         try:
             print(event.model_dump_json(), flush=True)
         except BrokenPipeError:
-            # The reader was probably killed, and could not stop training later.
+            # The reader was probably killed, so it can no longer stop this process: stop now.
             stop.set()
             sys.stdout = None  # type: ignore[assignment]
 

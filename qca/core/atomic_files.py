@@ -1,8 +1,8 @@
-"""Write files atomically: neither a reader nor a crash ever sees half of one. Works without torch.
+"""Write files atomically: a reader never sees half a file, even after a crash. Works without torch.
 
 A file is written in a temporary folder next to the target and then renamed. The folder also holds
-any scratch files of the library that writes. Its name is random, and it is locked while in use, so
-other processes can distinguish it from the leftovers of a killed process.
+any scratch files of the library that writes the file. Its name is random, and it is locked while in
+use, so other processes can distinguish it from the leftovers of a killed process.
 """
 
 import errno
@@ -26,7 +26,7 @@ _SAFETENSORS_UNFINISHED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 
 _HINT = "Check the folder's permissions and the free space of its disk."
 
-# The kernel's own limit (path_resolution(7)).
+# The kernel's limit on links in a path (path_resolution(7)).
 _MOST_LINKS = 40
 
 _being_written: set[Path] = set()

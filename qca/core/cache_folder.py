@@ -1,4 +1,4 @@
-"""The cache of measurements taken on this machine; deleting it only repeats a measurement."""
+"""The cache of measurements taken on this machine; without it they are taken again."""
 
 import json
 import os

@@ -19,7 +19,7 @@ from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
 from qca.core.validation import Constraint, strict_dataclass, validate
 
-# The newest release against whose sources the doctor's rules were checked, and the last under the
+# The newest release whose sources were used to check the doctor's rules, and the last one under the
 # BSL. v1.38.0 is the first in which --proactor_threads overrides a cgroup CPU quota (dragonfly
 # issue 4251).
 DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.1"
@@ -100,7 +100,7 @@ def describe_keys(table: type) -> dict[str, str]:
 
 @_validate_on_init
 class StackConfig(_Table):
-    """The `[stack]` table: the way to launch training, and the place."""
+    """The `[stack]` table: how and where training is launched."""
 
     project: Name = "qca"
     """Compose project name; prefixes the names of containers, networks and volumes."""

@@ -2,8 +2,8 @@
 torch.
 
 `qca.model.losses` implements the built-in ones, and `qca.memory.state_tensors` predicts their
-memory; `tests/model/test_new_loss.py` names each place where a new loss is missing. An installed
-package adds losses through the entry points `qca.losses`.
+memory; `tests/model/test_new_loss.py` names each module that lacks a new loss. An installed package
+adds losses through the entry points `qca.losses`.
 """
 
 from collections.abc import Mapping

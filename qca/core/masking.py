@@ -3,7 +3,7 @@
 Every text that is shown to the user or written into a report goes through `mask_secrets`, which
 replaces each secret by `***` and keeps the rest.
 
-A text may be long and written by anyone, so no pattern visits the same part twice: the time is
+A text may be long and written by anyone, so no pattern reads the same part twice, and the time is
 proportional to the length.
 """
 
@@ -40,13 +40,13 @@ _SEPARATOR = re.compile(r"[\"'`]?\s*[=:]\s*")
 _FLAG_SEPARATOR = re.compile(r"(?:[\"'`]?\s*[=:]\s*|[\"']\s*,\s*|\s+)(?![\"']?-)")
 _VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'`\\])+""")
 
-# `-a PASSWORD`; in other programs' commands `-a` means something else.
+# `-a PASSWORD` of redis-cli and valkey-cli; in other commands `-a` means something else.
 _CLI_LINE = re.compile(r"\b(?:redis|valkey)-cli\b[^\n]*")
 _CLI_FLAG = re.compile(r"(?<=[\"'\s,])-a(?=[\"'\s,])")
 _CLI_SEPARATOR = re.compile(r"[\"']?(?:\s*,\s*|\s+)")
 
 _WORD = re.compile(r"[^\s'\"`<>]+")
-# Before a digest, the `@` belongs to an image.
+# An `@` before a digest is part of an image's name.
 _AT = re.compile(r"@(?!sha\d+:)")
 _AT_HOST = re.compile(r"@(?!sha\d+:)(?=[A-Za-z0-9\[])")
 _SCHEME = re.compile(r"(?<![\w+.-])([\w+.-]++)://")
@@ -110,7 +110,7 @@ def _mask_entry(name: str, entry: Any, mask: Callable[[str], str]) -> Any:
 
 
 def _list_forms(secrets: Iterable[str]) -> list[str]:
-    """Return the forms in which the secrets may appear; a form that contains another is first."""
+    """Return the secrets, plain and URL-encoded, longest first, as one may contain another."""
     plain = {
         secret
         for secret in secrets
@@ -142,7 +142,7 @@ def _mask_password_at(word: str) -> str:
 
 
 def _find_cli_passwords(text: str) -> Iterator[int]:
-    """Yield where the passwords of `redis-cli -a` begin."""
+    """Yield the positions at which the passwords of `redis-cli -a` begin."""
     for line in _CLI_LINE.finditer(text):
         for flag in _CLI_FLAG.finditer(text, line.start(), line.end()):
             if separator := _CLI_SEPARATOR.match(text, flag.end()):
@@ -150,7 +150,7 @@ def _find_cli_passwords(text: str) -> Iterator[int]:
 
 
 def _find_named_values(text: str) -> Iterator[int]:
-    """Yield where the value after each name of a secret begins."""
+    """Yield the positions at which the values of secret names begin."""
     for name in _NAME.finditer(text):
         if is_secret_name(name[0]):
             pattern = _FLAG_SEPARATOR if name[0].startswith("-") else _SEPARATOR
@@ -159,7 +159,7 @@ def _find_named_values(text: str) -> Iterator[int]:
 
 
 def _mask_values_at(text: str, starts: Iterable[int]) -> str:
-    """Return the text with the value at each of the positions masked."""
+    """Return the text with the values that begin at these positions masked."""
     pieces: list[str] = []
     shown = 0
     for start in starts:

@@ -10,7 +10,7 @@ F = TypeVar("F", bound=str)
 
 
 def choose_by_name(path: Path, formats: Sequence[F]) -> F:
-    """Return the format that the suffix of a file's name stands for.
+    """Return the format that the suffix of a file's name selects.
 
     Raises:
         InputError: the suffix is not one of the formats.

@@ -1,8 +1,8 @@
 """Open files that another program may have replaced with something else. Works without torch.
 
-Only plain files are opened: a named pipe blocks forever, a device never ends, a link leads
-elsewhere. Anything else raises an OSError that names its kind, so callers report it like any other
-unusable file.
+Only plain files are opened: a named pipe could block forever, a device might never end, and a link
+leads elsewhere. Anything else raises an OSError that names its kind, so callers report it like any
+other unusable file.
 """
 
 import errno
@@ -91,7 +91,7 @@ def check_own_folder(path: Path, *, owned: bool = False) -> None:
 
 
 def _open_checked(path: str, flags: int, *, follow: bool) -> int:
-    """Open as `open` would, but check before and after, and truncate only then."""
+    """Open as `open` would, but check the file before and after; truncate it only after that."""
     check_plain(Path(path), follow=follow)
     careful = os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags & ~os.O_TRUNC | careful, 0o666)

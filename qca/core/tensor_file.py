@@ -1,4 +1,4 @@
-"""Access safetensors files with types; the library's own are incomplete. Works without torch."""
+"""Read and write safetensors files; adds the types that the library lacks. Works without torch."""
 
 # pyright: reportUnknownVariableType=false
 from collections.abc import Iterable, Mapping

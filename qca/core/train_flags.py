@@ -13,9 +13,9 @@ _ALWAYS = ("run", "device", "recompute")
 
 
 def format_train_flags(config: TrainConfig) -> list[str]:
-    """Return the flags of `qca train` for `config`, without those at their default.
+    """Return the flags of `qca train` for `config`; most keys at their default are omitted.
 
-    The budget is left out: it only resolves `auto`, and a trainer gets the resolved values.
+    The budget is always omitted: it only resolves `auto`, and a trainer gets the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
     flags: list[str] = []

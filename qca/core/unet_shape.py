@@ -1,4 +1,4 @@
-"""Rules of the network's shape for code without torch; see `qca.model.unet`."""
+"""The rules for the network's shape, for code that runs without torch; see `qca.model.unet`."""
 
 # Two max-pools halve the grid twice; two transposed convolutions restore it.
 GRID_MULTIPLE = 4

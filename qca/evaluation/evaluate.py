@@ -66,7 +66,9 @@ def evaluate(
     seed: int,
     on_steps: OnSteps,
 ) -> Evaluation:
-    """Run the automaton, its untrained self and others from the same fresh states.
+    """Run the automaton, its untrained network and others from fresh states; return the results.
+
+    Automata with the same number of components start from the same states.
 
     Raises:
         PlanError: the device has too little free memory for one of the conditions.
@@ -91,7 +93,7 @@ def evaluate(
 
 
 Values = Mapping[str, Sequence[float]]
-"""The values by name, one per initial state."""
+"""Losses and measures by name, with one value per initial state."""
 
 
 def _make_trial(name: str, condition: Condition, values: Values, untrained: Values | None) -> Trial:
@@ -111,7 +113,7 @@ def _run_states(
     seed: int,
     on_steps: OnSteps,
 ) -> Values:
-    """Run from each of `states` fresh states, which seed, d_state and grid determine."""
+    """Return the results from `states` fresh states, which seed, d_state and grid determine."""
     values: dict[str, list[float]] = {}
     stepper: Stepper | None = None
     for sample in range(states):

@@ -26,7 +26,7 @@ from qca.export.real_step import RealStep
 
 Format = Literal["safetensors", "pth", "pt2", "onnx"]
 
-# Sizes are multiples of four cells. The batch is 2, since torch.export specializes on 1.
+# Sides are in units of four cells. The batch is 2, since torch.export would specialize on 1.
 _EXAMPLE_SIDES, _EXAMPLE_BATCH = (4, 6), 2
 _LARGEST = 1024
 
@@ -102,7 +102,7 @@ def _write_onnx(automaton: Automaton, path: Path) -> None:
 
 
 def _trace_step(automaton: Automaton) -> torch.export.ExportedProgram:
-    """Return one step of the automaton as a program for any batch and grid."""
+    """Return one step as a program for batches up to `_LARGEST` and sides up to 4 times that."""
     rows, columns, batch = (
         torch.export.Dim(name, min=1, max=_LARGEST) for name in ("rows", "columns", "batch")
     )

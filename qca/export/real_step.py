@@ -60,7 +60,7 @@ class RealStep(nn.Module):
         psi = Parts(real, imaginary)
         h = Parts(*self.model(torch.cat([real, imaginary], dim=1)).chunk(2, dim=1))
         after = self.advance(psi, h)
-        return after.real, after.imaginary  # a plain tuple: formats have no named ones
+        return after.real, after.imaginary  # not as Parts: export formats have no named tuples
 
     def advance(self, psi: Parts, h: Parts) -> Parts:
         """Return the next state under the field h."""

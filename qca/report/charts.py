@@ -32,8 +32,8 @@ _PLACEHOLDERS: dict[Color, str] = {
 }
 SERIES: tuple[Color, ...] = ("a", "b", "c", "d", "e", "f")
 
-# Sizes in CSS pixels. They are about the width of a phone's column and of a third of a desktop
-# page, so that the text has the page's font size on both.
+# Sizes in CSS pixels. SMALL is about as wide as a phone's column and as a third of a desktop page,
+# WIDE as the whole page, so that the charts' text has about the page's font size.
 SMALL = (400, 240)
 WIDE = (1120, 300)
 
@@ -76,7 +76,7 @@ class Curve:
     y: Sequence[float]
     color: Color = "a"
     smooth: bool = False
-    """Whether to draw the values pale, with their running median on top."""
+    """Whether to draw the values in a pale color, with their running median on top."""
 
 
 @dataclass(frozen=True)

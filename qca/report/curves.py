@@ -48,7 +48,7 @@ class Chart:
 
 
 def draw_learning(run: Run) -> Iterator[Chart]:
-    """Yield the charts over the episodes; yield nothing before the first episode."""
+    """Yield the charts that show learning by episode; yield none before the first episode."""
     if run.records:
         yield _draw_loss(run)
         yield _draw_components(run.records)
@@ -94,7 +94,7 @@ def _draw_loss(run: Run) -> Chart:
 
 
 def _describe_loss(run: Run) -> Iterator[str]:
-    """Yield the sentences of the caption: the loss, its changes, resumes and skips."""
+    """Yield the caption's sentences: the loss, its changes, resumed sessions, skipped episodes."""
     first, last, best = run.records[0], run.records[-1], run.best_record
     yield (
         f"From {first.loss:.4g} in episode {first.episode:,} to {last.loss:.4g} in episode "
@@ -182,7 +182,7 @@ def _draw_learning_rate(run: Run) -> Chart:
 
 
 def _explain_learning_rate(run: Run) -> Iterator[str]:
-    """Yield the changes of the rate: by the schedule and by the user."""
+    """Yield phrases for the changes of the rate, first the schedule's, then the user's."""
     settings = [change for change in run.config_changes if "learning_rate" in change["now"]]
     given = [change["episode"] for change in settings]
     halvings = sum(

@@ -15,7 +15,7 @@ from qca.runs.run import Run
 
 @dataclass(frozen=True)
 class BudgetBar:
-    """Bytes of one process, in tensors and outside them; the shares are percentages of the bar."""
+    """Bytes of one process, in and outside tensors; the shares are percentages of the bar."""
 
     measured: int
     predicted: int
@@ -35,7 +35,7 @@ def predict_memory(run: Run) -> Estimate | None:
         estimate(config, recompute=recompute, device=device, together=together, fused=fused)
         for fused in (True, False)
     )
-    # The journal does not name the GPU's compute capability, but its prediction depends on it.
+    # The prediction depends on the GPU's compute capability, which the journal does not record.
     if run.predicted_peak_bytes == unfused.predicted_peak_bytes:
         need = unfused
     if run.predicted_context_bytes is None:
@@ -47,12 +47,12 @@ def predict_memory(run: Run) -> Estimate | None:
 
 
 def find_measured_peak(records: Sequence[EpisodeRecord]) -> int:
-    """Return the peak: on CUDA the allocator's bytes, on a CPU the resident set."""
+    """Return the measured peak: the allocator's bytes on CUDA, the resident set on a CPU."""
     return max(record.reserved_bytes or record.memory_bytes for record in records)
 
 
 def select_comparable_peak(run: Run, need: Estimate) -> int:
-    """Return the prediction for the measured peak; that of a resident set includes the context."""
+    """Return the prediction for the measured peak; on a CPU, both include the context."""
     return need.total_bytes if run.config.device == "cpu" else need.predicted_peak_bytes
 
 
@@ -79,7 +79,7 @@ def draw_memory(run: Run, need: Estimate | None) -> Chart:
 
 
 def compare_with_budget(run: Run, need: Estimate | None, budget: int | None) -> BudgetBar | None:
-    """Return the measured and predicted peaks with the budget; None if one of them is unknown."""
+    """Return the measured and predicted peaks and the budget; None if any of them is unknown."""
     if need is None or not run.records or not budget:
         return None
     outside = 0 if run.config.device == "cpu" else need.context_bytes

@@ -1,4 +1,4 @@
-"""Build the page's content; `page.html.j2` and `page.css` have its order and style."""
+"""Build the page's content; `page.html.j2` and `page.css` define its order and style."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -19,7 +19,7 @@ _MAX_FRAMES = 48
 _MAX_CELLS = 128
 # If each step normalizes the cells, rounding makes their total weights differ by less than this.
 _CONSTANT_SPREAD = 1e-3
-# Durations in milliseconds of the whole animation, the shortest and longest frame, and the last.
+# Durations in milliseconds: the whole animation, limits for one frame, and the last frame.
 _DURATION, _SHORTEST, _LONGEST, _PAUSE = 6000, 60, 500, 1500
 
 

@@ -17,7 +17,7 @@ _ROUNDING = 1e-5
 
 
 Series = Mapping[str, Sequence[float]]
-"""One number per state by the measure's name, and the steps under `step`."""
+"""For each measure, by name, one number per state; `step` has the steps of the states."""
 
 
 def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
@@ -39,7 +39,7 @@ def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
 
 
 def is_shown(name: str, snapshots: Snapshots, series: Series) -> bool:
-    """Return whether a measure is known at two or more steps and is not only rounding errors."""
+    """Return whether a measure is known at two or more steps and exceeds rounding errors."""
     if name == "energy" and not snapshots.energies:
         return False  # the stored states are renormalized, so the measure is lost
     values = [value for _, value in select_known(series, name)]
@@ -47,7 +47,7 @@ def is_shown(name: str, snapshots: Snapshots, series: Series) -> bool:
 
 
 def select_known(series: Series, name: str) -> list[tuple[float, float]]:
-    """Return the steps at which a measure is known, with its values."""
+    """Return the steps at which a measure is known, each with its value."""
     pairs = zip(series["step"], series[name], strict=True)
     return [(float(step), value) for step, value in pairs if math.isfinite(value)]
 

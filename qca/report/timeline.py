@@ -46,7 +46,7 @@ def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
 def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Return the events; add the key `repeated` to a skipped episode that was repeated later."""
     marked: list[Mapping[str, Any]] = []
-    next_start = math.inf  # of the sessions after the event, the lowest first episode
+    next_start = math.inf  # lowest first episode of the sessions after the event
     for event in reversed(events):
         match event:
             case {"event": "started", "first_episode": int(first)}:

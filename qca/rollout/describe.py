@@ -6,7 +6,7 @@ from qca.rollout.request import RolloutRequest
 
 
 def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) -> str:
-    """Return a sentence on the rollout and the part of it on the page; `steps` have run so far."""
+    """Return a sentence about the rollout and the part that is shown; `steps` have run so far."""
     rows, columns = request.grid
     parts = ["The automaton at an unknown episode"]
     if automaton.episode is not None:

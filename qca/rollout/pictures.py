@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # The approximate width of a grid; each cell has a whole number of pixels.
 _PICTURE_WIDTH = 512
-_SHEET_WIDTH = 160  # of one frame of a contact sheet
-_SHEET_FRAMES = 8  # in a row; more would be too small to see
+_SHEET_WIDTH = 160  # the same for a frame of a contact sheet
+_SHEET_FRAMES = 8  # per row; more would be too small to see
 _GAP = 8  # pixels between pictures
 _LABEL = 16  # pixels above each row of a contact sheet
 

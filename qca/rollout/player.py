@@ -20,7 +20,7 @@ from qca.rollout.recording import DrawnField, Recording, draw_fields, list_measu
 
 # This limits a page to 15 MB: base64 adds a third, and frames of noise do not compress.
 LARGEST_FRAMES = 10_500_000
-"""The maximum number of bytes in a page's frames: frames times fields times cells."""
+"""The maximum size of a page's frames in bytes: frames times fields times cells."""
 
 
 @dataclass(frozen=True)

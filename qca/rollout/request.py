@@ -26,7 +26,7 @@ STATE_FORMATS: frozenset[Format] = frozenset({"safetensors", "npz"})
 _FLOAT, _COMPLEX = 4, 8
 _PICTURE_CELLS = 512 * 512  # pixels of a small grid after enlarging it
 _COLORS = 3  # bytes per pixel
-_PAGE_CELLS = 128  # per side; more than a screen shows of one grid
+_PAGE_CELLS = 128  # per side; a screen does not show more cells of one grid
 _MARGIN = 16 * MIB  # space to leave free on a disk
 _MOST_FRAMES = 100_000
 
@@ -61,7 +61,7 @@ class RolloutRequest:
 
     @property
     def stride(self) -> int:
-        """Show every `stride`-th cell along each axis; more than 1 on a page of a large grid."""
+        """The stride between shown cells; more than 1 if a page shows a large grid."""
         return _choose_stride(self.format, self.grid)
 
     @property
@@ -88,7 +88,7 @@ def make_request(
     fields: Sequence[ChosenField],
     fps: float,
 ) -> RolloutRequest:
-    """Return the request; by default it has every frame, or as many as fit in a page."""
+    """Return the request; without `every`, it has a frame per step, or fewer to fit in a page."""
     format_ = parse_format(output)
     if every is None:
         shown = _count_shown_cells(grid, _choose_stride(format_, grid))
@@ -152,7 +152,7 @@ def require_possible(request: RolloutRequest, d_state: int) -> None:
 
 
 def count_kept_bytes(request: RolloutRequest, d_state: int) -> int:
-    """Return the memory that the recording of a rollout takes, in bytes."""
+    """Return the memory that the recording of a rollout needs, in bytes."""
     each = (_COMPLEX * d_state + _FLOAT) * request.cells
     if not request.keeps_states:
         each = _FLOAT * request.shown_cells * len(request.fields)

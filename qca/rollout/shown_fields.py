@@ -14,7 +14,7 @@ _PAGE_COMPONENTS = 4
 def choose_fields(
     names: Sequence[str], format_: Format, grid: tuple[int, int], d_state: int
 ) -> list[ChosenField]:
-    """Return the fields with these names; without names, many for a page and one for a picture.
+    """Return the fields with these names; by default several for a page, otherwise one density.
 
     Raises:
         InputError: no field has this name, or no such component.

@@ -1,4 +1,4 @@
-"""Encode frames as a video with FFmpeg: that of imageio-ffmpeg, or the system's."""
+"""Encode frames as a video with FFmpeg, from imageio-ffmpeg or the system."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from qca.core.errors import LaunchError
 from qca.rollout.pictures import paint_frames
 from qca.rollout.recording import DrawnField
 
-# All current browsers play both; at this quality the edges of cells have no block artifacts.
+# All current browsers play both formats. At these qualities, cells have no block artifacts.
 _CODECS = {
     "mp4": ("-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"),
     "webm": ("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-pix_fmt", "yuv420p"),

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 # A file holds a few kilobytes per run and condition.
 _LARGEST_FILE = 16 * MIB
 
-# In standard errors; chance alone exceeds two in 5 % of cases.
+# In standard errors. By chance alone, a mean differs from 0 by more than two in 5 % of cases.
 _CLEAR = 2.0
 
 
@@ -42,7 +42,7 @@ class Statistic:
         return cls(fmean(values), stdev(values) / math.sqrt(len(values)))
 
     def is_clear(self) -> bool:
-        """Return whether the mean differs from 0 by more than chance explains."""
+        """Return whether the mean differs from 0 by more than chance would explain."""
         if self.mean is None or self.standard_error is None:
             return False
         return abs(self.mean) > _CLEAR * self.standard_error

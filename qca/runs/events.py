@@ -95,7 +95,7 @@ class Skipped(_Event):
     episode: Count
     because: str
     loss_scale: Measurement
-    """The factor of the loss from now on; only float16 changes it."""
+    """The factor that multiplies the loss from now on; only float16 changes it."""
 
 
 class PlanChanged(_Event):
@@ -169,7 +169,7 @@ Listener = Callable[[Event], None]
 """A function that receives the events of a run in the training thread."""
 
 Warn = Callable[[str], None]
-"""A function that receives the warnings of a listener, such as a file that cannot be written."""
+"""A function that receives a listener's warnings, such as one about a file it cannot write."""
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

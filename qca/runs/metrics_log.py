@@ -1,4 +1,4 @@
-"""`metrics.jsonl`: one JSON object per line, for each episode not skipped. Works without torch.
+"""`metrics.jsonl`: one line of JSON for each episode that was not skipped. Works without torch.
 
 The file is the authoritative record of a run, with each episode once and in order. Training only
 appends to it, with one exception: when it resumes from a checkpoint, it first drops the lines of
@@ -19,8 +19,8 @@ from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import GIB
 from qca.runs.events import EpisodeRecord
 
-# The loss of one episode comes from a few random states with random noise; a mean of ten varies a
-# third as much.
+# The loss of one episode comes from a few random states with random noise; the mean of ten episodes
+# varies a third as much.
 _RECENT = 10
 
 # Enough for two million episodes.

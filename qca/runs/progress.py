@@ -53,7 +53,7 @@ class Progress:
 def summarize_progress(
     records: Sequence[EpisodeRecord], expected: Expectation, *, running: bool
 ) -> Progress | None:
-    """Return the progress by the newest records, oldest first; None if there are none."""
+    """Return the progress according to the newest records, oldest first; None without records."""
     if not records:
         return None
     newest, eta = records[-1], None
@@ -98,7 +98,7 @@ def read_last_lines(path: Path) -> list[str]:
 
 def _measure_memory(newest: EpisodeRecord, expected: Expectation) -> Memory:
     used, outside = newest.reserved_bytes or newest.memory_bytes, expected.context_bytes
-    if expected.device == "cuda":  # the allocator excludes the context
+    if expected.device == "cuda":  # the allocator does not count the context
         used += outside or 0
     peak = expected.predicted_peak_bytes
     predicted = None if peak is None or outside is None else peak + outside

@@ -34,7 +34,7 @@ class Run:
     config: TrainConfig
     records: Sequence[EpisodeRecord]
     events: Sequence[dict[str, Any]]
-    """The events of the journal, oldest first; empty for a run of a version without one."""
+    """The events of the journal, oldest first; empty if the run's version kept no journal."""
     checkpoints: Sequence[str]
     """File names of the checkpoints, oldest first."""
     last_checkpoint: int | None
@@ -59,8 +59,8 @@ class Run:
 
     @cached_property
     def episodes_done(self) -> int:
-        """Number of episodes, including skipped ones. A crash loses the episodes after the last
-        checkpoint."""
+        """Number of episodes so far, including skipped ones. After a crash, this includes the
+        episodes after the last checkpoint, which a resumed run repeats."""
         learned = self.records[-1].episode if self.records else 0
         last = self.events[-1] if self.events else {}
         finished = last.get("episodes") if last.get("event") == "finished" else 0
@@ -107,7 +107,7 @@ class Run:
 
     @property
     def start_time(self) -> str | None:
-        """The time at which the first session started, as in the journal."""
+        """The start of the first session, as in the journal; None before the first session."""
         return str(self._start_events[0]["time"]) if self._start_events else None
 
     @property

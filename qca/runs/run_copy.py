@@ -20,7 +20,8 @@ def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
     copy, such as a report, are kept. If anything fails, the older copy stays unchanged.
 
     Raises:
-        InputError: `folder` is another run or was trained further here, or the archive is damaged.
+        InputError: the archive is damaged, or `folder` holds another run or was trained further
+            here.
 
     """
     folder.parent.mkdir(parents=True, exist_ok=True)

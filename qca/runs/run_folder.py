@@ -102,7 +102,7 @@ class RunFolder:
             ) from None
 
     def is_held(self) -> bool:
-        """Return whether a trainer on this host uses the folder; other hosts are not detected."""
+        """Return whether a trainer on this host uses the folder; other hosts cannot be checked."""
         return is_locked(self._lock)
 
     def is_used(self) -> bool:

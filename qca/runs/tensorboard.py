@@ -1,7 +1,7 @@
 """Write the TensorBoard event files of a run, `runs/RUN/tensorboard/`.
 
-Works without torch. They are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a
-missing library) is reported once and never stops training.
+The files are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library)
+is reported once and never stops training. Works without torch.
 
 `tensorboardX` provides the messages and the checksum, but not the writer: its thread dies at the
 first failed write, and training then blocks as soon as the queue is full. Here each record is one

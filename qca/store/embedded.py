@@ -51,7 +51,7 @@ def _serve() -> None:
         try:
             _supervise(server)
         finally:
-            server.terminate()  # it has no data on disk to lose
+            server.terminate()  # nothing to save: the server keeps no data on disk
 
 
 def _exit(*_: object) -> None:

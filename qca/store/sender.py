@@ -16,13 +16,13 @@ from qca.core.errors import StoreError
 from qca.runs.metrics_spool import MetricsSpool
 from qca.store.client import TIMEOUT_SECONDS, begin_transaction, format_stream_key
 
-# In episodes; they take 40 MiB in Valkey, at 400 bytes per episode (measured).
+# In episodes, which take 40 MiB in Valkey, at 400 bytes each (measured).
 STREAM_LENGTH = 100_000
 
 _RETRY_SECONDS = 1.0
 
 # The shortest time between two sends. A send takes this process a millisecond or less, so sending
-# takes at most a few thousandths of its time, even if episodes are short.
+# uses at most a few thousandths of its time, even if episodes are short.
 _PACE_SECONDS = 0.25
 
 # Episodes per round trip while a store catches up.

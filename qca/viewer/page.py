@@ -19,7 +19,7 @@ _MOST_COMPONENTS = 16  # per field; a longer list would be hard to use
 
 
 def render_page(automaton: Automaton, grid: int, address: Address) -> str:
-    """Return the page as HTML, for an automaton on a grid."""
+    """Return the page as HTML; `grid` is the number of cells per side."""
     shared, own = files("qca.rollout") / "assets", files("qca.viewer") / "assets"
     script = "".join(
         (folder / name).read_text(encoding="utf-8")

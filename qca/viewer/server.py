@@ -18,7 +18,7 @@ from qca.viewer.connection import Connection
 from qca.viewer.simulation import Simulation
 
 HOST = "127.0.0.1"
-_MOST_PAGES = 4  # that may be open at once; each steps its own automaton
+_MOST_PAGES = 4  # open at once; each page runs a separate automaton
 _LARGEST_MESSAGE = 4096  # bytes
 _LONGEST_REASON = 120  # a close frame holds 123 bytes (RFC 6455, section 5.5)
 
@@ -112,7 +112,7 @@ def answer_request(request: Request, address: Address, page: str) -> Response | 
     """
     if request.headers.get("Host") != f"{HOST}:{address.port}":
         return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "Wrong host name.\n")
-    # `compare_digest` accepts bytes, or texts of ASCII only.
+    # `compare_digest` accepts only bytes and ASCII texts.
     path = request.path.encode(errors="surrogateescape")
     if secrets.compare_digest(path, f"/{address.token}/".encode()):
         return _respond(http.HTTPStatus.OK, page, "text/html; charset=utf-8")

@@ -44,7 +44,7 @@ class Frame:
 
 
 class Simulation:
-    """An automaton with its state, the field to show, and a scale that widens with the values."""
+    """An automaton with its state, the field to show, and a scale that widens when needed."""
 
     def __init__(self, automaton: Automaton, *, grid: int | None = None) -> None:
         self._automaton = automaton
