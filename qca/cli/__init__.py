@@ -67,7 +67,7 @@ class _LazyGroup(SuggestingGroup):
         try:
             return super().invoke(ctx)
         except (BrokenPipeError, SystemExit) as end:
-            # Click and Rich would exit with 1, which means something else here.
+            # Click and Rich would exit with 1, which means that the command failed.
             if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
                 sys.exit(_end_without_reader())
             raise
@@ -111,7 +111,7 @@ def main() -> None:
     """Run the command line; turn each expected error into a message and an exit code."""
     open_closed_streams()
     drop_relative_folders(os.environ)
-    if not sys.warnoptions:  # the user asked for warnings with -W or PYTHONWARNINGS
+    if not sys.warnoptions:  # neither -W nor PYTHONWARNINGS is given
         warnings.simplefilter("ignore")
     try:
         code = _run()
@@ -130,7 +130,7 @@ def _run() -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
-    except click.Abort:  # Click's name for this case
+    except click.Abort:  # raised by Click on Ctrl-C and at the end of input
         raise KeyboardInterrupt from None
     except click.ClickException as error:
         _show_usage_error(error)
@@ -141,7 +141,7 @@ def _run() -> int:
         discard_output()
         # The current folder may have been deleted, and an output stream may have no name.
         nameless = "this folder" if isinstance(error, FileNotFoundError) else "the output"
-        # A name that is too long can only come from the call or a file that it names.
+        # A name that is too long comes from the call, or from a file that the call names.
         code = InputError.exit_code if error.errno == errno.ENAMETOOLONG else 1
         _report(f"{error.filename or nameless}: {error.strerror}", exit_code=code)
     return code

@@ -21,7 +21,8 @@ from qca.core.plain_files import check_plain
 
 _UNFINISHED = ".qca-unfinished"  # no other program uses this suffix
 
-# The temporary file of the safetensors library; 0.1.0 let it write in the target's folder.
+# A temporary file of the safetensors library, which version 0.1.0 left in the target's folder if it
+# was killed.
 _SAFETENSORS_UNFINISHED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 
 _HINT = "Check the folder's permissions and the free space of its disk."
@@ -188,7 +189,7 @@ def _is_stream(path: Path) -> bool:
 
 
 def _open_stream(path: Path) -> int:
-    """Open a device, or a pipe that has a reader; opening one without would block forever."""
+    """Open a device, or a pipe that has a reader; fail instead of waiting for a reader forever."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError as error:

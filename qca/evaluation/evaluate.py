@@ -33,7 +33,10 @@ class Condition:
 
 
 def list_conditions(automaton: Automaton, beyond: int) -> list[Condition]:
-    """Return the steps and the grid of training, then `beyond` times the steps and the grid.
+    """Return three conditions, or only the first if `beyond` is 1.
+
+    They are the steps and the grid of training, then `beyond` times the steps, and then `beyond`
+    times the grid.
 
     Raises:
         InputError: the larger grid exceeds the limit.

@@ -1,7 +1,7 @@
 """Render a rollout as one self-contained HTML page with a player.
 
-A frame holds the palette index of each cell of each field, one byte per cell. All frames are
-compressed together; the page's script unpacks and colors them. The page loads nothing, and its
+For each field, a frame has the palette index of each cell, as one byte. All frames are compressed
+together; the page's script unpacks and colors them. The page loads nothing, and its
 Content-Security-Policy forbids loading.
 """
 

@@ -20,7 +20,7 @@ class RunSummary:
     loss: float | None = None
     device: str | None = None
     age_seconds: float | None = None
-    """Age since the start of the first session, from the journal."""
+    """Time since the first session started, according to the journal."""
     size_bytes: int | None = None
     where: str
 

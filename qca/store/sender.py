@@ -2,7 +2,7 @@
 
 The store is a copy of the append-only `metrics.jsonl`. The ID of a stream entry is the episode's
 number, so sending it twice changes nothing. Each batch also reads the length of the stream, which
-reveals whether another client has emptied it; it is then refilled.
+reveals whether another client has emptied it. If so, the stream is refilled.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Render the viewer's page, which shares the player's colors and charts but uses a socket."""
+"""Render the viewer's page, with the player's colors and charts, and frames from a socket."""
 
 import html
 from importlib.resources import files

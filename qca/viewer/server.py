@@ -78,7 +78,7 @@ async def serve_pages(
     open_pages = asyncio.Semaphore(_MOST_PAGES)
 
     def answer(_: ServerConnection, request: Request) -> Response | None:
-        """Answer every request except the handshake of the page's own socket."""
+        """Return the answer to a request; None accepts the handshake of the page's own socket."""
         return answer_request(request, address, page)
 
     async def handle(connection: ServerConnection) -> None:
