@@ -51,7 +51,7 @@ def find_words(
 def locate_item(
     raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
 ) -> Span | None:
-    """Return the position of a list item if its text is exactly its value."""
+    """Return the position of a list item; None if the file does not contain its text literally."""
     if not 0 < line <= len(lines):
         return None
     start = _skip_properties(lines, line, column)
@@ -72,7 +72,7 @@ def _skip_properties(lines: Sequence[str], line: int, column: int) -> int:
 
 
 def _find_next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
-    """Return the position of the word if it is the first on the line."""
+    """Return the line and column of the word; None if anything but separators precedes it."""
     for number in range(line, len(lines) + 1):
         text, start = lines[number - 1], column if number == line else 0
         at = text.find(word, start)

@@ -10,7 +10,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_items, 
 
 
 def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
-    """Return the words of a command: a list, or a string that Compose splits."""
+    """Return the words of a command, which is a list or a string that Compose splits."""
     value = service.get(key)
     if isinstance(value, str):
         return tuple(_split_string(value, service.origins[key]))
@@ -19,7 +19,7 @@ def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
 
 
 def find_dropped_words(service: Table) -> LocatedValue | None:
-    """Return the end of a command string that Compose drops, or an empty string."""
+    """Return the text that Compose drops at the end of a command string; None if it drops none."""
     for key in ("entrypoint", "command"):
         value = service.get(key)
         if isinstance(value, str) and (text := _find_dropped(value)):

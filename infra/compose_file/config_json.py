@@ -30,7 +30,7 @@ from qca.core.json_object import is_array, is_object
 
 
 def project_to_json(project: Project) -> dict[str, Any]:
-    """Return the document, without the resources that no active service uses, as Compose does."""
+    """Return the document. Like Compose, leave out resources that no active service uses."""
     services = to_table(project.top.get("services"))
     shown = {name: to_table(services[name]) for name in sorted(project.active)}
     document: dict[str, Any] = {
@@ -80,7 +80,7 @@ def _write_environment(service: Table) -> dict[str, str | None]:
 
 
 def _write_networks(service: Table) -> dict[str, Any] | None:
-    """Add the default network to a service that names no network."""
+    """Write the networks of a service, or the default network if it names none."""
     networks = service.get("networks")
     if isinstance(networks, Table) and networks:
         return {key: write_plain(value) or None for key, value in sorted(networks.items())}

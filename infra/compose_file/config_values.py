@@ -15,7 +15,7 @@ _SIZES = ("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "sh
 
 
 def write_command(value: Value) -> list[str] | None:
-    """Write the words of a command, or null without a command."""
+    """Write the words of a command, or null if there is no command."""
     if isinstance(value, str):
         return _split(value)
     return None if value is None else [to_text(item) for item in to_items(value)]

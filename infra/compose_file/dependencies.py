@@ -1,4 +1,4 @@
-"""Find the services on which a service depends, by `depends_on` or because they share something."""
+"""Find the services that a service depends on, through `depends_on` or shared resources."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,7 +18,7 @@ class Dependency:
     origin: Origin
     is_required: bool = True
     restart: bool | None = None
-    """Whether the other service restarts when it does; None if the file does not say."""
+    """Whether the dependent service restarts with this one; None if the file does not say."""
 
 
 def find_dependencies(service: Table) -> Iterator[Dependency]:
@@ -56,7 +56,7 @@ def _find_implied(service: Table) -> Iterator[Dependency]:
 
 
 def find_dependency_circle(services: Mapping[str, Table]) -> tuple[list[str], Origin] | None:
-    """Return the services of a cycle, with the first again at the end, and its closing line."""
+    """Return the services of a cycle, repeating the first one, and the line that closes it."""
     done: set[str] = set()
     for start in sorted(services):
         trail: list[str] = []

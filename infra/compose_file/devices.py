@@ -1,4 +1,4 @@
-"""The devices that a service requests from the engine's drivers, by `gpus` or reservations."""
+"""The devices that a service requests from the engine's drivers, with `gpus` or a reservation."""
 
 from qca.core.frozen import frozen_dataclass
 

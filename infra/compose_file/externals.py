@@ -7,7 +7,7 @@ from infra.compose_file.model import ExternalResource
 from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
 _NAMESPACES = ("network_mode", "ipc", "pid")
-# The modes that do not name a network; `nat` is the bridge of Windows.
+# The modes that do not name a network; `nat` is Windows' counterpart of `bridge`.
 _OWN_MODES = ("", "bridge", "default", "host", "nat", "none")
 
 
@@ -42,7 +42,7 @@ def _find_external(
 
 
 def _find_mode_network(service: Table) -> ExternalResource | None:
-    """Return the network that `network_mode` names, which Compose does not create either."""
+    """Return the network that `network_mode` names; Compose does not create that network."""
     mode = to_text(service.get("network_mode"))
     if mode in _OWN_MODES or mode.startswith(("service:", "container:")):
         return None

@@ -15,7 +15,7 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 
 
 def read_size(text: LocatedValue | None) -> int | None:
-    """Return the bytes of a Docker size; None if there is none, or an invalid one (QCA705)."""
+    """Return a Docker size in bytes; None if it is missing, 0 or invalid (QCA705)."""
     try:
         size = parse_docker_size(text.value) if text else 0
     except ValueError:
@@ -24,7 +24,7 @@ def read_size(text: LocatedValue | None) -> int | None:
 
 
 def read_number(text: LocatedValue | None) -> float | None:
-    """Return a number of CPUs; None if there is none or it is 0, or if it is invalid (QCA705)."""
+    """Return a number of CPUs; None if it is missing, 0 or invalid (QCA705)."""
     try:
         number = float(text.value) if text else 0
     except ValueError:
@@ -33,7 +33,7 @@ def read_number(text: LocatedValue | None) -> float | None:
 
 
 def read_count(text: str) -> int | None:
-    """Return a whole number; None for any other text, or if it exceeds 64 bits."""
+    """Return a whole number; None if the text is anything else or the number exceeds 64 bits."""
     return int(text) if _COUNT.fullmatch(text) else None
 
 
@@ -46,7 +46,7 @@ def read_cpu_quota(service: Service) -> float | None:
 
 
 def read_cpuset(cpuset: LocatedValue | None) -> frozenset[int] | None:
-    """Return the CPUs of a list such as `0-3,8`; None if it is not such a list."""
+    """Return the CPUs in a list such as `0-3,8`; None for any other text."""
     if cpuset is None or not _CPUSET.fullmatch(cpuset.value):
         return None
     spans = [part.partition("-") for part in cpuset.value.split(",")]

@@ -28,9 +28,9 @@ class Edit:
 
 
 def format_diff(edits: Sequence[Edit]) -> str:
-    """Return the edits as a unified diff without context and without the unchanged words.
+    """Return the edits as a unified diff that omits context and unchanged words.
 
-    Unchanged words may be passwords. The changed words are masked too.
+    Unchanged words may be passwords. Secrets in the changed words are masked.
     """
     parts: list[str] = []
     for edit in edits:
@@ -113,6 +113,6 @@ def _replace_line(text: str, edit: Edit) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Write the file at its real path, so that a link is kept; keep its mode."""
+    """Write to the real path, so that a link remains a link; keep the mode."""
     place = path.resolve()
     write_atomically(place, text, mode=place.stat().st_mode & 0o7777)

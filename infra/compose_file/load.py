@@ -1,8 +1,8 @@
 """Read Compose files from disk. Nothing in them is run, and the network is never used.
 
 References (`include`, `extends`, `env_file`) are followed as far as the policy allows: within the
-first file's folder, or anywhere on this machine. The others are listed as unread, so that they
-never count as passed.
+first file's folder, or anywhere on this machine. Other references are listed as unread, so that
+they never count as passed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ def _find_files(project: Project) -> Iterator[tuple[str, str]]:
 
 
 def _shorten_mounts(service: Service, project: Project) -> Service:
-    """Return the service with its bind mounts' paths in the notation of the given folder."""
+    """Return the service with the sources of its volumes shortened (see `shorten`)."""
     volumes = service.mounts["volumes"].items()
     short = {target: shorten(source, project.folder) for target, source in volumes}
     return replace(service, mounts={**service.mounts, "volumes": short})

@@ -17,8 +17,8 @@ class Span:
     """The columns of a word on its line, including its quotes."""
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
-    """The place of the word: an item of a list on lines or in brackets, a word of a string, a line
-    of a flag file, or an item that the list refers to by an alias."""
+    """The notation of the word: an item of a block list or of a list in brackets, a word of a
+    string, a line of a flag file, or an item that stands apart because the list uses an alias."""
     start: int
     end: int
 
@@ -46,8 +46,7 @@ class UnreadReference:
     outside: bool = False
     """Whether it is outside the file's folder, or on another machine; Compose would follow it."""
     is_nondeterministic: bool = False
-    """Whether Compose itself reads it inconsistently, so that one answer of Compose proves nothing.
-    """
+    """Whether Compose itself reads it inconsistently, so that a single answer proves nothing."""
 
 
 @frozen_dataclass
@@ -89,7 +88,7 @@ PathUse = Literal[
 
 @frozen_dataclass
 class NeededPath:
-    """A host file or folder from which a service is built, or which it mounts."""
+    """A host file or folder that a service is built from or mounts."""
 
     service: str
     use: PathUse
@@ -110,17 +109,17 @@ class EngineClaim:
     kind: Literal["container name", "subnet"]
     value: str
     owner: str
-    """The project of the container, or the network of the subnet, which may already have it."""
+    """The project that claims the container name, or the network that claims the subnet."""
     line: int
     file: str = ""
     taken_by: str | None = None
-    """The other owner on the engine; empty if it is free, None if that is unknown."""
+    """Another owner that already has it on the engine; empty if there is none, None if unknown."""
     unknown_because: str = "no engine was asked"
 
 
 @frozen_dataclass
 class Wait:
-    """A service for which another one waits (`depends_on`)."""
+    """A service that another service waits for (`depends_on`)."""
 
     name: str
     condition: str
@@ -191,14 +190,15 @@ class Service:
     dropped_capabilities: tuple[LocatedValue, ...] = ()
     """The Linux capabilities of `cap_drop`, as written."""
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict[str, DeviceRequests])
-    """The devices that it requests from the engine's drivers, by `gpus` and
+    """The devices that it requests from the engine's drivers, in `gpus` and
     `deploy.resources.reservations.devices`."""
     image_variables: Mapping[str, str] | None = None
-    """The image's settings; None if the engine does not have the image or was not asked."""
+    """The variables that its image sets; None if the engine does not have the image or was not
+    asked."""
     is_built: bool = False
     """Whether its image is built (`build`)."""
     waits: tuple[Wait, ...] = ()
-    """The services for which it waits."""
+    """The services that it waits for."""
     health_check: HealthCheck = HealthCheck()
     image_has_health_check: bool | None = None
     """Whether its image has a health check, if the engine has the image and was asked."""
@@ -209,7 +209,7 @@ class Service:
     unread_sources: tuple[str, ...] = ()
     """The keys that refer to files that were not read."""
     engine_refusals: tuple[Refusal, ...] = ()
-    """The reasons why Docker Engine would not start it, by our own reading."""
+    """The reasons why Docker Engine would not start it, according to our own reading."""
 
     @property
     def image(self) -> LocatedValue | None:
@@ -300,8 +300,8 @@ class ComposeFile:
     refusals: tuple[Refusal, ...] = ()
     """The reasons why Compose would refuse the file, according to our own reading."""
     confirmed_by: str = ""
-    """The Compose whose `config` confirmed the values; empty if the values are our own reading."""
+    """The version of Compose that confirmed the values; empty if they are our own reading."""
     refused: str = ""
     """Compose's message if it refuses the file."""
     not_confirmed_because: str = ""
-    """The reason why Compose gave no answer; empty if it did, or if it was not to be asked."""
+    """The reason why Compose gave no answer; empty if it gave one or was not meant to be asked."""

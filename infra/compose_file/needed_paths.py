@@ -1,4 +1,4 @@
-"""List the host's files and folders that a project builds its services from or mounts."""
+"""List the host files and folders that a project builds its services from or mounts."""
 
 import os
 import re
@@ -60,7 +60,7 @@ def _find_build(name: str, service: Table) -> Iterator[NeededPath]:
     build = to_table(service.get("build"))
     context = to_text(build.get("context"))
     if not PurePath(context).is_absolute():
-        return  # a repository, or an archive from an address
+        return  # a repository, or the URL of an archive
     yield _need(name, "build context", context, build.origins["context"])
     dockerfile = to_text(build.get("dockerfile")) or "Dockerfile"
     if "dockerfile_inline" not in build and "://" not in dockerfile:
@@ -73,7 +73,7 @@ def _find_mounts(name: str, service: Table) -> Iterator[NeededPath]:
     """Yield bind mounts that Docker refuses or misinterprets if they are missing.
 
     By default, Docker creates a folder for a missing source. That is a mistake only if a file is
-    expected; the suffixes of both paths show it, as in `./redis.conf:/etc/redis.conf`.
+    expected, which the suffixes of both paths show, as in `./redis.conf:/etc/redis.conf`.
     """
     for entry, origin in to_items(service.get("volumes")).entries():
         mount = to_table(entry)
@@ -105,7 +105,7 @@ def _find_profiles(name: str, service: Table, folder: Path) -> Iterator[NeededPa
 
 
 def _find_devices(name: str, service: Table) -> Iterator[NeededPath]:
-    """Yield device files, except NVIDIA's, about which the driver knows more (QCA706)."""
+    """Yield device files except NVIDIA's, which QCA706 checks with facts from the driver."""
     for entry, origin in to_items(service.get("devices")).entries():
         path = os.path.normpath(to_text(to_table(entry).get("source")))
         if path.startswith("/dev/") and not path.startswith("/dev/nvidia"):

@@ -107,7 +107,7 @@ def _derive_project_name(text: str) -> str:
 
 
 def _find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
-    """Return the services without a profile, or with one of these."""
+    """Return the services that have no profile or one of the given profiles."""
     chosen = set(profiles)
     return [
         name

@@ -1,4 +1,4 @@
-"""The policy for following references of a Compose file, and the error for one not followed."""
+"""The policy for following references of a Compose file, and the error for unread ones."""
 
 from enum import Enum
 

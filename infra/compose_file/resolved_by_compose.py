@@ -126,7 +126,7 @@ def _keep_positions(answered: Service, own: Service) -> Service:
 def _locate_words(
     words: Iterable[LocatedValue], candidates: Iterable[LocatedValue], own: Service
 ) -> tuple[LocatedValue, ...]:
-    """Return Compose's words, with the positions of our equal words, each used once."""
+    """Return Compose's words, each with the position of an equal word of ours, used only once."""
     left: list[LocatedValue] = list(candidates)
     located: list[LocatedValue] = []
     for word in words:
@@ -171,7 +171,8 @@ def _locate_at_service(value: LocatedValue, own: Service) -> LocatedValue:
 
 
 def _keep_own_paths(answered: Service, own: Service) -> dict[str, dict[str, str]]:
-    """Return Compose's mounts; a path that Compose only made absolute stays as we read it."""
+    """Return Compose's mounts; a path that differs only because Compose made it absolute stays as
+    we read it."""
 
     def keep(key: str, target: str, source: str) -> str:
         path = own.mounts.get(key, {}).get(target, "")

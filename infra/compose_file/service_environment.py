@@ -25,7 +25,7 @@ UNREAD_ENV_FILE = "x-unread-env-file"
 def resolve_environments(
     reading: Reading, top: Table, names: Iterable[str], variables: Mapping[str, str]
 ) -> Table:
-    """Return the tree with the services' environments as mappings, and their env files read.
+    """Return the tree with each service's environment as a mapping, and with its env files read.
 
     A name without a value takes the value of the project's variable, if it is set.
     """
@@ -79,7 +79,7 @@ def _check_label_files(reading: Reading, name: str, service: Table) -> None:
 
 
 def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
-    """Return the variables of `environment` as a mapping; None is a name without a value."""
+    """Return the variables of `environment` as a mapping; a name without a value maps to None."""
     value, resolved = service.get("environment"), Table()
     if isinstance(value, Items):
         for item, origin in value.entries():

@@ -13,7 +13,7 @@ def keep_started(file: ComposeFile) -> ComposeFile:
 
 
 def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
-    """Yield each reason for not starting services, with the project of only those services.
+    """Yield each reason for not starting services, and the project reduced to those services.
 
     Unset variables, refusals and unread references of the whole project are left out.
     """

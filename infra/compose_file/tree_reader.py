@@ -1,8 +1,8 @@
 """Read the files of a project into one tree: parse, interpolate, extend, include and merge.
 
-As in Compose, the tree of each file is merged over that of the files before it, validated against
-the schema, and converted to long form. Values that Compose would refuse are recorded and left out,
-so that the rest can be checked.
+As in Compose, the tree of each file is merged over the tree of the files before it, validated
+against the schema, and converted to long form. Values that Compose would refuse are recorded and
+left out, so that the rest can be checked.
 """
 
 import re
@@ -72,7 +72,7 @@ def find_name(
 
 
 class _FileReader:
-    """Reads one file; its `extends` and `include` are relative to the folder."""
+    """Reads one file; the paths in its `extends` and `include` are relative to `folder`."""
 
     def __init__(
         self,
@@ -196,6 +196,6 @@ def _parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> l
 
 
 def _write_long(top: Table, reading: Reading) -> Table:
-    """Return the tree in long form, in which more duplicates can appear."""
+    """Return the tree in long form, without duplicates, since the long form can reveal some."""
     top.drop("version")
     return make_unique(expand_short_forms(top, reading.refusals), reading.refusals)

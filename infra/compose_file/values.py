@@ -184,7 +184,7 @@ def read_waits(service: Table) -> Iterator[Wait]:
 
 
 def read_health_check(service: Table) -> HealthCheck:
-    """Return the health check; a test written as one string is for a shell."""
+    """Return the health check; a test written as one string runs in a shell."""
     table = descend(service, "healthcheck")
     test = table.get("test")
     words = tuple(_locate_value(word, origin) for word, origin in to_items(test).entries())

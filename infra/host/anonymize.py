@@ -26,7 +26,7 @@ _HOMES = re.compile(
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _ADDRESS = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
-# The notations for a machine's name in the errors of ssh, Docker and the C library.
+# The ways in which the errors of ssh, Docker and the C library write a machine's name.
 _NAMED_HOST = re.compile(
     r"(?:\blookup (?=\S+(?: on |:))|\b(?:hostname|dial tcp) (?=[^\s:]+:)"
     r"|\bconnect to host (?=\S+ port)|\b[\w.-]+@(?!sha\d))([A-Za-z][\w.-]*[A-Za-z0-9])"
@@ -65,7 +65,7 @@ class Identity:
 
 
 class Scrubber:
-    """Replaces a name by the same placeholder in every text of a record."""
+    """Replaces a name with the same placeholder in every text of a record."""
 
     def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
         self._home = identity.home.rstrip("/\\")
@@ -93,7 +93,7 @@ class Scrubber:
         return _replace_address(text)
 
     def _number_device(self, match: re.Match[str]) -> str:
-        """Replace a globally unique device ID by a number; facts can still refer to it."""
+        """Return a number for a globally unique device ID, so that facts can still refer to it."""
         number = len(self._devices) + 1
         return self._devices.setdefault(match[0].lower(), f"{match['kind'].upper()}-{number}")
 

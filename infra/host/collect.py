@@ -46,7 +46,7 @@ def list_probes(
     *,
     asks_buildx: bool = True,
 ) -> dict[str, Probe]:
-    """Return the probe of each fact, by its name in `HostFacts`, the slowest first.
+    """Return the probes by the name of their fact in `HostFacts`, slowest first.
 
     `wait_for_docker` returns the result of the Docker probe, or raises `ProbeError`.
     """
@@ -68,7 +68,7 @@ def list_probes(
 
 
 def collect(*, timeout: float, work_dir: Path, asks_buildx: bool = True) -> HostFacts:
-    """Return the facts of this host, in about `timeout` seconds.
+    """Return the facts of this host, within about `timeout` seconds.
 
     Never raises: a fact that could not be determined is an `Unknown` with the reason.
     """
@@ -121,7 +121,7 @@ def wait_for_facts(
 def _wait_for_result(
     probe: Probe, result: Future[object], deadline: Deadline, seconds: float
 ) -> object:
-    """Return the result of a probe; every failure becomes `ProbeError`."""
+    """Return the result of a probe; raise `ProbeError` for every failure."""
     done, _ = wait([result], timeout=seconds)
     if not done:
         raise deadline.timeout_error(probe.activity)

@@ -2,7 +2,7 @@
 
 dockerd looks for `nvidia-container-runtime-hook` on its own PATH. From Engine 29.2 on, it also
 turns the request into CDI devices, if it has found any; earlier engines use CDI files only for
-requests of the driver `cdi`. A registered nvidia runtime is neither required nor sufficient.
+requests that name the driver `cdi`. A registered nvidia runtime is neither required nor sufficient.
 https://github.com/moby/moby/pull/50228
 """
 
@@ -75,8 +75,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
 
 
 def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
-    """Return whether dockerd satisfies a request for an NVIDIA GPU with CDI devices that it has
-    found.
+    """Return whether dockerd answers a request for an NVIDIA GPU with CDI devices that it found.
 
     It does so only with `nvidia-cdi-hook` on its PATH (moby, daemon/devices_nvidia_linux.go).
     """
@@ -101,13 +100,13 @@ def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     if not stale:
         return GpuAccess(True, "the engine has found CDI devices")
     if gpu.toolkit and _is_hook(gpu.toolkit):
-        # Engines try the two in different orders.
+        # Some engines try CDI first, others the hook.
         return GpuAccess(None, f"{stale}; the engine may use the toolkit's hook instead")
     return GpuAccess(False, stale, Obstacle.STALE_CDI)
 
 
 def _explain_stale_cdi(toolkit: ContainerToolkit, gpu: GpuDriver) -> str:
-    """Return the mismatch of the CDI files with this host; empty if a file matches.
+    """Return the first difference between the CDI files and this host; empty if there is none.
 
     Files in /var/run/cdi take precedence over those in /etc/cdi.
     """

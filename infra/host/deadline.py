@@ -1,4 +1,4 @@
-"""Limit the probes and the programs that they run by one shared deadline."""
+"""Apply one shared deadline to the probes and the programs that they run."""
 
 import os
 import selectors
@@ -103,7 +103,7 @@ class Deadline:
     def _start_uninterrupted(
         self, argv: Sequence[str | Path], env: dict[str, str] | None, folder: str
     ) -> subprocess.Popen[bytes]:
-        """Start a program outside of the main thread, the only one where signal handlers raise."""
+        """Start a program in another thread; signal handlers raise only in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             return self._start(argv, env, folder)
         with ThreadPoolExecutor(1) as starter:
@@ -174,7 +174,7 @@ def _read_chunk(selector: selectors.BaseSelector, key: selectors.SelectorKey) ->
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program and its children; it was not waited for yet, so its ID is still valid."""
+    """Kill a program and its children; its ID is valid until the program is waited for."""
     import psutil
 
     with suppress(psutil.Error):

@@ -18,7 +18,8 @@ def read_text(path: Path) -> str:
     """Return up to `MAX_BYTES` of a text file; undecodable bytes are replaced.
 
     Raises:
-        FileMissingError: the file does not exist. ProbeError: it cannot be read.
+        FileMissingError: the file does not exist.
+        ProbeError: it cannot be read.
 
     """
     try:

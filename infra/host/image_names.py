@@ -32,7 +32,7 @@ def normalize_name(name: str) -> str:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the repository of an image, and its tag, or an empty string without one."""
+    """Return the repository of an image and its tag, which is empty if there is none."""
     path, slash, last = name.partition("@")[0].rpartition("/")
     name, _, tag = last.partition(":")
     return f"{path}{slash}{name}", tag

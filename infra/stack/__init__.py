@@ -1,5 +1,6 @@
 """The training stack: its plan, its documents and files, and its launch.
 
-May import: the facts of `infra.host` and the address of its engine, `infra.dragonfly`, and of qca
-only `core` and `memory`; nothing of `infra.doctor`.
+It imports `infra.dragonfly`; from `infra.host` the facts, the errors, the rules for GPUs in
+containers and the engine's address; and from qca only `core` and `memory`. It imports nothing from
+`infra.doctor`.
 """

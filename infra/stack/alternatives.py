@@ -26,7 +26,7 @@ class Alternative:
     recompute: ResolvedRecompute
     segment: int
     total_bytes: int
-    """The predicted peak and the context."""
+    """The predicted peak plus the CUDA context."""
     fits: bool | None
     time_ratio: float
     """The time, relative to that of the planned way."""
@@ -43,7 +43,7 @@ def list_alternatives(
     """Return the planned way and the best one in each other precision, fastest first.
 
     The list also has the planned precision with the graph of one step, which needs less memory.
-    Without a GPU it is empty. `running` are the runs that the plan reserves memory for.
+    Without a GPU the list is empty. `running` are the runs that the plan reserves memory for.
     """
     gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
     if gpu is None or plan.trainer.device.value != "cuda":

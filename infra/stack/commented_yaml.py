@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
     """Return `content` as YAML, with each comment above the key or item at its path."""
     yaml = YAML()
-    yaml.width = 4096  # a text search would not find a folded string
+    yaml.width = 4096  # do not fold strings, so that a search finds them
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump(_add_comments(content, comments, ()), out)

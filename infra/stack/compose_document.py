@@ -1,9 +1,9 @@
-"""Build the Compose document of a plan, by a pure function from StackPlan to a dict.
+"""Build the Compose document of a plan with a pure function from StackPlan to a dict.
 
 The document works with every Compose V2: it has no `version` (obsolete since V2.25) and no `gpus`
-(V2.30 and newer), but requests the GPU by `deploy.resources.reservations.devices`. The containers
-are hardened by default: an ordinary user, a read-only root, no capabilities, and limits on
-everything that grows.
+(V2.30 and newer), but requests the GPU through `deploy.resources.reservations.devices`. The
+containers are hardened by default: an ordinary user, a read-only root, no capabilities, and limits
+on everything that grows.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, An
 
 
 def _build_files(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
-    """Return the password file, or the volumes for an engine without this machine's files."""
+    """Return the password file, or the volumes if the engine cannot read this machine's files."""
     if storage.volume is None:
         return {"secrets": {"store_flags": {"file": STORE_FLAGS_FILE}}}
     is_own = storage.volume == name_volume(plan.project)
@@ -104,7 +104,7 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 
 def is_distroless(image: str) -> bool:
-    """Return whether the image is Dragonfly's without a shell (since v1.38, by its tag)."""
+    """Return whether the tag names Dragonfly's distroless image (from v1.38), without a shell."""
     _, _, name = image.partition("@")[0].rpartition("/")
     return "distroless" in name.partition(":")[2]
 
@@ -190,7 +190,8 @@ def _build_store_url(plan: StackPlan) -> str:
 
 
 def _find_published_port(plan: StackPlan) -> int | None:
-    """Return the store's port on 127.0.0.1, which a trainer in the host's network uses."""
+    """Return the store's port on 127.0.0.1, which a trainer in the host's network uses; None if it
+    is not published."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 
 

@@ -49,9 +49,9 @@ def make_stack_client(state: StateFolder, project: str) -> "DockerClient":
 def make_project_client(project: str) -> "DockerClient":
     """Return a client that knows only a stack's project name, to inspect its containers.
 
-    It reads no Compose file, since the state folder may come from a clone, with a file that
-    includes files of another machine. Compose reads `.env` from the project directory, so that is
-    set to the root.
+    It reads no Compose file, since the state folder may come from a clone whose Compose file
+    includes files of another machine. Compose reads `.env` from the project directory, which is
+    therefore set to `/`.
     """
     from python_on_whales import DockerClient
 

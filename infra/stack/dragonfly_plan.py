@@ -54,7 +54,8 @@ def compute_container_limit(maxmemory: int) -> int:
 
 
 def _count_usable_cpus(facts: HostFacts) -> int | None:
-    """Return the CPUs that a container may use on the engine's machine and on this host."""
+    """Return how many CPUs a container may use: the fewer of this host's and the engine's, if
+    known."""
     cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
     counts = [cpu.usable] if cpu else []
     if isinstance(docker, Engine):
@@ -63,7 +64,7 @@ def _count_usable_cpus(facts: HostFacts) -> int | None:
 
 
 def find_usable_memory(facts: HostFacts) -> int | None:
-    """Return the bytes that containers can share; in Docker Desktop's VM they are fewer."""
+    """Return the memory that containers can share, in bytes; Docker Desktop's VM limits it."""
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     sizes = [memory.usable] if memory else []
     if isinstance(docker, Engine) and docker.memory:  # 0 if the engine does not report it

@@ -33,10 +33,9 @@ _TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
-    """Return whether the engine can access `folder` of this machine, by a randomly named test
-    folder.
+    """Return whether the engine can access this machine's `folder`; try it with a new subfolder.
 
-    The engine's address does not decide that: a socket may lead to another machine, and TCP to this
+    The engine's address does not show that: a socket may lead to another machine, and TCP to this
     one.
 
     Raises:
@@ -70,7 +69,7 @@ def has_volume(volume: str) -> bool:
 
 
 def ensure_volume(volume: str, project: str, role: str) -> None:
-    """Create a project's volume with Compose's labels unless it exists; `role` is its key."""
+    """Ensure that a project's volume exists, with Compose's labels; `role` is its Compose key."""
     labels = {PROJECT_LABEL: project, VOLUME_LABEL: role, MADE_LABEL: role}
     with connect_engine() as engine:
         engine.create_volume(volume, labels=labels)
@@ -104,7 +103,8 @@ def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
 
 
 def measure_run(project: str, run: str) -> int | None:
-    """Return the bytes of a run, read in its trainer's container; None if that is not running.
+    """Return a run's size in bytes, measured in its trainer's container; None if that is not
+    running.
 
     Raises:
         LaunchError: the engine does not answer.

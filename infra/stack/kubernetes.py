@@ -1,14 +1,15 @@
-"""Build the Kubernetes objects of a plan, by a pure function from StackPlan to dicts.
+"""Build the Kubernetes objects of a plan with a pure function from StackPlan to dicts.
 
 ::
 
-    StatefulSet, Service   store     Dragonfly, reachable only by the trainer Job, Service
-    trainer   one pod per node, joined by torchrun PersistentVolumeClaim  runs      checkpoints and
-    metrics; outlives the Job NetworkPolicy          store, trainer
+    StatefulSet, Service   store     Dragonfly, reachable only by the trainer
+    Job, Service           trainer   one pod per node, joined by torchrun
+    PersistentVolumeClaim  runs      checkpoints and metrics; outlives the Job
+    NetworkPolicy          store, trainer
 
-It uses only standard objects, of the releases that Kubernetes supports (1.35 to 1.37). The file
-refers to the Secret with the store's password but does not contain it, because the file may be
-shared or committed.
+All are standard objects of the releases that Kubernetes supports (1.35 to 1.37). The file refers to
+the Secret with the store's password but does not contain it, because the file may be shared or
+committed.
 """
 
 import re

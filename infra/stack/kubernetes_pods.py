@@ -30,7 +30,7 @@ JOIN_SECONDS = 1800
 # Time to import torch from a cold disk and compute a first step; the same as in `qca up`.
 _START_SECONDS = 300
 _PROBE_EVERY = 15
-# More than the minute after which `qca.runs.health` considers a trainer dead.
+# Longer than the minute after which `qca.runs.health` considers a trainer dead.
 _DEAD_SECONDS = 120
 
 # Like Compose's tmpfs, it is in memory and counts towards the container's limit.

@@ -67,7 +67,7 @@ def settle_storage(
 
 
 def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
-    """Refuse to start a new run if an earlier version kept one of this name in a volume.
+    """Refuse to start a new run if an earlier version of qca kept one of this name in a volume.
 
     Raises:
         LaunchError: there is such a run; the hint says how to resume it.

@@ -45,7 +45,7 @@ class StackPlan:
 
     @property
     def trainer_limit_bytes(self) -> int | None:
-        """The memory of its device that the trainer can use; None if that is unknown.
+        """The memory that the trainer can use on its device; None if that is unknown.
 
         On a CPU, a container reaches its own limit long before the host's memory is exhausted.
         """

@@ -63,7 +63,7 @@ def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> i
 
 
 def _terminate(process: subprocess.Popen[str]) -> None:
-    """Signal the program and its child processes to stop, several times.
+    """Signal the program and its child processes to stop, and repeat the signal.
 
     `docker build` loses a signal that arrives while it starts its plugin.
     """

@@ -71,4 +71,4 @@ def _open_regular_file(path: Path) -> IO[str]:
             f"{path}: {error.strerror}",
             hint="This path must be a lock file; remove the existing one.",
         ) from None
-    return os.fdopen(descriptor, "r+", errors="surrogateescape")  # for folder names
+    return os.fdopen(descriptor, "r+", errors="surrogateescape")  # folder names may not be UTF-8

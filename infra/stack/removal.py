@@ -50,7 +50,7 @@ class Removed:
 
 
 def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
-    """Remove a project's containers, networks and password, and with `volumes` its runs.
+    """Remove a project's containers, networks and password, and also its runs if `volumes` is true.
 
     Its Compose file must be, or must have been, in `folder`.
 

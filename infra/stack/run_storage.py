@@ -17,7 +17,7 @@ class RunStorage:
     volume: str | None = None
     """The named volume with the runs; None if the run is a folder of this machine."""
     is_rootless: bool = False
-    """Whether root in a container is the user as which the engine runs."""
+    """Whether root in a container is the user that the engine runs as."""
     is_remapped: bool = False
     """Whether the engine maps the user IDs in its containers to others (userns-remap)."""
     has_selinux: bool = False

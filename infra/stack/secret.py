@@ -55,7 +55,8 @@ def ensure_secret(path: Path) -> None:
     """Create the password file, unless it exists.
 
     Raises:
-        InputError: the existing file must not be used. LaunchError: the file cannot be written.
+        InputError: the existing file must not be used.
+        LaunchError: the file cannot be written.
 
     """
     if path.exists():

@@ -48,7 +48,7 @@ def decide_device(
 def _can_containers_use_gpu(facts: HostFacts) -> bool:
     """Return whether the engine can presumably pass an NVIDIA GPU to a container.
 
-    If this cannot be determined, a registered nvidia runtime counts as a yes.
+    If this cannot be determined, return whether the nvidia runtime is registered.
     """
     engine, driver = known_or_none(facts.docker), known_or_none(facts.gpu)
     if not isinstance(engine, Engine) or not isinstance(driver, GpuDriver):

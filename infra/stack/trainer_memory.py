@@ -19,8 +19,9 @@ from qca.memory.choose import Choice
 CONTAINER_HEADROOM = 1.25
 # Container limits are rounded up to this.
 _CONTAINER_STEP = 256 * MIB
-# The peak resident memory of training on CUDA, for any size: 1.45 to 1.58 GiB on an H100 with torch
-# 2.11 (VmHWM). It consists of the CUDA libraries and their kernels, which are loaded on demand.
+# The peak resident memory of training on CUDA, for a model of any size: 1.45 to 1.58 GiB on an H100
+# with torch 2.11 (VmHWM). It consists of the CUDA libraries and their kernels, which are loaded on
+# demand.
 CUDA_RESIDENT = 1.6 * GIB
 # The resident memory of the launcher for several GPUs: 540 MiB, measured in the same way.
 LAUNCHER_RESIDENT = 0.55 * GIB
@@ -123,7 +124,7 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
 def _decide_fullest_gpu_budget(
     gpus: Sequence[Gpu], running: Sequence[RunningRun]
 ) -> Decision[int | None]:
-    """Return the budget on the GPU where the other runs leave the least memory."""
+    """Return the budget of the GPU on which the other runs leave the least memory."""
     budgets: list[Decision[int | None]] = []
     for gpu in gpus or (None,):
         takers = [_describe_device_use(run) for run in running if run.may_use(gpu)]
@@ -167,7 +168,7 @@ def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
 
 
 def _leave_room(budget: Decision[int | None], others: Sequence[_Taker]) -> Decision[int | None]:
-    """Return the budget without the memory that the other runs have yet to allocate."""
+    """Return the budget minus the memory that the other runs have yet to allocate."""
     if budget.value is None or not others:
         return budget
     takers = [

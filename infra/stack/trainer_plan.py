@@ -47,7 +47,7 @@ class TrainerPlan:
 
     device: Decision[Device]
     gpus: Decision[int]
-    """The number of GPUs on this machine, with a process each; 0 on a CPU."""
+    """The number of GPUs to use on this machine, each with its own process; 0 on a CPU."""
     nnodes: Decision[int]
     """The number of machines that train together."""
     rdzv_endpoint: Decision[str | None]
@@ -137,7 +137,7 @@ def plan_trainer(
 
 
 class _Hardware(NamedTuple):
-    """The device to train on, and what is known of it."""
+    """The device to train on, and what is known about it."""
 
     device: Decision[Device]
     gpus: Sequence[Gpu]

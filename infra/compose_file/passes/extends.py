@@ -16,7 +16,7 @@ _LONGEST_CHAIN = 100
 
 @frozen_dataclass
 class ExtendedFile:
-    """The services of a file that can be extended, and the keys that its merge tags clear."""
+    """A file whose services can be extended, and the keys that its merge tags clear."""
 
     path: str
     services: Table
@@ -144,8 +144,8 @@ def _mark(service: Table, mark: str, origin: Origin) -> Table:
 def _has_uncertain_tags(name: str, place: _Place) -> bool:
     """Return whether Compose 2.40 applies a service's tags only by chance.
 
-    If it reaches the service from another service of the file, which extends it, it loses the tags
-    when it follows the service's own `extends`.
+    If Compose reaches the service through another service of the file that extends it, Compose
+    loses the tags when it follows the service's own `extends`.
     """
     prefix = f"services.{name}."
     is_tagged = any(key.startswith(prefix) for key in place.file.reset_keys)
@@ -158,7 +158,7 @@ def _is_extended_here(name: str, place: _Place) -> bool:
 
 
 def _read_reference(extends: Value) -> tuple[str, str]:
-    """Return the name of the base service and its file; the file is None if it is the same."""
+    """Return the name of the base service and its file, which is empty if both are in one file."""
     if isinstance(extends, Table):
         return to_text(extends.get("service")), to_text(extends.get("file"))
     return to_text(extends), ""

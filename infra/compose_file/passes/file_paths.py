@@ -1,4 +1,4 @@
-"""Make the paths of a project absolute; they are relative to the folder of their file."""
+"""Make the paths of a project absolute; in a file they are relative to its folder."""
 
 import os
 from collections.abc import Callable
@@ -22,8 +22,8 @@ def locate(name: str, folder: Path) -> str:
 
 
 def shorten(path: str, folder: Path) -> str:
-    """Return a path within a folder in the notation of the given folder; return other paths
-    unchanged."""
+    """Return a path within `folder` in the form in which `folder` is given (relative or absolute);
+    return other paths unchanged."""
     absolute = os.path.normpath(folder.absolute())
     if path == absolute or path.startswith(f"{absolute}{os.sep}"):
         return str(folder / path[len(absolute) :].lstrip(os.sep))
@@ -59,7 +59,7 @@ def _locate_path(value: Value, folder: Path) -> Value:
 
 
 def _locate_context(value: Value, folder: Path) -> Value:
-    """Skip a context that is a repository or is provided by a driver."""
+    """Make the path of a build context absolute; keep a repository or another URL unchanged."""
     is_remote = isinstance(value, str) and (
         "://" in value or value.startswith(("git@", "github.com/"))
     )

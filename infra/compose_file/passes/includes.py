@@ -10,7 +10,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
 from qca.core.frozen import frozen_dataclass
 
 _KEYS = {"env_file", "path", "project_directory"}
-# Since this version, including a file twice is not a conflict: the first one is kept.
+# From this version on, including a file twice is not a conflict: Compose keeps the first copy.
 _REPEATED_INCLUDE = (5,)
 _RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
 
@@ -21,7 +21,7 @@ class Found:
 
     paths: list[Path]
     folder: Path
-    """The folder to which their paths are relative."""
+    """The folder that their paths are relative to."""
     variables: Mapping[str, str]
 
 
@@ -78,7 +78,7 @@ class Include:
 def read_includes(
     reading: Reading, entries: Value, origin: Origin
 ) -> Iterator[tuple[Include, Origin]]:
-    """Yield the entries of `include`; an entry with keys of a later Compose is not followed."""
+    """Yield the entries of `include`; an entry with a key from a later Compose is not followed."""
     if entries is None:
         return
     if not isinstance(entries, Items):
@@ -103,7 +103,7 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Return whether both are from the same file, included twice."""
+    """Return whether both come from the same line of one file, which is included twice."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 

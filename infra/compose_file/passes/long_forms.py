@@ -54,7 +54,7 @@ def require_by_default(value: Value, origin: Origin) -> Value:
 
 
 def _set_default(value: Value, key: str, default: Value, origin: Origin) -> Value:
-    """Add a key to a mapping without it."""
+    """Add a key to a mapping that lacks it."""
     if isinstance(value, Table) and key not in value:
         value = value.copy()
         value.put(key, default, origin)
@@ -62,7 +62,7 @@ def _set_default(value: Value, key: str, default: Value, origin: Origin) -> Valu
 
 
 def expand_text_to_list(value: Value, origin: Origin) -> Value:
-    """Convert a text to a list of one."""
+    """Convert a text to a list with one item."""
     return make_items([(value, origin)]) if isinstance(value, str) else value
 
 
@@ -88,7 +88,7 @@ def expand_gpus(value: Value, origin: Origin) -> Value:
 
 
 def expand_device_request(value: Value, origin: Origin) -> Value:
-    """Set the count of a device request without count and IDs to all."""
+    """Request all devices if a device request has neither a count nor IDs."""
     if not isinstance(value, Table):
         return value
     if "count" in value and "device_ids" in value:

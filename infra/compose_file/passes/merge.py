@@ -24,8 +24,8 @@ from infra.compose_file.yaml.tree import (
 
 Located = tuple[Value, Origin]
 Merger = Callable[[Located, Located], tuple[Located, Located]]
-"""A function that converts two values to the form in which they are merged; equal values are kept.
-"""
+"""A function that prepares two values for merging. If both results are one object, that is the
+merged value."""
 
 
 def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
@@ -106,7 +106,7 @@ def _to_sequence(located: Located) -> Located:
 
 
 def _list_pairs(table: Table) -> Iterator[Located]:
-    """Yield `KEY=value` for each key in order, and for each value of a list."""
+    """Yield `KEY=value` for each key, sorted by key; a list yields one for each of its values."""
     for key, value, origin in sorted(table.entries(), key=lambda entry: entry[0]):
         for item in value if isinstance(value, Items) else [value]:
             yield _format_pair(key, item), origin
@@ -143,7 +143,7 @@ def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _merge_logging(base: Located, over: Located) -> tuple[Located, Located]:
-    """Merge options only if both have the same driver, or one has none."""
+    """Merge options only if both name the same driver, or one names none."""
     drivers = [to_table(side[0]).get("driver") for side in (base, over)]
     return (over, over) if None not in drivers and drivers[0] != drivers[1] else (base, over)
 

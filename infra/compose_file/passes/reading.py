@@ -90,9 +90,9 @@ class Reading:
         return path
 
     def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
-        """Return the text of an `.env` in any encoding; None if it cannot be read.
+        """Return the text of an `.env` in any encoding; an empty text if it cannot be read.
 
-        A file outside the folder, and anything else than a file, is recorded as not followed.
+        A file outside the folder, or a path that is not a file, is recorded as not followed.
         """
         try:
             self.stay_within(path.name, path.parent)

@@ -1,5 +1,5 @@
-"""Check Compose's rules across keys, which a schema cannot express, in Compose's order and nearly
-its wording.
+"""Check Compose's rules that span several keys, which a schema cannot express. The order is
+Compose's, and the messages are close to Compose's.
 
 A file that was not read could add a missing definition; rules that depend on it are skipped.
 https://github.com/compose-spec/compose-go, loader/validate.go

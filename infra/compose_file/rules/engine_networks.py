@@ -1,4 +1,4 @@
-"""Check network settings that Compose accepts, but with which Docker Engine starts no service.
+"""Check network settings that Compose accepts but that keep the engine from starting a service.
 
 Each rule was tested with Engine 20.10 and Compose 2.40. The rules are in moby
 (runconfig/hostconfig_unix.go and libnetwork).
@@ -34,7 +34,7 @@ def check_network(service: Table, top: Table) -> Iterator[Refusal]:
         yield from _check_subnets(name, to_table(defined.get(name)))
         table = to_table(value)
         address = to_text(table.get("ipv4_address"))
-        # Without a definition only the default network is known; an unread `include` may have one.
+        # Only the default network needs no definition; an unread `include` may define any other.
         if address and (name in defined or name == "default"):
             network = _Network(to_table(defined.get(name)), name)
             yield from _check_address(network, address, table.origins["ipv4_address"])
@@ -98,7 +98,7 @@ class _Network:
 
 
 def _read_pool(entry: Table) -> tuple[IPv4Network, IPv4Address | None] | None:
-    """Return a subnet with its gateway, by default its first address."""
+    """Return an IPv4 subnet and its gateway, by default the first address; None if invalid."""
     try:
         subnet = ip_network(to_text(entry.get("subnet")), strict=False)
         gateway = ip_address(to_text(entry.get("gateway")) or subnet[1])
@@ -134,7 +134,7 @@ def _check_address(network: _Network, text: str, origin: Origin) -> Iterator[Ref
 def _check_owner(
     top: Table, service: Table, network: str, address: str, origin: Origin
 ) -> Iterator[Refusal]:
-    """Refuse an address of an earlier service; services with profiles may never meet."""
+    """Refuse an address that an earlier service has; services with profiles may never both run."""
     for name, value in to_table(top.get("services")).items():
         other = to_table(value)
         if other is service:

@@ -1,4 +1,4 @@
-"""Check settings that Compose accepts, but with which Docker Engine does not start a service.
+"""Check settings that Compose accepts but that keep Docker Engine from starting a service.
 
 Each rule was tested with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules
 are in moby (daemon/container.go, runconfig/hostconfig_unix.go) and in runc
@@ -195,7 +195,7 @@ def _check_log(service: Table) -> Iterator[Refusal]:
 
 
 def _check_sources(service: Table, top: Table) -> Iterator[Refusal]:
-    """Refuse secrets and configs of Swarm, and those from a variable that is not set."""
+    """Refuse external secrets and configs, which need Swarm, and those from an unset variable."""
     for kind in ("secrets", "configs"):
         defined = to_table(top.get(kind))
         for entry, origin in to_items(service.get(kind)).entries():
@@ -206,7 +206,7 @@ def _check_sources(service: Table, top: Table) -> Iterator[Refusal]:
 
 
 def _explain_source(what: str, defined: Table) -> tuple[str, str] | None:
-    """Return why a secret or config is not available, and Compose's message."""
+    """Return why a secret or config is not available, and Compose's message; None if it is."""
     if defined.get("external") is True:
         return f"the {what} is external, which only Swarm supports", f"unsupported external {what}"
     variable = to_text(defined.get("environment"))

@@ -1,5 +1,4 @@
-"""Check values of single settings that Compose accepts, but with which Docker Engine starts no
-service.
+"""Check single values that Compose accepts but that keep Docker Engine from starting a service.
 
 Each rule was run with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules are
 in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and in Compose

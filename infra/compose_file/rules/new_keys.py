@@ -29,7 +29,7 @@ _LAST_WITHOUT: dict[str, Version] = {
     ),
     **dict.fromkeys(("jobs", "services.*.build.no_cache_filter", "services.*.pre_start"), (2, 40)),
 }
-"""The newest Compose known to lack the key; a version in between may have it."""
+"""The newest of the three versions that lacks the key; a release after it may already have it."""
 
 _RULES = compile_rules(_LAST_WITHOUT)
 

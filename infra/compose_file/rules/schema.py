@@ -86,7 +86,7 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
 
 
 def _list_extra(error: "ValidationError") -> list[str]:
-    """Return the keys that the schema does not know, in order."""
+    """Return the keys that the schema does not know, in the order of the file."""
     quoted = error.message.rpartition("(")[2]
     table: Any = error.instance
     return [key for key in table if repr(key) in quoted]

@@ -1,4 +1,4 @@
-"""Find values that pass Compose's schema but cannot be read by Compose.
+"""Find values that pass Compose's schema but that Compose cannot read.
 
 The schema accepts any text for sizes, durations, counts and command strings.
 """

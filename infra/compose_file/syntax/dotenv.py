@@ -110,7 +110,7 @@ class _Reader:
     def read_name(self) -> tuple[str, bool]:
         """Return a name, and whether a value follows it.
 
-        A last line without a newline and an equals sign is a value without a name.
+        A last line that has neither a newline nor an equals sign is a value without a name.
         """
         if match := _EXPORT.match(self._text, self._at):
             self._at = match.end()

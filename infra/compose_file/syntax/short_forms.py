@@ -31,7 +31,7 @@ class PortSpec:
     target: tuple[int, int]
     """The first and the last port."""
     published: tuple[int, int] | None
-    """The first and the last port; for a single target, Compose chooses one of them."""
+    """The first and the last port; if there is a single target, Compose chooses one of them."""
     address: str
     protocol: str
 
@@ -147,7 +147,7 @@ def _split_sections(text: str) -> list[str]:
 
 
 def is_path(source: str) -> bool:
-    """Return whether a volume's source is a path, including a Windows path, instead of a name."""
+    """Return whether a volume's source is a path, which may be a Windows path, and not a name."""
     is_drive = bool(_LETTER.match(source)) and source[1:2] == ":"
     return source.startswith((".", "/", "~", "\\\\")) or is_drive
 

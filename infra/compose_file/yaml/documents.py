@@ -17,7 +17,7 @@ from qca.core.frozen import frozen_dataclass
 
 @frozen_dataclass
 class Document:
-    """A document, and the keys that its merge tags clear in the files under it."""
+    """A document, and the keys that its merge tags clear in the files that it is merged over."""
 
     top: Table
     reset_keys: tuple[str, ...] = ()

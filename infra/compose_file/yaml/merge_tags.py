@@ -1,4 +1,4 @@
-"""Apply `!reset` and `!override`, which clear keys of their own file and of the files under it.
+"""Apply `!reset` and `!override`, which clear keys of their own file and of earlier files.
 
 As in Compose, they are applied to YAML's nodes before these become values. `!reset` drops the node
 that it marks, `!override` keeps it unchanged, and both clear the same key in the files over which

@@ -19,13 +19,13 @@ from yaml.events import (
 
 
 class _Loader(Protocol):
-    """The used methods of PyYAML's loaders, which have no annotations."""
+    """The methods of PyYAML's loaders that we use; PyYAML has no annotations."""
 
     def get_event(self) -> Event: ...
 
 
 # Go's parser was translated from libyaml. If PyYAML was built without libyaml, its own parser reads
-# the same language, twenty times slower.
+# the same language, but twenty times more slowly.
 _make_loader: Callable[[str], _Loader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Compose's schema is about ten levels deep.
@@ -35,7 +35,7 @@ _DEEPEST = 100
 # alias bomb has more.
 MOST_VALUES = 400_000
 
-# The only version in `%YAML` that Go's parser accepts.
+# The only version that Go's parser accepts in `%YAML`.
 _VERSION = (1, 1)
 
 _BLOCK_STYLES = ("|", ">")

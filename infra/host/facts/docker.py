@@ -49,12 +49,13 @@ class Engine:
     it does not report that."""
     limits_cpu: bool | None = None
     most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
-    """The highest limit on locked memory that a container may request, in bytes; -1 means any, and
-    None unknown."""
+    """The highest limit on locked memory that a container may request, in bytes; -1 means no
+    maximum, None that it is unknown."""
     warnings: tuple[str, ...] | None = None
     """Its warnings about its host and configuration; None if they were not recorded."""
     swarm_role: Literal["none", "worker", "manager"] | None = None
-    """Its role in a swarm; a node that is still joining one is a worker, and None is unknown."""
+    """Its role in a swarm; a node that is still joining one counts as a worker. None if it is
+    unknown."""
     components: dict[str, str] = field(default_factory=dict[str, str])
     """Names and versions of its components; Podman reports `Podman Engine`."""
 
@@ -163,8 +164,8 @@ class ComposeV1:
     interpreter: str
     python_version: str
     libraries: dict[str, Library]
-    """The libraries by name: `docker`, `requests`, `urllib3`, `PyYAML`; one that is not importable
-    is missing."""
+    """The libraries by name: `docker`, `requests`, `urllib3`, `PyYAML`; a library that cannot be
+    imported is left out."""
     users: tuple[LibraryUser, ...] = ()
     """Distributions of that interpreter that require one of the libraries."""
     user_site: str | None = None
@@ -175,7 +176,7 @@ class ComposeV1:
     user_only: tuple[str, ...] = ()
     """Modules that V1 imports and that exist only in the user site or on PYTHONPATH."""
     missing_modules: tuple[str, ...] | None = None
-    """Modules without which it cannot start; None if that was not recorded."""
+    """The missing modules that it needs to start; None if they were not recorded."""
     environment_python: str | None = None
     """A Python that can create an environment for V1; empty if there is none, None if that was not
     recorded."""

@@ -38,7 +38,7 @@ class GpuHealth:
     memory_errors: Count | None
     """The errors that ECC could not correct since the driver was loaded."""
     memory_repair: Literal["none", "pending", "failed"] | None
-    """The state of the replacement of faulty memory by spare rows."""
+    """Whether replacing faulty memory with spare rows is pending, or has failed."""
     untold: tuple[str, ...] = ()
     """The fields that NVML did not report, although the GPU may have them."""
 
@@ -145,7 +145,7 @@ class GpuDriver:
 
 @strict_dataclass
 class NoGpuDriver:
-    """The layer at which the access to an NVIDIA driver failed."""
+    """The layer at which reaching an NVIDIA driver failed."""
 
     state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
     detail: str

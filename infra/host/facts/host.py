@@ -40,8 +40,8 @@ class SystemFacts:
     io_uring_disabled: int | None = None
     """`kernel.io_uring_disabled`: 0 allowed, 1 only privileged, 2 disabled; None before 6.6."""
     kernel_modules: Literal["present", "missing", "built-in"] | None = None
-    """Whether the modules of the running kernel are on the disk, or it runs without modules; None
-    in a container, or if that could not be determined or was not recorded."""
+    """Whether the modules of the running kernel are on the disk, or whether it has loaded none;
+    None in a container, or if that could not be determined or was not recorded."""
     cgroup_v1: tuple[str, ...] | None = None
     """The controllers of each cgroup v1 hierarchy, e.g. `cpu,cpuacct`, in the kernel's order; empty
     if there is only v2, None if that was not recorded."""
@@ -49,7 +49,7 @@ class SystemFacts:
 
 @strict_dataclass
 class CpuFacts:
-    """The number of hardware threads, and of those that this process may use."""
+    """The numbers of hardware threads that exist and that this process may use."""
 
     online: Annotated[int, Constraint(ge=1)]
     affinity: Annotated[int, Constraint(ge=1)]
@@ -59,7 +59,7 @@ class CpuFacts:
 
     @property
     def usable(self) -> int:
-        """Threads that can run at once: the CPUs in the mask, at most the quota (rounded up)."""
+        """Threads that can run at once: the CPUs in the mask, limited by the quota (rounded up)."""
         quota = math.ceil(self.cgroup_quota) if self.cgroup_quota is not None else self.affinity
         return max(1, min(self.affinity, quota))
 
@@ -92,8 +92,8 @@ class PythonFacts:
     torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
     resident_floor: Size | None = None
-    """The bytes of host memory that training with this torch takes without tensors; None if it was
-    not measured."""
+    """The bytes of host memory that training with this torch uses besides its tensors; None if they
+    were not measured."""
     step_timings: tuple[StepTiming, ...] = ()
     """The measurements of `qca estimate --measure` with this torch."""
     virtual_environment: bool = False
@@ -144,7 +144,8 @@ class HostFacts:
         reason="the engine's images were not recorded"
     )
     live_gpu: Known[GpuRun] | Unknown | None = None
-    """This fact and those below need a running container; they are None if none was started."""
+    """This fact and those below need a running container; they are None if no container was
+    started."""
     live_store: Known[StoreRun] | Unknown | None = None
     live_volumes: Known[tuple[VolumeWrite, ...]] | Unknown | None = None
     live_lookups: Known[tuple[NameLookup, ...]] | Unknown | None = None

@@ -18,8 +18,8 @@ class GpuRun:
     image: str
     seconds: Seconds
     failed_at: GpuStep | None
-    """The first step that failed: `start` is the engine, `program` the program itself and not CUDA;
-    None if every product was right."""
+    """The first step that failed: `start` means that the engine did not start the container,
+    `program` that the test program failed outside of CUDA; None if every product was right."""
     detail: str = ""
     """The error message of the engine, CUDA or torch."""
     code: int | None = None
@@ -27,8 +27,7 @@ class GpuRun:
     device: str = ""
     """The GPU's name in the container; empty if the container failed before reading it."""
     computed_by: str = ""
-    """The library of the multiplication: `torch 2.13.0`, or `the driver` in an image without
-    torch."""
+    """The library that multiplied: `torch 2.13.0`, or `the driver` in an image without torch."""
 
 
 @strict_dataclass
@@ -39,8 +38,8 @@ class StoreRun:
     seconds: Seconds
     """The time until it was healthy or exited."""
     outcome: Literal["healthy", "refused", "exited", "unhealthy"]
-    """`refused` means that the engine did not start it; `unhealthy`, that it timed out without an
-    answer."""
+    """`refused` means that the engine did not start the container; `unhealthy`, that it timed out
+    without an answer."""
     exit_code: int | None = None
     killed_for_memory: bool = False
     detail: str = ""
@@ -49,7 +48,7 @@ class StoreRun:
 
 @strict_dataclass
 class VolumeWrite:
-    """A folder to which the stack writes, and whether its user can."""
+    """A folder that the stack writes to, and whether the stack's user can write there."""
 
     service: str
     target: str
@@ -75,11 +74,11 @@ class NameLookup:
 
 @strict_dataclass
 class FolderMount:
-    """Whether a container can read and write in a folder within this one."""
+    """Whether a container can read and write in a subfolder of the work folder."""
 
     image: str
     user: str
     fault: Literal["refused", "unreadable", "unwritable", "elsewhere"] | None
-    """`refused` means that the engine did not start it; `elsewhere`, that the file it wrote is not
-    on this host."""
+    """`refused` means that the engine did not start the container; `elsewhere`, that the file it
+    wrote is not on this host."""
     detail: str = ""

@@ -1,4 +1,4 @@
-"""The probes, which are the only modules that examine the host: one for each fact, with its name.
+"""The probes: one module for each fact, with its name. Only these modules examine the host.
 
 Each has a function `probe`, which returns facts or raises `ProbeError`. A probe starts no thread
 and doesn't know other probes; `infra.host.collect` runs them all at once with one deadline. The

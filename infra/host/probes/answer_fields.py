@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The types of fields with nested values.
+# The types of fields that contain other values.
 OBJECT: type[dict[str, Any]] = dict
 ARRAY: type[list[Any]] = list
 
@@ -28,7 +28,8 @@ def get_required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
     """Return a field.
 
     Raises:
-        LookupError: it is missing. TypeError: it has another type.
+        LookupError: it is missing.
+        TypeError: it has another type.
 
     """
     return _check_kind(answer[key], key, kind)

@@ -48,7 +48,7 @@ def read_memory_limit(root: Path = Path("/")) -> int | None:
 def list_v1_hierarchies(root: Path = Path("/")) -> tuple[str, ...] | None:
     """Return the controllers of each v1 hierarchy, as the kernel writes them.
 
-    None if the kernel has no control groups.
+    Return None if the kernel has no control groups.
     """
     text = _read_if_present(root / "proc/self/cgroup")
     if text is None:
@@ -83,7 +83,7 @@ def _divide_quota(quota: int, period: int | None, path: Path) -> float:
 
 
 def _read_limits_v1(folder: Path) -> Iterator[int | None]:
-    """Yield the limits of the group and its ancestors, including ancestors not visible here."""
+    """Yield the limits of the group and its ancestors, including those not visible here."""
     yield _drop_sentinel(_read_number(folder / "memory.limit_in_bytes", none="-1"))
     stat = _read_if_present(folder / "memory.stat") or ""
     inherited = re.search(r"^hierarchical_memory_limit (\d{1,19})$", stat, re.M | re.ASCII)

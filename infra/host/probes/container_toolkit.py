@@ -52,7 +52,7 @@ def _ask_version(deadline: Deadline) -> str | None:
 
 
 def find_cdi_files(root: Path) -> tuple[Path, ...]:
-    """Return the CDI files for NVIDIA devices, by the naming convention."""
+    """Return the CDI files with `nvidia` in their names, the convention for NVIDIA devices."""
     files: list[Path] = []
     for folder in _CDI_DIRS:
         with suppress(OSError):

@@ -58,7 +58,7 @@ def probe(deadline: Deadline, root: Path = Path("/"), nvml: Any = None) -> GpuDr
 
 
 def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoGpuDriver:
-    """Return the layer at which NVML failed; without a card, a missing driver is no failure."""
+    """Return the layer at which NVML failed; without a card, a missing driver is not a failure."""
     import pynvml
 
     if error.code == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
@@ -184,7 +184,7 @@ def _read_mig_devices(nvml: Any, handle: Any) -> Iterator[MigDevice]:
 
 
 def _read_processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
-    """Yield each process once; both queries list one that uses graphics and compute."""
+    """Yield each process once; both queries list a process that uses graphics and compute."""
     queries: tuple[Callable[[Any], Any], ...] = (
         nvml.nvmlDeviceGetComputeRunningProcesses,
         nvml.nvmlDeviceGetGraphicsRunningProcesses,

@@ -76,7 +76,7 @@ def _read_memory_errors(nvml: Any, handle: Any) -> int:
 
 
 def _read_memory_repair(nvml: Any, handle: Any) -> Literal["none", "pending", "failed"]:
-    """Return whether faulty rows (before Ampere: pages) will be replaced at the next reset."""
+    """Return the state of replacing faulty rows (before Ampere: pages) at the next reset."""
     try:
         _, _, is_pending, has_failed = nvml.nvmlDeviceGetRemappedRows(handle)
     except nvml.NVMLError as error:

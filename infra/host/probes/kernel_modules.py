@@ -13,7 +13,7 @@ _VARIABLES = "sys/firmware/efi/efivars"
 _SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _SETUP_MODE = "SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _UNCHECKED = "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
-# efivarfs: four bytes of attributes, then the value, one byte for each of these.
+# efivarfs: four bytes of attributes, then the value, which is one byte for each of these.
 _LENGTH = 5
 _NON_VOLATILE = 1
 
@@ -34,7 +34,7 @@ def has_nouveau(root: Path = Path("/")) -> bool | None:
 
 
 def read_secure_boot(root: Path = Path("/")) -> bool | None:
-    """Return whether Secure Boot restricts the kernel; None without UEFI or if it cannot be read.
+    """Return whether Secure Boot restricts the kernel; None if it cannot be read, as without UEFI.
 
     This follows the kernel's rule: Secure Boot is off in setup mode, and if shim's checks were
     turned off (Linux, drivers/firmware/efi/libstub/secureboot.c).

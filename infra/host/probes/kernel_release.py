@@ -1,4 +1,4 @@
-"""Find out whether the kernel that runs can still load its modules."""
+"""Find out whether the running kernel can still load its modules."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,16 +6,16 @@ from typing import Literal
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
 
-# The folders with one folder for each kernel; the second is NixOS's, for the kernel that booted.
+# The folders with a subfolder for each kernel; NixOS uses the second, for the booted kernel.
 _FOLDERS = ("lib/modules", "run/booted-system/kernel-modules/lib/modules")
 
 
 def find_modules(
     release: str, root: Path = Path("/")
 ) -> Literal["present", "missing", "built-in"] | None:
-    """Return whether the modules of this release are there, or the kernel has loaded none.
+    """Return whether this release's modules exist, or `built-in` if the kernel has loaded none.
 
-    None means that it cannot be determined, as on a system without a folder of modules.
+    Return None if that cannot be determined, as on a system without a folder of modules.
     """
     folders = [root / folder for folder in _FOLDERS]
     try:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 LABEL = "qca.deep"
 """The label of everything that belongs to one examination; its value identifies it."""
 EXPIRES_LABEL = "qca.deep.expires"
-"""The label with the expiry time, in seconds since 1970; leftovers after it are from a killed qca.
+"""The label with the expiry time, in seconds since 1970; a resource that outlives it is from a
+killed qca.
 """
 
 EXPIRY_SECONDS = 3600

@@ -13,7 +13,7 @@ class ImageSource:
     name: str
     is_here: bool
     size: int | None
-    """The bytes on the engine or of the download; None if the registry did not report them."""
+    """Its size on the engine or as a download, in bytes; None if the registry did not report it."""
 
     @property
     def obstacle(self) -> str:

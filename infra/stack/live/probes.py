@@ -70,14 +70,14 @@ class Circumstances:
 
     @property
     def user(self) -> str:
-        """The user as which the services run."""
+        """The user that the services run as."""
         return format_user(self.storage)
 
 
 def plan_probes(
     circumstances: Circumstances, wanted: Collection[str]
 ) -> tuple[list[LiveProbe], dict[str, Unknown]]:
-    """Return the probes for the wanted facts, and the reasons for omitting other facts."""
+    """Return the probes for the requested facts, and the reasons for omitting other facts."""
     probes: list[LiveProbe] = []
     unknown: dict[str, Unknown] = {}
     for fact in LIVE_FACTS:
@@ -149,7 +149,7 @@ def _write_all_volumes(
 
 
 def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
-    """Return the volume of the runs by its target: the real volume, or a new one like it."""
+    """Return the volume for the runs by its target: the existing volume, or else a new one."""
     if storage.volume is None:
         return {}
     return {RUNS: sandbox.find_volume(storage.volume) or sandbox.create_volume()}

@@ -60,10 +60,10 @@ class ContainerResult:
 
 
 class Sandbox:
-    """Starts the containers of an examination; leaving the context removes the rest of them.
+    """Starts the containers of an examination; leaving the context removes those that remain.
 
-    Setting `stop` ends the current probe. Use it in its own thread, where nothing else interrupts
-    it, so that everything it creates is removed.
+    Setting `stop` ends the current probe. Use it in its own thread, where no signal interrupts it
+    before it has removed what it created.
     """
 
     def __init__(self, engine: "APIClient", stop: threading.Event) -> None:
@@ -105,7 +105,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def start(self, request: ContainerRequest) -> Generator[str]:
-        """Start a container, yield its ID, and remove it.
+        """Start a container, yield its ID, and remove it at the end.
 
         Raises:
             ContainerRefusedError: the engine did not start it.
@@ -122,7 +122,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def _make(self, request: ContainerRequest) -> Generator[str]:
-        """Create a container, yield its ID, and remove it."""
+        """Create a container, yield its ID, and remove it at the end."""
         from docker.errors import APIError
 
         self._refuse_stopped()
@@ -156,7 +156,7 @@ class Sandbox:
         return name
 
     def find_volume(self, name: str) -> str | None:
-        """Return the volume's name if the engine has it."""
+        """Return the volume's name if the engine has the volume, otherwise None."""
         from docker.errors import NotFound
 
         try:

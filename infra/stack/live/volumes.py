@@ -30,7 +30,7 @@ def write_volumes(
     volumes: Mapping[str, str],
     seconds: float,
 ) -> tuple[VolumeWrite, ...]:
-    """Write into the service's scratch folders and its volumes, by target.
+    """Write into a service's scratch folders and volumes, which are given by their targets.
 
     Raises:
         ProbeError: the container did not start, or its image has no shell.

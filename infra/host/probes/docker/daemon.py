@@ -66,8 +66,7 @@ def _find_daemon(engine: Engine, proc: Path) -> Path | None:
     if not engine.host.startswith("unix://"):
         return None
     daemons = _find_daemons(proc)
-    # There is no such process (in a virtual machine), or any of several may be the one that
-    # answers.
+    # The daemon may be in a virtual machine; among several, any may be the one that answers.
     return daemons[0] if len(daemons) == 1 else None
 
 

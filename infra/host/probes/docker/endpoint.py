@@ -19,14 +19,14 @@ from qca.core.frozen import frozen_dataclass
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_CONTEXT = "default"
-_PORTS = {False: 2375, True: 2376}  # IANA's for docker, without and with TLS
+_PORTS = {False: 2375, True: 2376}  # assigned to docker by IANA, without and with TLS
 _AUTHORITY = "ca.pem"
 _SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
 
 
 @frozen_dataclass
 class Tls:
-    """The folder with the certificates of a context, as for `docker`: ca.pem, cert.pem, key.pem."""
+    """The folder with the certificates that `docker` reads: ca.pem, cert.pem, key.pem."""
 
     folder: Path
     verify: bool
@@ -71,7 +71,7 @@ def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | N
 
 
 def _refuse_certificates(tls: Tls) -> NoEngine:
-    """Return the refusal of `docker`, which reads the certificates for every address."""
+    """Return the error of `docker`, which needs the certificates for every kind of address."""
     variable = "DOCKER_TLS_VERIFY" if tls.verify else "DOCKER_TLS"
     detail = f"it is set, but there is no {tls.folder / _AUTHORITY}"
     return NoEngine(state="bad-host", host=variable, detail=detail)

@@ -67,14 +67,14 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
 
 
 def _read_warnings(info: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return the engine's warnings; null means none. Engines before 18.09 have no such field."""
+    """Return the engine's warnings (null means none); None from engines before 18.09."""
     if "Warnings" not in info:
         return None
     return parse_texts(get_optional(info, "Warnings", ARRAY))
 
 
 def _read_swarm_role(info: dict[str, Any]) -> Literal["none", "worker", "manager"] | None:
-    """Return the engine's role in a swarm; a locked manager knows no swarm until it is unlocked."""
+    """Return the engine's role in a swarm; a locked manager has none until it is unlocked."""
     swarm = get_optional(info, "Swarm", OBJECT) or {}
     state = get_optional(swarm, "LocalNodeState", str)
     if not state:

@@ -50,8 +50,9 @@ def get(
     """Return the JSON object at `path`, and close the connection, which must be new.
 
     Raises:
-        RefusedError: the daemon answers with an error. OSError: the connection breaks; TimeoutError
-        if the answer takes too long. ValueError: the answer is not from a Docker Engine.
+        RefusedError: the daemon answers with an error.
+        OSError: the connection breaks; TimeoutError if the answer takes too long.
+        ValueError: the answer is not from a Docker Engine.
 
     """
     document = _fetch(connection, endpoint, path, deadline)
@@ -63,7 +64,7 @@ def get(
 def get_list(
     connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline
 ) -> list[Any]:
-    """Return the JSON array at `path`; closes the connection, which must be new.
+    """Return the JSON array at `path`, and close the connection, which must be new.
 
     Raises:
         The same as `get`.

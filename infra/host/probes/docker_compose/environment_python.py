@@ -1,4 +1,4 @@
-"""Find a Python on this host that can create an environment for Compose V1, without running it."""
+"""Find a Python that can create an environment for Compose V1, without running any Python."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def can_run_v1(python_version: str) -> bool:
 
 
 def find_environment_python(own: Path, own_version: str, search_path: Iterable[str]) -> str:
-    """Return V1's own Python, or the first suitable one on the path; an empty string if none is."""
+    """Return V1's own Python, or the first suitable one on the path; empty if there is none."""
     candidates = ((own, own_version), *_list_pythons(search_path))
     usable = (path for path, version in candidates if _can_make_environment(path, version))
     return str(next(usable, ""))

@@ -43,7 +43,7 @@ class Answer:
 
 
 def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadline) -> Answer:
-    """Run the question in the interpreter of `script`, in this environment.
+    """Run the library script in the interpreter of `script`, with the environment of qca.
 
     Raises:
         ProbeError: the interpreter cannot be started, fails, or gives an invalid answer.
