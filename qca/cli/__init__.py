@@ -1,6 +1,6 @@
 """The command line: one small module per command, imported only when that command runs.
 
-It may import every package of qca and infra; none of them imports it.
+This package may import every other package of qca and infra; none of them imports it.
 """
 
 import errno

@@ -87,8 +87,10 @@ class Examination:
 
 
 def _read_nearby_file() -> ComposeFile | None:
-    """Read the Compose file of the current folder; return nothing if there is none or it is
-    unreadable."""
+    """Return the Compose file of the current folder; None if there is none.
+
+    Also return None, after a message, if the file is outside the folder or unreadable.
+    """
     paths = find_default_files(Path(), _read_variables())
     if not paths:
         return None

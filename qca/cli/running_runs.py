@@ -62,7 +62,7 @@ def _measure_use(launched: Launched, device: str, context: int) -> int:
         return 0
     if not records:
         return 0
-    # CUDA's allocator keeps its reserved memory; a CPU frees tensors during an episode.
+    # CUDA's allocator keeps the memory it has reserved; on a CPU, an episode frees its tensors.
     return context + (records[-1].reserved_bytes or 0 if device == "cuda" else 0)
 
 

@@ -83,7 +83,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
 
 
 def _missing_error(runs: Path, run: str) -> InputError:
-    """Return the error for a run without a folder here, which may be in a volume."""
+    """Return the error for a run that has no folder here but may be in a volume."""
     recorded = [launched.launch for launched in list_launched().readable.values()] + _read_kept()[0]
     for launch in recorded:
         if launch.run == run and launch.volume is not None:

@@ -17,7 +17,7 @@ def list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
 
 
 def list_taken_down(launched: LaunchedRuns, kept: Sequence[Launch]) -> list[RunSummary]:
-    """Return the runs in volumes whose stacks were taken down, without those launched again."""
+    """Return the runs in volumes whose stacks were taken down and that were not launched again."""
     current = [(run.launch.run, run.launch.volume) for run in launched.readable.values()]
     return [
         _summarize_kept(launch) for launch in kept if (launch.run, launch.volume) not in current

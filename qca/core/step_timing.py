@@ -30,7 +30,7 @@ class StepTiming:
     """Peak memory of that episode: the bytes reserved by the GPU's allocator, or the resident set.
     """
     drift: float | None
-    """Error of the gradient relative to its norm in fp32; None in fp32 itself."""
+    """Error of the gradient relative to the norm of the fp32 gradient; None in fp32 itself."""
 
     def is_of(self, device: str, train: TrainConfig) -> bool:
         """Return whether it was measured on that device, with a model and a batch of the same

@@ -32,7 +32,7 @@ class Entry:
 
 
 def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    """Yield an entry for each event, in order, and one for consecutive checkpoints or skips."""
+    """Yield an entry for each event, in order; consecutive checkpoints or skips share one."""
     for kind, group in groupby(_mark_repeated(events), key=lambda event: event["event"]):
         entries = tuple(_build_entry(event) for event in group)
         if kind in _GROUPED and len(entries) > 1:

@@ -35,7 +35,7 @@ class MetricsSender:
     """Sends a run's metrics to the store in the background; training never waits for it.
 
     It does not read the file before the first `notify`: a resumed run may first replace the file,
-    and a refused run must not touch the stream of another.
+    and a refused run must not touch another run's stream.
 
     ::
 
