@@ -2,10 +2,10 @@
 
 `python -m benchmarks.bptt --device cpu --grid 16 --d-state 4 --hidden-channels 16 --steps 50`
 
-Both sides train the same model from the same states with the same noise and loss, at the
-same precision (plain autograd by torch's autocast), each in a separate process, one after the
-other. An episode consists of forward, backward and AdamW's step. In precisions other than fp32, the
-project's episode also runs in fp32, to print the drift of its loss and gradient.
+Both sides train the same model from the same states with the same noise and loss, at the same
+precision, for which plain autograd uses torch's autocast. Each side runs in a separate process, one
+after the other. An episode consists of forward, backward and AdamW's step. In precisions other than
+fp32, the project's episode also runs in fp32, to print the drift of its loss and gradient.
 """
 
 import json
@@ -93,7 +93,7 @@ def main(
         raise click.BadParameter(f"{first['loc'][0]}: {first['msg']}") from None
     except InputError as error:
         raise click.BadParameter(f"--limit: {error}") from None
-    prepare_environment()  # child processes inherit it
+    prepare_environment()  # child processes inherit these variables
     request = {
         "repeats": repeats,
         "threads": threads,
@@ -190,7 +190,7 @@ def _format_side(name: str, side: dict[str, Any]) -> str:
 def _measure(
     side: str, config: TrainConfig, request: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Run one side in its own process, which saves its gradient in the folder."""
+    """Return what one side measures in its own process, which saves its gradient in `folder`."""
     side_request = {
         **request,
         "naive": side == "naive",
@@ -236,7 +236,7 @@ def _predict_peak(config: TrainConfig) -> int:
 
 
 def _refuse_if_too_large(config: TrainConfig) -> dict[str, Any] | None:
-    """Refuse a plain episode that cannot fit, which could bring down the machine."""
+    """Return the refusal of a plain episode that could bring down the machine; None if it fits."""
     device = "cuda" if config.device == "cuda" else "cpu"
     needs = estimate(config, recompute="none", device=device).total_bytes
     available = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available

@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
-    """Return times and peak of some episodes; save the first one's gradient in a file.
+    """Return the times and the peak of some episodes; save the first one's gradient in a file.
 
     The first episode is a warm-up and is not timed.
     """
@@ -68,7 +68,8 @@ def _measure_episodes(
         start = _read_clock(device)
         outcome = trainer.compute_gradients(lambda: None)
         if repeat == 0:
-            # Under float16 the first loss scales are too large; the first gradient is compared.
+            # Under float16 the first loss scales are too large, but the gradient to save must be
+            # finite.
             while config.precision == "fp16" and not _is_finite(trainer):
                 skipped += 1
                 trainer.loss_scale = trainer.loss_scale.advance(False)
@@ -105,7 +106,7 @@ def _use_multiprocessors(count: int | None, device: torch.device) -> Iterator[No
     torch.zeros(1, device=device)  # a green context is created from the primary one
     context = GreenContext.create(num_sms=count, device_id=device.index)
     context.set_context()
-    # Autograd's own threads would not use it.
+    # Autograd's own threads would not use the green context.
     with torch.autograd.set_multithreading_enabled(False):
         yield
     gc.collect()  # graphs must be freed before their context
@@ -114,10 +115,10 @@ def _use_multiprocessors(count: int | None, device: torch.device) -> Iterator[No
 
 
 class AutogradTrainer(Trainer):
-    """Run the obvious alternative: one autograd graph, with torch's autocast for 16 bits."""
+    """Runs the obvious alternative: one autograd graph, with torch's autocast for 16 bits."""
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
-        """Run an episode as one graph, and add its gradients."""
+        """Run the next episode as one graph, and leave its gradients in `.grad`."""
         config, samples = self.config, self._next_samples()
         psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         model = _Cast(self.model, HALF.get(config.precision), self.device.type)
@@ -158,7 +159,7 @@ def _save_gradient(trainer: Trainer, path: Path) -> None:
 
 
 def _measure_outside(device: torch.device) -> int | None:
-    """Return the process's GPU memory outside its allocator; it must be alone on the GPU."""
+    """Return the GPU memory in use outside the allocator, if no other process uses the GPU."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)

@@ -1,11 +1,11 @@
 """Time the start of the command line: `python -m benchmarks.cli [--repeats N] [--format json]`.
 
 Each command runs as a separate process, alternating with the command that a user would run instead
-and with a bare Python start, the lower bound of any Python program. `qca doctor` is also run
-against a Docker daemon that accepts the connection and never answers, with a limit of 2 seconds.
-The doctor's probes are also timed one at a time: the slowest is the lower bound of a doctor that
-runs them concurrently, and their sum is the time of a sequential one.
-`qca up` is a whole tiny training without Docker: most of its time is importing torch.
+and with a bare Python start, which is the lower bound for any Python program. `qca doctor` is also
+run against a Docker daemon that accepts the connection and never answers, with a limit of 2
+seconds. The doctor's probes are also timed one at a time: the slowest is the lower bound for a
+doctor that runs them concurrently, and their sum is the time that a sequential one would take.
+`qca up` is a whole tiny training without Docker, which spends most of its time importing torch.
 Figures are printed as measured on this machine.
 """
 
@@ -69,14 +69,14 @@ def time_command(command: list[str], docker_host: str | None = None) -> float:
         start = time.perf_counter()
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=env)
         elapsed = time.perf_counter() - start
-    # 1: `doctor` has findings, or Docker's daemon or plugin is missing; the time still counts.
+    # Exit code 1 means findings of `doctor`, or no Docker daemon or plugin. The time still counts.
     if done.returncode not in (0, 1):
         raise click.ClickException(f"{' '.join(command)}: {done.stderr.decode()}")
     return elapsed
 
 
 def time_probes() -> dict[str, float]:
-    """Return the time of each of the doctor's probes alone, with its libraries loaded."""
+    """Return how long each of the doctor's probes takes alone, with its libraries loaded."""
     took: dict[str, float] = {}
     with Deadline(60) as deadline:
         engine = docker.probe(deadline)

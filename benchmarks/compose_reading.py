@@ -1,14 +1,14 @@
 """Measure how well the reading of Compose files agrees with Compose itself.
 
 `python -m benchmarks.compose_reading FOLDER` reads every input in the folder and prints a table for
-each version of Compose with recorded answers: how many inputs are read alike, how many differ, and
-how many only one of the two refuses; then each difference. An input is a folder with its files and
-an
-`expected.json`:
+each version of Compose with recorded answers: how many inputs both read alike, how many they read
+differently, and how many only one of them refuses. After the table it prints each difference. An
+input is a folder with Compose files and an `expected.json`:
 
     {"files": ["compose.yaml"], "2.40": {"rc": 0, "config": "...", "error": ""}, ...}
 
-where `config` is what `docker compose config --format json` printed, the folder as `$DIR`.
+where `config` is what `docker compose config --format json` printed, with `$DIR` instead of the
+folder.
 """
 
 import json
@@ -86,7 +86,7 @@ def _judge_case(case: Path) -> dict[str, Outcome]:
 
 
 def _read(case: Path, files: list[str], version: str) -> tuple[Any, str]:
-    """Return the document, or the error."""
+    """Return the project as we read it, or None and the error."""
     try:
         project = read_project(
             [case / name for name in files],
@@ -142,7 +142,7 @@ def _simplify_service(service: dict[str, Any]) -> dict[str, Any]:
     if deploy := kept.get("deploy"):
         kept["deploy"] = {key: deploy[key] for key in _DEPLOY if key in deploy}
     for mount in kept.get("volumes", ()):
-        if "bind" in mount:  # true is the default, which Compose before 5 writes out
+        if "bind" in mount:  # Compose before 5 writes out the default, true
             mount["bind"].pop("create_host_path", None)
     return kept
 

@@ -3,8 +3,8 @@
 REF is any commit of this repository. Its code is unpacked into a temporary folder, and both
 versions run in turn with the same interpreter and the same installed packages, in an empty folder
 and with compiled bytecode. For each case this prints the medians of the CPU time (of the program
-and of those that it runs) and of the elapsed time, and the median of the ratios within the pairs:
-two runs of a pair meet the same load. Figures are printed as measured on this machine.
+and of those that it runs) and of the elapsed time, and the median of the ratios within the pairs,
+because both runs of a pair meet the same load. Figures are printed as measured on this machine.
 """
 
 import os
@@ -39,7 +39,7 @@ volumes: {data: {}}
 
 
 class Case(NamedTuple):
-    """One command to compare, and the variables that it runs with."""
+    """A command to compare, and the environment variables that it runs with."""
 
     name: str
     words: tuple[str, ...]
@@ -86,7 +86,7 @@ def time_run(tree: Path, case: Case, file: Path) -> Times:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # Unlike RUSAGE_CHILDREN this is the usage of one process, and of those it waited for.
+        # Unlike RUSAGE_CHILDREN, this covers one process and those that it waited for.
         _, status, usage = os.wait4(process.pid, 0)
         elapsed = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -96,9 +96,9 @@ def time_run(tree: Path, case: Case, file: Path) -> Times:
 
 
 def compare(case: Case, trees: Sequence[Path], pairs: int, file: Path) -> list[list[Times]]:
-    """Return the times of each version, run in pairs that alternate in their order."""
+    """Return the times of each version, measured in pairs whose order alternates."""
     for tree in trees:
-        time_run(tree, case, file)  # writes the bytecode
+        time_run(tree, case, file)  # compiles the bytecode
     times: list[list[Times]] = [[] for _ in trees]
     for number in range(pairs):
         order = range(len(trees)) if number % 2 else reversed(range(len(trees)))

@@ -1,6 +1,6 @@
 """Draw the measured memory and time of an episode: `python -m benchmarks.figure`.
 
-Writes docs/images/episode-light.svg and episode-dark.svg from benchmarks/episodes.toml.
+It writes docs/images/episode-light.svg and episode-dark.svg from benchmarks/episodes.toml.
 """
 
 import io
@@ -29,7 +29,7 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Theme:
-    """The colors of a page's background: its text, the other program's bar, and qca's bars."""
+    """The colors for one background: the text, the bar of plain autograd, and qca's bars."""
 
     ink: str
     plain: str
@@ -44,7 +44,7 @@ THEMES = {
 
 
 def draw_episode(rows: list[dict[str, Any]], title: str, theme: Theme) -> str:
-    """Return an SVG with two panels of bars, one row each for plain autograd and qca's precisions.
+    """Return an SVG with two panels of bars: GPU memory and time, with a bar per row.
 
     A row has `name`, `gibibytes` (the allocator's reserved memory) and `seconds`.
     """

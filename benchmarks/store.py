@@ -1,4 +1,4 @@
-"""Measure a store's cost to a training run: `python -m benchmarks.store [--rounds N]`.
+"""Measure what a store costs a training run: `python -m benchmarks.store [--rounds N]`.
 
 It trains the `cpu` profile in this process, in turn without a store, with a healthy one, with an
 unreachable one, and with one that never answers (a Valkey stopped by SIGSTOP). It prints the time
@@ -33,7 +33,7 @@ Notify = Callable[[], None]
 
 @contextlib.contextmanager
 def run_valkey(folder: Path, *, frozen: bool) -> Iterator[str]:
-    """Yield the URL of a server on a Unix socket."""
+    """Yield the URL of a Valkey on a Unix socket; if `frozen`, it never answers."""
     socket = folder / "s"
     with ValkeyServer(port=0, unix_socket_path=socket, data_dir=folder) as server:
         process = server._process
@@ -56,7 +56,7 @@ STORES = {
 
 @contextlib.contextmanager
 def run_sender(url: str | None, metrics: Path) -> Iterator[tuple[Notify, Callable[[], float]]]:
-    """Yield functions that notify the sender of an episode and return its CPU time."""
+    """Yield two functions: to notify the sender of an episode, and to get the sender's CPU time."""
     if url is None:
         yield (lambda: None), (lambda: 0.0)
         return
@@ -101,11 +101,11 @@ def main(rounds: int, episodes: int, format_: str) -> None:
         optimizer_state="device",
     )
     config = apply_profile(given, "cpu")
-    measure(config, "no store")  # the first run of a process is a warm-up and not counted
+    measure(config, "no store")  # a process's first run is a warm-up, which does not count
     seconds: dict[str, list[float]] = {name: [] for name in STORES}
     shares: dict[str, list[float]] = {name: [] for name in STORES}
     for number in range(rounds):
-        # Each goes first in turn, so a machine that gets slower affects all alike.
+        # Each store goes first in turn, so a machine that gets slower affects all of them alike.
         names = list(STORES)
         for name in names[number % len(names) :] + names[: number % len(names)]:
             found, share = measure(config, name)

@@ -1,9 +1,9 @@
 """Compare `qca up` with Compose: `python -m benchmarks.up [--repeats N] [--format json]`.
 
 `qca up -d` and `docker compose up --detach --wait` start the same stack from the same file, in turn
-and from nothing, until both services are healthy. It needs a Docker Engine; the images are those
-of `qca up`, or of QCA_STACK_STORE_IMAGE and QCA_STACK_BASE_IMAGE, and are present before the timing
-starts. Figures are printed as measured on this machine.
+and from nothing, until both services are healthy. It needs a Docker Engine. The images are those
+that `qca up` uses, or those that QCA_STACK_STORE_IMAGE and QCA_STACK_BASE_IMAGE name; they are
+present before the timing starts. Figures are printed as measured on this machine.
 """
 
 import json
@@ -53,9 +53,8 @@ def time_start(command: Sequence[str], folder: Path) -> float:
     run(command, folder)
     elapsed = time.perf_counter() - start
     run([*_compose(f"qca-bench-{os.getpid()}"), "down"], folder)
-    for file in (
-        folder / "runs" / "first"
-    ).iterdir():  # the folder itself belongs to the containers' user
+    # The folder itself belongs to the containers' user.
+    for file in (folder / "runs" / "first").iterdir():
         shutil.rmtree(file) if file.is_dir() else file.unlink()
     return elapsed
 

@@ -2,8 +2,8 @@
 
 It serves the untrained model of a profile on its grid, and requests frames as the page does. It
 prints the frames per second while playing, and the time from a click to the frame that shows it.
-The browser's
-own drawing is not part of it. Figures are printed as measured on this machine.
+The time that a browser takes to draw is not part of it. Figures are printed as measured on this
+machine.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ def make_automaton(profile: str) -> Automaton:
 
 
 def open_page(address: Address) -> ClientConnection:
-    """Return the URL of a page's socket."""
+    """Connect to the socket that a page uses."""
     url = f"{address.page.replace('http', 'ws', 1)}socket"
     return connect(url, additional_headers={"Origin": address.origin})
 
 
 def show_next(page: ClientConnection) -> bytes | str:
-    """Wait for a frame and acknowledge it, as the page does."""
+    """Wait for a frame, acknowledge it as the page does, and return it."""
     frame = page.recv()
     page.send(json.dumps({"kind": "shown"}))
     return frame
@@ -77,7 +77,7 @@ def time_clicks(page: ClientConnection) -> list[float]:
 
 
 def read_step(frame: bytes | str) -> int:
-    """Return a frame's step."""
+    """Return the step whose state a frame shows."""
     assert isinstance(frame, bytes), frame
     return int.from_bytes(frame[:4], "little")
 

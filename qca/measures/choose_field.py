@@ -1,4 +1,4 @@
-"""Choose a field by its name, built-in or of an installed package (`qca.fields`)."""
+"""Choose a field by its name: a built-in one, or one of an installed package (`qca.fields`)."""
 
 import re
 from dataclasses import dataclass
@@ -88,12 +88,12 @@ def choose_field(text: str, d_state: int) -> ChosenField:
 
 
 def compute_field(name: str, state: State, previous: State | None = None) -> FloatArray:
-    """Return a field of a state, real (H, W), by its name: `entropy`, `density:2`.
+    """Return a field of a state, real (H, W), by a name such as `entropy` or `density:2`.
 
     `change` needs the previous state. docs/rollout.md has each field's formula and unit.
 
     Raises:
-        InputError: no field has this name, or no such component.
+        InputError: no field has this name, or the component does not exist.
 
     """
     return choose_field(name, len(state.psi)).compute(state, previous)

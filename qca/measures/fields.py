@@ -14,7 +14,7 @@ import numpy as np
 from qca.measures.state import ComplexArray, FloatArray, State, compute_squared_magnitude
 
 Scale = Literal["sequential", "cyclic", "categorical"]
-_SMALLEST = np.float32(1e-12)  # lower bound of |psi|^2 as a divisor, for damped cells
+_SMALLEST = np.float32(1e-12)  # least |psi|^2 to divide by, for damped cells
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Field:
     unit: str
     compute: Callable[[State, State | None, int], FloatArray]
     scale: Scale = "sequential"
-    """Cyclic if its ends are the same value; categorical if its values are component numbers."""
+    """Cyclic if both ends mean the same value; categorical if the values are component numbers."""
     lowest: float | None = 0.0
     """The lower end of the scale; None means the lowest value shown."""
     highest: float | None = None
@@ -71,7 +71,7 @@ def compute_coherence(
 
 
 def compute_change(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
-    """Return |psi - psi_previous| / steps between the two, in norm per step; 0 at the start.
+    """Return |psi - psi_previous| divided by the steps between the two; 0 at the start.
 
     For states that are several steps apart this is the mean velocity, not the length of the path.
     """

@@ -35,7 +35,7 @@ def measure_energy(state: State, previous: State | None = None) -> float:
 
 
 def measure_norm_error(state: State, previous: State | None = None) -> float:
-    """Return the mean over cells of | |psi|^2 - 1 |: rounding errors, or the loss by damping."""
+    """Return the mean over cells of | |psi|^2 - 1 |: rounding errors, or the loss to damping."""
     return float(
         np.abs(compute_squared_magnitude(state.psi).sum(axis=0) - 1).mean(dtype=np.float64)
     )
@@ -62,7 +62,7 @@ def measure_coherence(state: State, previous: State | None = None) -> float:
 
 
 def measure_asymmetry(state: State, previous: State | None = None) -> float:
-    """Return the mean symmetry defect, see `fields.compute_asymmetry`."""
+    """Return the mean asymmetry of a cell, see `fields.compute_asymmetry`."""
     return float(compute_asymmetry(state).mean(dtype=np.float64))
 
 
@@ -93,7 +93,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("frequency", "cycles per cell", measure_frequency),
 )
 
-# A power per number below this is only rounding errors of equal densities.
+# Below this power per number, the densities are equal except for rounding errors.
 _FLAT = 1e-12
 
 

@@ -1,7 +1,7 @@
 """The color palettes of fields, which all pictures and pages share.
 
-The sequential palette interpolates matplotlib's magma, the cyclic one its twilight (both CC0). The
-categorical one rotates the hue by the golden ratio, so that neighbors differ.
+The sequential palette interpolates matplotlib's magma, and the cyclic one its twilight (both CC0).
+The categorical one rotates the hue by the golden ratio, so that neighbors differ.
 """
 
 import colorsys
@@ -40,7 +40,7 @@ def make_palette(scale: Scale, categories: int = 1) -> NDArray[np.uint8]:
 def quantize(values: FloatArray, scale: Scale, lowest: float, highest: float) -> NDArray[np.uint8]:
     """Return each value's index in its palette; values beyond the ends are clipped.
 
-    A value that is not finite gets the first color.
+    NaN gets the first color.
     """
     if scale == "categorical":
         return np.clip(values, 0, COLORS - 1).astype(np.uint8)

@@ -9,9 +9,9 @@ as the weights, to the existing ones;
 
 (AdamW's step runs in place, after the episode's own memory has been freed.)
 
-The last step's backward is the first of the episode: the gradients, dropped before it,
-are allocated as it runs. The step before it adds to gradients that all exist, with one
-state and, under `none`, one graph less.
+The last step's backward is the first of the episode: the gradients were dropped before it, so it
+allocates them. The backward of the step before it adds to existing gradients, but has one state
+less and, under `none`, one graph less.
 """
 
 from collections.abc import Iterator
@@ -74,8 +74,8 @@ class EpisodeSizes:
 
     @property
     def cotangents(self) -> int:
-        """Bytes of the loss's gradients at its sample steps, except the gradient passed to the
-        step."""
+        """Bytes of the loss's gradients at its sample steps, except the one that the current step
+        receives."""
         return self.count_bytes(max(0, self.sample_steps * self.loss.cotangents - 1))
 
     @property
@@ -84,8 +84,7 @@ class EpisodeSizes:
         return sum(node.gradient for node in self.nodes)
 
     def count_bytes(self, states: float, cells: float = 0) -> int:
-        """Return the bytes of these numbers of states and of float32 fields with one number per
-        cell."""
+        """Return the bytes of states and of float32 fields with one number per cell."""
         return StateTensors(states, cells).count_bytes(self.shape)
 
     def get_segment(self, length: int) -> SegmentSizes:
@@ -97,11 +96,11 @@ class EpisodeSizes:
     def sum_tapes(self, count: int, last: int, *, has_adjoint: bool) -> int:
         """Return the bytes of the tapes of `count` steps up to step `last`, counted from 1.
 
-        Without an adjoint of their own, they keep autograd's graph.
+        If there is no adjoint, the tapes keep autograd's graph.
         """
         if has_adjoint:
             return count * self.get_segment(1).compute_tape()
-        # The state before a step is the result of the one before it, or given.
+        # The state before the first of these steps; the caller holds the episode's first one.
         before = self.count_bytes(1) if last > count else 0
         if count == 0:
             return before
@@ -118,7 +117,7 @@ class EpisodeSizes:
         """Return the tensors of the loss's sample steps that nothing else keeps.
 
         Autograd's graph of a step keeps its result, and a store of every state (`in_store`) keeps
-        the results of the recomputed steps, except the last one's.
+        the results of the recomputed steps, except that of the last one.
         """
         count, first_taped = self.sample_steps, self.steps - tapes + 1
         steps = [self.steps * (index + 1) // count for index in range(count)]
@@ -145,8 +144,8 @@ class EpisodeSizes:
         peak = (self.first_update if is_first_step else self.update).peak
         missing = self.gradients if first else 0
         in_update = sum_kept_bytes(self.nodes) + peak.count_bytes(self.shape) - missing
-        # Alive throughout the network's backward are the new state, its incoming gradient, and
-        # psi's gradient from the update; the gradient of h is passed into the network.
+        # Throughout the network's backward, the new state, its incoming gradient, and psi's
+        # gradient from the update are alive. The gradient of h is passed into the network.
         alive = self.count_bytes(2 if is_first_step else 3, 5)
         state = count_state_bytes(self.shape)
         in_network = compute_backward_peak(self.nodes, state, first=first)
@@ -169,7 +168,7 @@ def estimate_adjoint_memory(
     state = count_state_bytes(episode.shape)
     # Captured graphs add to gradients that always exist.
     first = device == "cpu"
-    # A captured graph cannot be autograd's, whose tensors are not at fixed addresses.
+    # With captured graphs, a tape cannot be autograd's graph: its tensors move.
     has_adjoint = length > 1 or fused or (device == "cuda" and tapes > 0)
     peaks = list(
         _list_backward_peaks(episode, retained, length, tapes, has_adjoint=has_adjoint, first=first)
@@ -185,7 +184,7 @@ def estimate_adjoint_memory(
     if tapes and has_adjoint:
         peaks.append(at_turn + episode.get_segment(1).compute_record_peak())
     states = max(retained) * state
-    # A record of the adjoint has its noise.
+    # The adjoint's records already include the noise.
     noise = episode.noise and not (has_adjoint and tapes == train.steps)
     return states, max(peaks) - states + episode.count_bytes(noise)
 
@@ -196,7 +195,7 @@ def find_segment(train: TrainConfig) -> int:
 
 
 def find_tapes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
-    """Return how many last steps are not recomputed: all of them, or whole segments."""
+    """Return how many of the last steps are not recomputed: all of them, or whole segments."""
     if recompute == "none":
         return train.steps
     if train.tapes == "auto":
@@ -215,9 +214,9 @@ def _list_backward_peaks(
     has_adjoint: bool,
     first: bool,
 ) -> Iterator[int]:
-    """Yield the peaks of the backward of the last segment and of the one before, with the states.
+    """Yield the peaks, including states, in the backward of the last two segments.
 
-    Earlier ones have fewer tapes and states.
+    Earlier segments have fewer tapes and states.
     """
     state, end = count_state_bytes(episode.shape), episode.steps
     for is_last in (True, False):

@@ -1,4 +1,4 @@
-"""Predict the bytes that CUDA's allocator reserves beyond those of the tensors, by rounding.
+"""Predict the bytes that CUDA's allocator reserves beyond its tensors, because it rounds up.
 
 The rules are those of PyTorch's `CUDACachingAllocator` (c10/core/AllocatorConfig.h and
 c10/cuda/CUDACachingAllocator.cpp): a block is a multiple of 512 bytes; blocks up to

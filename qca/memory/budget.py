@@ -3,11 +3,13 @@
 The peak of an episode is the sum of six terms that can be checked one by one:
 
 ===========  =================================================================
-parameters   float32: 4 bytes for each; under bf16 and fp16 2 more, for the copy that computes
+parameters   float32: 4 bytes for each; under bf16 and fp16 2 more, for the
+             copy that computes
 gradients    4 bytes for each parameter, float32
 optimizer    AdamW's two moments, and one step counter for each tensor; nothing where
              they are kept in host memory
-states the states that the recompute strategy keeps: 8 bytes for each component
+states       the states that the recompute strategy keeps: 8 bytes for each
+             component
 activations  what autograd keeps of the steps whose graph is alive, and what its
              backward needs in addition, at its peak
 workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
@@ -92,7 +94,7 @@ class Estimate:
 
 
 def count_parameters(d_state: int, hidden_channels: int) -> int:
-    """Return the number of parameters of UNetUnitary; 27,883,292 at 14 and 128."""
+    """Return the number of parameters of UNetUnitary; for 14 and 128 it is 27,883,292."""
     return sum(list_parameter_sizes(d_state, hidden_channels))
 
 
@@ -108,7 +110,7 @@ def estimate(
     """Predict the peak memory per process of one episode with its optimizer step.
 
     A remaining `auto` in `train` means fp32, and the optimizer's state on the device.
-    `together` means that several processes train one model; `resident_floor` is the measured
+    `together` means that several processes train one model. `resident_floor` is the measured
     context of a CPU, see `estimate_context`. `fused` means that a GPU can run `qca.model.kernels`.
     """
     fused = fused and device == "cuda"
@@ -120,7 +122,7 @@ def estimate(
     workspace = 0
     if device == "cuda":
         segment, tapes = find_segment(train), find_tapes(train, recompute)
-        # One segment's tape counts among the temporary tensors.
+        # The tape of one segment counts as temporary tensors.
         others = tapes - min(segment, tapes)
         workspace = estimate_workspace(
             train,
@@ -184,6 +186,6 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
-    """Return the bytes that a CPU's kernels copy, measured in `tests/memory/test_resident.py`."""
+    """Return the bytes that a CPU's kernels copy; `tests/memory/test_resident.py` checks them."""
     _, activations = estimate_adjoint_memory(train.override(tapes=0), "step", device="cpu")
     return activations + 2 * FLOAT * max(tensors)

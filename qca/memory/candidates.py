@@ -41,11 +41,11 @@ class Candidate(NamedTuple):
     host_bytes: int
 
     def fits(self, budget: int, room: int) -> bool:
-        """Return whether it stays within the device's and the host's bytes."""
+        """Return whether it needs at most `budget` bytes, and at most `room` bytes of the host."""
         return self.estimate.fits(budget) and self.host_bytes <= room
 
     def resolve(self, train: TrainConfig) -> TrainConfig:
-        """Return the configuration of this way."""
+        """Return `train` with these choices."""
         return train.override(
             recompute=self.recompute,
             segment=self.segment,
@@ -88,7 +88,10 @@ class Ways:
                     yield self._predict(resolved, recompute)
 
     def find_fastest(self, fitting: Sequence[Candidate], budget: int, room: int) -> Candidate:
-        """Return the fastest of the preferred precision and optimizer, with tapes that fit."""
+        """Return the fastest candidate with the first one's precision and optimizer.
+
+        Add as many tapes as fit, if they save enough time.
+        """
         preferred = fitting[0]
         limit = (1 - LEAST_SAVING) * self._compute_cost(preferred)
         fastest = self._keep_tapes(preferred, budget, room, limit)
@@ -102,7 +105,7 @@ class Ways:
         return fastest
 
     def _keep_tapes(self, found: Candidate, budget: int, room: int, limit: float) -> Candidate:
-        """Return it with as many tapes as fit, unless it then costs more than the limit."""
+        """Return it with all tapes that fit, or unchanged if it then costs more than `limit`."""
         if self.train.tapes != "auto" or found.recompute == "none":
             return found
 
@@ -142,7 +145,7 @@ class Ways:
         )
 
     def _list_episodes(self, precision: ResolvedPrecision) -> list[tuple[ResolvedRecompute, int]]:
-        """Return each way to differentiate an episode and its segment, the fastest first."""
+        """Return each recompute strategy with each segment length, fastest first."""
         train, device = self.train, self.device
         strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
         if train.recompute != "auto":

@@ -20,20 +20,20 @@ from qca.memory.cost import Device
 
 @frozen_dataclass
 class Choice:
-    """A recompute strategy that fits a budget, with the reason as a sentence."""
+    """The chosen way to run a training, with the reason as a sentence."""
 
     train: TrainConfig
     """The configuration with precision, recompute, segment, tapes and optimizer_state resolved."""
     recompute: ResolvedRecompute
     segment: int
-    """Number of steps differentiated as one batch."""
+    """Number of steps that are differentiated as one batch."""
     tapes: int
-    """Number of last steps that are not recomputed."""
+    """How many of an episode's last steps are not recomputed."""
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
     host_bytes: int
-    """Bytes that a training run on a GPU additionally keeps in host memory."""
+    """Bytes that a training run on a GPU keeps in host memory."""
     budget_bytes: int | None
     fits: bool | None
     """None if the budget is unknown."""
@@ -59,11 +59,11 @@ def choose(
     The candidates are, in this order: float32 with the optimizer on the device, sorted by the cost
     model (`qca.memory.cost`); float32 with the optimizer's state in host memory; and `half`, the
     card's 16-bit format, if any. The batch and the model do not change. The bytes moved to the host
-    must fit `host_budget` if that is known. Budgets and needs are per process, also if several
-    train `together`. `resident_floor` is the measured context of a CPU, see `qca.memory.context`;
-    `timings` are the step times measured on this device with these sizes; `fused` means that the
-    GPU can run `qca.model.kernels`. If nothing fits, return the candidate that needs the least,
-    with `fits` False.
+    must fit `host_budget` if that is known. Budgets and needs are per process, even if several
+    processes train `together`. `resident_floor` is the measured context of a CPU, see
+    `qca.memory.context`. `timings` are the step times measured on this device with these sizes.
+    `fused` means that the GPU can run `qca.model.kernels`. If nothing fits, return the candidate
+    that needs the least, with `fits` False.
     """
     ways = Ways(train, device, together, resident_floor, tuple(timings), fused)
     candidates = list(ways.list_candidates(half))
@@ -93,7 +93,7 @@ def choose(
 def find_next_cheaper(
     train: TrainConfig, *, device: Device, fused: bool = True
 ) -> tuple[TrainConfig, Estimate] | None:
-    """Return `train` with the next choice that needs less memory, or None.
+    """Return `train` with the next choice that needs less memory, and its estimate, or None.
 
     The order is that of `choose`. The precision does not change, because it would change the
     results.

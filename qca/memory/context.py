@@ -1,9 +1,9 @@
 """Estimate the memory that a training process takes outside torch's tensors.
 
 On CUDA it is the driver's context, plus NCCL's memory if several GPUs train together. On a CPU it
-is the interpreter with torch and its libraries, which depends on the installed wheel (a CUDA build
-takes twice as much as a CPU build), plus the memory that kernels hold in addition to their
-operands.
+is the memory of the interpreter with torch and its libraries, plus what the kernels hold in
+addition to the tensors. The first part depends on the installed wheel: a CUDA build takes twice as
+much as a CPU build.
 """
 
 from typing import Literal
@@ -21,7 +21,7 @@ CUDA_CONTEXT = 736 * MIB
 # (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`), plus 5 %.
 NCCL_CONTEXT = 388 * MIB
 # The peak resident set of a training run with negligible tensors (`infra.host.resident_floor`),
-# with the CPU wheel of torch 2.13 on x86-64 Linux; used if it was not measured.
+# with the CPU wheel of torch 2.13 on x86-64 Linux; used if this machine's was not measured.
 RESIDENT_FLOOR = 300 * MIB
 # The memory that convolutions of a realistic size add, apart from copies of their operands:
 # oneDNN's code and malloc's arenas. It was at most 16 MiB over twelve configurations on two cores
@@ -37,14 +37,14 @@ class Context:
     runtime: int
     """The CUDA context, or the interpreter with torch."""
     kernels: int = 0
-    """Bytes that a CPU's kernels hold in addition to their operands."""
+    """Bytes that a CPU's kernels hold in addition to the tensors."""
     nccl: int = 0
     measured: bool = False
     """Whether `runtime` was measured on this machine; otherwise it is the built-in figure."""
 
     @property
     def total(self) -> int:
-        """Sum of both."""
+        """The sum of all three."""
         return self.runtime + self.kernels + self.nccl
 
 
@@ -62,7 +62,8 @@ def estimate_context(
         operands: the maximum bytes that one step's kernels read and write on a CPU: oneDNN
             copies them into its own blocked layout, and malloc keeps much of the freed memory.
         together: whether several GPUs train one model.
-        resident_floor: the memory of a training run without tensors on this machine, if measured.
+        resident_floor: the memory of a training run with negligible tensors on this machine, if it
+            was measured.
 
     """
     if device == "cuda":

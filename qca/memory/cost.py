@@ -14,7 +14,7 @@ Device = Literal["cpu", "cuda"]
 
 
 class _StepCost(NamedTuple):
-    """Milliseconds per step of 500 steps of the full model, batch 1, forward and backward."""
+    """Milliseconds per step, forward and backward: 500 steps of the full model, batch 1."""
 
     fixed: float
     """Cost of a step that does not depend on the segment."""
@@ -63,9 +63,9 @@ def estimate_step_cost(
     taped: float = 0.0,
     timings: Sequence[StepTiming] = (),
 ) -> float:
-    """Return the mean cost of a step, in units that are comparable only on the same device.
+    """Return the mean cost of a step, in a unit that is comparable only on the same device.
 
-    `taped` is the share of the steps that keep a tape and cost as much as with `none`. With
+    `taped` is the share of the steps that keep a tape, which cost the same as with `none`. With
     `timings` of this device the unit is seconds: the measured time or, for a strategy that was
     not measured, the built-in figure scaled by the most similar measured strategy.
     """
@@ -104,7 +104,7 @@ def _look_up_cost(
 
 
 def list_segments(precision: ResolvedPrecision, steps: int, *, device: Device) -> list[int]:
-    """Return the segment lengths worth trying, fastest first."""
+    """Return the segment lengths that are worth trying, fastest first."""
     if device == "cpu":
         return [1]
     longest = _LONGEST_SEGMENT.get(precision, _LONGEST_TENSOR_CORE_SEGMENT)

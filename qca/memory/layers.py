@@ -24,7 +24,7 @@ class Node:
     produced: int
     """The gradient that its backward produces, as large as its input."""
     kept: int = 0
-    """Storages saved for backward whose last user is this node."""
+    """Bytes saved for the backward, of the tensors that this node is the last to use."""
     weights: int = 0
     """The gradient of its weights, a separate tensor until it is added to `.grad`."""
     gradient: int = 0
@@ -146,7 +146,7 @@ def compute_backward_peak(nodes: Sequence[Node], gradient: int, *, first: bool =
         nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
         first: whether `.grad` was cleared before, so that the weights' gradients are allocated as
-            they are computed. The result is relative to all of them existing.
+        they are computed. The result is relative to the memory in which all of them are allocated.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class NvmlError(Exception):
-    """NVML returned an error; `code` is one of nvml.h's, as `pynvml.NVML_ERROR_*`."""
+    """An error that NVML returned; `code` is one of `pynvml.NVML_ERROR_*`."""
 
     def __init__(self, error: Any) -> None:
         super().__init__(str(error))
@@ -68,8 +68,8 @@ def read_memory(nvml: Any, device: Any) -> DeviceMemory:
     """Return a device's memory. Old drivers support only the first of NVML's two queries.
 
     Raises:
-        pynvml.NVMLError: if neither works; NVML_ERROR_NOT_SUPPORTED for a GPU that is integrated
-            into the processor and has no dedicated memory.
+        pynvml.NVMLError: if neither query works; NVML_ERROR_NOT_SUPPORTED for a GPU that is
+            integrated into the processor and has no dedicated memory.
 
     """
     with suppress(nvml.NVMLError):
@@ -100,8 +100,8 @@ def read_gpu_name() -> str | None:
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, largest first.
 
-    The list is empty if NVML is not available. In a container it does not include processes
-    outside.
+    The list is empty if NVML is not available. In a container, processes outside the container are
+    not in it.
     """
     holders = itertools.chain.from_iterable(_query_each(_list_holders))
     return sorted(holders, key=lambda holder: -holder[1])

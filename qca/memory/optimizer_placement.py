@@ -24,7 +24,7 @@ def explain_host_placement(
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
         return None
-    # Use the size that `solve` found, and everything else as given.
+    # Use the size that `solve` found, and the configured value of everything else.
     on_device = choice.train.override(
         recompute=train.recompute,
         segment=train.segment,

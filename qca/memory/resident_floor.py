@@ -1,6 +1,7 @@
 """Cache the measured memory of a training run without tensors on a CPU; see `qca.memory.context`.
 
-`infra.host.resident_floor` measures it. It differs twofold between wheels of one torch version.
+`infra.host.resident_floor` measures it. It differs by a factor of two between wheels of the same
+version of torch.
 """
 
 import platform

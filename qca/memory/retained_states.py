@@ -14,11 +14,11 @@ class RetainedStates(NamedTuple):
     in_earlier_steps: int
     """Maximum during the backward of the earlier steps."""
     in_loss: int
-    """Number during the loss's backward, without its sample steps."""
+    """Number during the loss's backward, not counting the states of its sample steps."""
 
 
 def compute_interval(steps: int) -> int:
-    """Return the steps between two states saved by `two-level`: the square root, rounded up."""
+    """Return how many steps apart `two-level` saves states: the square root, rounded up."""
     return math.isqrt(steps - 1) + 1
 
 
@@ -27,7 +27,7 @@ def count_retained_states(
 ) -> RetainedStates:
     """Return the numbers for an episode that recomputes its first `steps` steps.
 
-    A segment takes the states of all its steps out of the store at once.
+    The backward of a segment takes the states of all its steps out of the store at once.
     """
     if steps == 0:
         return RetainedStates(1, 1, 1)  # the first state, which the caller holds
@@ -42,7 +42,7 @@ def count_retained_states(
 
 
 def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
-    """Return the peaks of the backward from the last step on, until they repeat."""
+    """Return the numbers; follow the backward from the last step until they repeat."""
     interval = compute_interval(steps)
     firsts = -(-steps // interval)
     between = steps - (firsts - 1) * interval - 1

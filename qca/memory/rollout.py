@@ -37,7 +37,7 @@ def estimate_rollout(
     if device == "cuda":
         context = estimate_context(device)
         return needed + context.total + estimate_winograd_workspace(shape)
-    # As in training, the libraries copy operands into their own layout.
+    # As in training, the CPU's kernels copy operands into their own layout.
     return needed + 2 * FLOAT * max(list_parameter_sizes(shape.d_state, shape.hidden_channels))
 
 

@@ -1,8 +1,8 @@
 """The memory of the adjoint of several consecutive steps; see `qca.train.segment`.
 
 The tensors saved by the batched forward stay until the weights' gradients are added, layer by
-layer. The peak is their sum plus the largest temporaries, or occurs while those gradients are
-added.
+layer. The peak is their sum plus the largest temporary tensors, unless it occurs later, while those
+gradients are added.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class SegmentSizes:
         """Return the peak number of bytes alive.
 
         With `first`, `.grad` was cleared before, and gradients are allocated as they are added; the
-        result is relative to all of them existing.
+        result is relative to the memory in which all of them are allocated.
         """
         layers, kept = self._list_layers(), self._sum_kept()
         missing = sum(layer.gradient for layer in layers) if first else 0
@@ -70,7 +70,7 @@ class SegmentSizes:
         )
 
     def compute_record_peak(self) -> int:
-        """Return the bytes of running the steps, with their records and results."""
+        """Return the bytes that running the steps takes, including their records and results."""
         return self._sum_kept() + self._count_inputs() + self.update.kept.count_bytes(self.shape)
 
     def _list_layers(self) -> tuple[Layer, ...]:
@@ -86,16 +86,16 @@ class SegmentSizes:
         return (1 + half + self.noise) * self.length * count_state_bytes(self.shape)
 
     def _compute_transient(self) -> int:
-        """Return the temporary bytes of propagating the gradient back through one step."""
+        """Return the bytes of temporary tensors while the gradient passes back through one step."""
         shape, c, state = self.shape, self.shape.hidden_channels, count_state_bytes(self.shape)
         update = self.update.peak.count_bytes(shape)
         # The gradients of both skip connections, and three maps around the first max-pool.
         network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 4 * state
-        sums = self.sums and self.length > 1  # of a single step, it is added before
+        sums = self.sums and self.length > 1  # for a single step, it is added before
         return max(update, network) + (1 + sums) * state
 
 
-@cache  # as for `qca.memory.layers.list_nodes`
+@cache  # for the same reason as `qca.memory.layers.list_nodes`
 def list_layers(shape: Shape) -> tuple[Layer, ...]:
     """Return the convolutions of `UNetAdjoint`, in the order in which their gradients are added."""
     c, field, size = shape.hidden_channels, 2 * shape.d_state, shape.map_bytes

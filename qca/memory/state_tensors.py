@@ -1,9 +1,9 @@
 """Count the tensors of the update, the noise and the loss, without those of the network.
 
-For any network, each is as large as a state (complex64), half a state (its absolute values), or one
-float32 per cell, so two numbers describe it. They were counted with `tests.support.live_bytes`
-around `Evolution.advance` with a no-op network, and around the loss, at d_state 1 to 64;
-`tests/memory/test_state_tensors.py` counts them again.
+With any network, each tensor is as large as a state (complex64), half a state (its absolute
+values), or one float32 per cell, so two numbers describe them all. They were counted with
+`tests.support.live_bytes` around `Evolution.advance` with a no-op network, and around the loss, at
+d_state 1 to 64; `tests/memory/test_state_tensors.py` counts them again.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class StateTensors(NamedTuple):
     cells: float
 
     def count_bytes(self, shape: Shape) -> int:
-        """Return the bytes for a batch."""
+        """Return the bytes of these tensors for one batch."""
         return round(
             self.states * count_state_bytes(shape) + self.cells * shape.count_numbers(1) * FLOAT
         )
@@ -32,9 +32,9 @@ class OpMemory(NamedTuple):
     """The tensors of one operation on the state."""
 
     kept: StateTensors
-    """Bytes after its forward: its results and the tensors that autograd saves."""
+    """After its forward: its results and the tensors that autograd saves."""
     peak: StateTensors
-    """Peak during its backward, including the saved tensors and the incoming gradient."""
+    """At the peak of its backward, including the saved tensors and the incoming gradient."""
 
 
 # (update, damped) -> the tensors of a step without psi and the network's saved tensors; they

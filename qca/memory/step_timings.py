@@ -41,7 +41,7 @@ def keep_step_timings(timings: Sequence[StepTiming]) -> None:
 
 
 def _identify(timing: StepTiming) -> StepTiming:
-    """Return the timing's key: the timing without its results."""
+    """Return the timing's key: the timing without its number of steps and its results."""
     return replace(timing, steps=0, seconds=1.0, peak_bytes=0, drift=None)
 
 

@@ -34,7 +34,7 @@ def list_ways(
 ) -> Iterator[Way]:
     """Yield the ways to measure: each precision with the longest and the shortest segment.
 
-    States in host memory, two levels and, on a CPU, plain autograd are measured in fp32.
+    `two-level` is measured in fp32 only, and so is `host` on a GPU and `none` on a CPU.
     """
     for precision in precisions:
         lengths = list_segments(precision, train.steps, device=device)

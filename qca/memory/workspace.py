@@ -16,7 +16,7 @@ from qca.memory.state_tensors import StateTensors, count_state_bytes
 
 # Tensors that a captured step and its adjoint always keep, in addition to their pool: the output
 # state and the first state's gradient, and for each step of a segment its input state, the gradient
-# of its output, a squared norm of both, and its noise.
+# of its output, a squared norm for each of the two, and its noise.
 GRAPH_RESULTS = StateTensors(2, 1)
 GRAPH_INPUTS = StateTensors(2, 2)
 GRAPH_NOISE = StateTensors(1, 0)
@@ -36,8 +36,8 @@ class _Scratch(NamedTuple):
 
 
 _FUSED = _Scratch(34 * MIB, 0.6, 1 / 16)
-# Strict float32 includes cuBLAS's workspace. Each layer's need is added: at least this multiple of
-# the largest layer's weights.
+# Strict float32 includes cuBLAS's workspace. The need of one layer is added: at least this multiple
+# of the largest layer's weights.
 _FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
 # Without the kernels. In strict float32 the holes grow with the batch.
 _STEPS, _SEGMENTS = _Scratch(40 * MIB, 1.3, 1 / 4), _Scratch(40 * MIB, 1.3, 1 / 25)

@@ -1,6 +1,6 @@
-"""A convolution over a batch of known states, with its adjoint one slice of the batch at a time.
+"""A convolution over a batch of known states, and its adjoint for one slice of it at a time.
 
-The gradient of the output overwrites the output, which the adjoint does not need; the gradient of
+The gradient of the output overwrites the output, which the adjoint does not need. The gradient of
 the weights is one product over the whole batch.
 """
 
@@ -16,7 +16,7 @@ _aten = torch.ops.aten
 
 
 class Convolution:
-    """A convolution, transposed or not; saves its input and the gradient of its output.
+    """A convolution, transposed or not, that saves its input and the gradient of its output.
 
     It maps (N, inputs, H, W) to (N, outputs, H', W') in the number format of its weights. `rows` is
     a slice of the N samples: those of one step.
@@ -121,7 +121,7 @@ class Convolution:
 class UpConvolution(Convolution):
     """A transposed 2x2 convolution with a stride of 2, as a matrix product.
 
-    Each input cell determines four output cells alone. In strict float32 cuDNN takes 130 us for one
+    Each input cell alone determines four output cells. In strict float32 cuDNN takes 130 us for one
     sample; the arithmetic would take 20 us (H200, torch 2.11).
     """
 
@@ -149,7 +149,7 @@ class UpConvolution(Convolution):
 
 
 def is_strict(weight: Tensor, kernels: Kernels | None) -> bool:
-    """Return whether this is float32 without tensor cores, for which cuDNN is not the fastest."""
+    """Return whether to replace cuDNN, which is not the fastest in float32 without tensor cores."""
     plain = read_memory_format(weight) == torch.contiguous_format
     return kernels is not None and weight.dtype == torch.float32 and plain
 

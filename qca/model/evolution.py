@@ -1,12 +1,12 @@
-"""One step of the automaton: maps psi, complex64 (B, d_state, H, W), to the same shape.
+"""One step of the automaton, from psi, complex64 (B, d_state, H, W), to the next state.
 
 A cell is a vector in C^d, and the network's output is a complex field h. `cartesian` is a lossy
 Euler step that then normalizes each cell. `unitary` is the exponential of the rank-two generator
-K = h u^H - u h^H with u = psi / |psi|, which preserves each cell's norm; a separate damping channel
-follows and alone reduces the norm. h depends on psi, so neither map is linear in psi.
+K = h u^H - u h^H with u = psi / |psi|, which preserves each cell's norm; only the separate damping
+channel after it reduces the norm. h depends on psi, so neither map is linear in psi.
 """
 
-# torch leaves `torch.linalg` without types.
+# torch has no annotations for `torch.linalg`.
 # pyright: reportUnknownMemberType=false
 from typing import NamedTuple, cast, get_args
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from qca.core.config import Update
 
 NORM_FLOOR = 1e-9  # added to a norm before dividing by it
-SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 as a divisor, for a cell that is damped nearly to zero
+SQUARED_NORM_FLOOR = 1e-12  # least |psi|^2 to divide by; a damped cell may be nearly zero
 GROUND = 0  # the component that amplitude damping decays to
 
 # Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold the first
@@ -33,8 +33,8 @@ class Step(NamedTuple):
     psi: Tensor
     """The next state, complex (B, d_state, H, W)."""
     squared_norm: Tensor
-    """Each cell's |psi|^2, real (B, H, W): before the renormalization (cartesian) or after the
-    damping (unitary), where it is not yet constant."""
+    """Each cell's |psi|^2, real (B, H, W): before the renormalization (cartesian), which makes
+    it 1, or after the damping (unitary)."""
 
 
 class Evolution(nn.Module):
@@ -45,7 +45,7 @@ class Evolution(nn.Module):
         gamma: dissipation per step, 0 to 1.
         update: "cartesian" or "unitary", see the module's docstring.
 
-    Calling it returns the next state; `advance` also returns each cell's squared norm.
+    A call returns the next state; `advance` also returns each cell's squared norm.
 
     Raises:
         ValueError: the update is unknown, or gamma is not between 0 and 1.
@@ -119,8 +119,8 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     along = torch.complex(cos_less_one, b * sinc)
     change = along + phase_less_one + phase_less_one * along
     turned = psi + change * psi + (sinc + sinc * phase_less_one) * w
-    # Correct by the norm after the rotation. A correction by psi's norm before it would rotate with
-    # the cell, and beyond a quarter turn it would increase the error.
+    # Correct with the norm after the rotation. A correction with the norm before it would rotate
+    # with the cell, and beyond a quarter turn it would increase the error.
     return turned + (1 - compute_squared_norm(turned)) / 2 * turned
 
 
@@ -137,7 +137,7 @@ def damp(psi: Tensor, gamma: float) -> Step:
     """Return psi after amplitude damping, with each cell's squared norm.
 
     This is the no-jump branch of the amplitude-damping channel (Nielsen and Chuang, 8.3.5, here for
-    d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude. The cells are
+    d levels): each component except the first keeps sqrt(1 - gamma) of its amplitude. The cells are
     not renormalized, so the loss of norm stays visible.
     """
     kept = torch.full_like(psi.real[0, :, :1, :1], (1 - gamma) ** 0.5)  # (d_state, 1, 1)

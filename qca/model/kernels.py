@@ -15,7 +15,7 @@ from qca.core.gpu_kernels import can_run_kernels
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
-# The maximum number of a group's values in one program.
+# The largest number of a group's values that one program handles.
 _CHUNK_NUMBERS = 2048
 
 
@@ -40,29 +40,29 @@ def find_obstacle(device: torch.device) -> str | None:
 
 
 class Chunks(NamedTuple):
-    """A division of `cells` with `width` channels among programs."""
+    """The division of a group's cells among programs."""
 
     number: int
     block: int
-    """Cells of one chunk; Triton requires a power of two."""
+    """The cells of one chunk; Triton requires a power of two."""
     lanes: int
     """The channels, rounded up to a power of two."""
 
     @classmethod
     def from_sizes(cls, cells: int, width: int) -> "Chunks":
-        """Return chunks of the same size for groups of any size."""
+        """Return the chunks of a group of `cells` cells with `width` channels."""
         lanes = round_up(width)
         block = min(round_up(cells), max(1, _CHUNK_NUMBERS // lanes))
         return cls(-(-cells // block), block, lanes)
 
     @property
     def padded_count(self) -> int:
-        """The next power of two."""
+        """The number of chunks, rounded up to a power of two."""
         return round_up(self.number)
 
 
 def round_up(count: int) -> int:
-    """Return the next power of two."""
+    """Return the smallest power of two that is at least `count`."""
     return 1 << (count - 1).bit_length()
 
 

@@ -1,9 +1,9 @@
 """The losses of an episode.
 
 A loss chooses the steps at which it evaluates the episode and computes its terms from them, one
-number per sample; the trainer averages over samples. The energy E is the sum of the cells' |psi|^2
-as in `evolution.Step`. To add a loss, see docs/contributing.md (built-in) and docs/add-a-loss.md
-(in a package).
+number per sample. The trainer averages over the samples. The energy E is the sum of the cells'
+|psi|^2 as in `evolution.Step`. To add a loss, see docs/contributing.md (built-in) and
+docs/add-a-loss.md (in a package).
 """
 
 from abc import ABC, abstractmethod
@@ -67,7 +67,7 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class Evolutionary(Loss):
-    """A loss that rewards states which keep 80 % of the energy, are symmetric under a quarter turn,
+    """A loss that rewards states that keep 80 % of the energy, are symmetric under a quarter turn,
     and vary."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["evolutionary"]
@@ -132,7 +132,7 @@ LOSSES: Mapping[str, Callable[..., Loss]] = {
 
 
 def make_loss(name: str) -> Loss:
-    """Return the built-in or installed loss of this name.
+    """Return the built-in or installed loss with this name.
 
     Raises:
         InputError: no package provides it, or the package's object is not a usable loss.

@@ -16,7 +16,7 @@ from qca.core.noise_schedule import has_noise
 from qca.model.random_streams import Purpose, make_generator
 
 _FLIP_PROBABILITY = 0.2  # probability that a step flips any cells at all
-_FLIP_SHARE = 0.1  # of the rate: the probability that such a step flips a given cell
+_FLIP_SHARE = 0.1  # times the rate: probability that such a step flips a given cell
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """GroupNorm with ELU and their adjoint: plain operators, or fused kernels on a GPU.
 
-PyTorch's CUDA GroupNorm reads only the contiguous layout: in a channels-last network its input
-would be copied to that layout, and the next convolution's input back. The fused kernels read both.
+PyTorch's CUDA GroupNorm reads only the contiguous layout: in a channels-last network its input is
+copied to that layout, and its output is copied back for the next convolution. The fused kernels
+read both layouts.
 """
 
 from abc import ABC, abstractmethod
@@ -70,7 +71,7 @@ class NormElu(ABC):
         return self._saved
 
     def load_saved(self, saved: Iterator[Tensor]) -> Tensor:
-        """Take the next tensors that `list_saved` returned, and return the input among them."""
+        """Take the next tensors that `list_saved` returned, and return GroupNorm's input."""
         self._saved = Saved(*islice(saved, len(Saved._fields)))
         return self._saved.x
 
@@ -80,7 +81,7 @@ class NormElu(ABC):
 
 
 class PlainNormElu(NormElu):
-    """GroupNorm with ELU by PyTorch's operators.
+    """GroupNorm with ELU, computed with PyTorch's operators.
 
     Args:
         norm: the GroupNorm.
@@ -128,14 +129,13 @@ class PlainNormElu(NormElu):
         return gradient
 
     def pop_weight_gradients(self) -> tuple[Tensor, Tensor]:
-        """Return the sums over the rows so far."""
+        """Return the sums over the rows so far, and free the saved tensors."""
         assert self._affine is not None
         affine, self._affine, self._saved = self._affine, None, None
         return affine
 
     def _count_numbers(self, x: Tensor) -> tuple[int, int, int, int]:
-        """Return the numbers of samples, channels, cells and groups, in the order of GroupNorm's
-        kernels."""
+        """Return the numbers of samples, channels, cells and groups, in that order."""
         return x.shape[0], x.shape[1], x.shape[2] * x.shape[3], self.norm.num_groups
 
     def _add_affine(self, weight: Tensor, bias: Tensor) -> None:
@@ -150,7 +150,7 @@ class PlainNormElu(NormElu):
 
 
 class FusedNormElu(NormElu):
-    """GroupNorm with ELU by two kernels forward and two backward, in any memory format."""
+    """GroupNorm with ELU as two kernels forward and two backward, in any memory format."""
 
     in_place = True
 
@@ -182,7 +182,7 @@ class FusedNormElu(NormElu):
         return saved.out
 
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Replace some rows of the input by their gradient, and return them."""
+        """Overwrite some rows of the input with their gradient, and return it."""
         assert self._saved is not None
         assert self._affine is not None
         saved, norm = self._saved.select(rows), self.norm
@@ -199,14 +199,14 @@ class FusedNormElu(NormElu):
         return saved.x
 
     def pop_weight_gradients(self) -> tuple[Tensor, Tensor]:
-        """Return the sums over all rows."""
+        """Return the sums over all rows, and free the saved tensors."""
         assert self._affine is not None
         weight, bias = self._affine.sum(dim=1)
         self._affine = self._saved = None
         return weight, bias
 
     def load_saved(self, saved: Iterator[Tensor]) -> Tensor:
-        """Also allocate the gradients of weight and bias."""
+        """Take the next saved tensors, and allocate the gradients of weight and bias."""
         x = super().load_saved(saved)
         self._affine = x.new_empty(2, *x.shape[:2], dtype=torch.float32)
         return x

@@ -1,8 +1,8 @@
-"""Random generators addressed by counters, so that any process can draw any sample's numbers.
+"""Random generators identified by counters, so any process can draw any sample's numbers.
 
 A stream is identified by (run seed, purpose, global sample index, step) and does not depend on
-earlier draws: it is the same in any batch or process, after a restart and in a recomputation. All
-numbers are drawn on the CPU, so they are the same for every device.
+earlier draws: it is the same in any batch or process, after a restart, and when a step is
+recomputed. All numbers are drawn on the CPU, so they are the same for every device.
 """
 
 from enum import IntEnum

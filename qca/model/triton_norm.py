@@ -1,8 +1,9 @@
 """GroupNorm with ELU, forward and backward, as two Triton kernels each; see `norm_elu`.
 
-Program (i, j) has chunk j of the cells of one group of one sample: the first kernel reduces each
-chunk, the second combines the chunks of its group. All arithmetic is in float32, for any stored
-format. A `step` is the stride between two neighbors, so both memory formats work.
+Program (i, j) handles chunk j of group i, counted over all samples. The first kernel reduces each
+chunk; the second combines the chunks of its group. All arithmetic is in float32, even if the
+tensors are stored in 16 bits. A `step` is the stride between two neighbors, so both memory formats
+work.
 """
 
 # pyright: basic
@@ -115,7 +116,7 @@ def normalize(
 
 @triton.jit
 def _load_gradient(cotangent, x, out, means, rstds, given, place, mask):
-    """Return the gradient of ELU's argument, and GroupNorm's normalized input."""
+    """Return the gradient of ELU's argument, the normalized input, and the reciprocal deviation."""
     mean = tl.load(means + tl.program_id(0))
     rstd = tl.load(rstds + tl.program_id(0))
     gradient = tl.load(cotangent + given, mask=mask, other=0.0).to(tl.float32)
@@ -188,7 +189,7 @@ def differentiate(
     lanes: "constexpr",
     chunks: "constexpr",
 ):
-    """Replace x by its gradient; write each sample's gradients of weight and bias."""
+    """Overwrite x with its gradient; write each sample's gradients of weight and bias."""
     lane = tl.arange(0, lanes)
     part = tl.arange(0, chunks)
     row = tl.program_id(0) * width + lane

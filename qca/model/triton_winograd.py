@@ -1,8 +1,8 @@
 """The transforms of Winograd's convolution as Triton kernels; see `winograd`.
 
 One program handles some pairs of a channel and a tile of 2x2 results. `first` and `last` are the
-indices of the first and the last row and column of the transformed domain: 0 and 3. Swapping them
-rotates the kernel by 180 degrees, so the transformed weights of a convolution also serve its
+indices of the first and the last row and column of the transformed domain, 0 and 3. Swapping the
+two rotates the kernel by 180 degrees, so the transformed weights of a convolution also serve its
 adjoint.
 """
 
@@ -31,7 +31,7 @@ def _locate(samples, height, width, block: "constexpr"):
 
 @triton.jit
 def _load_row(x, place, inside, column, width):
-    """Return four adjacent numbers of a row, with 0 beyond the grid."""
+    """Return four adjacent numbers of a row, padded with zeros, in the transformed domain."""
     a = tl.load(x + place, mask=inside & (column >= 0), other=0.0)
     b = tl.load(x + place + 1, mask=inside, other=0.0)
     c = tl.load(x + place + 2, mask=inside, other=0.0)
@@ -80,7 +80,7 @@ def transform_input(
 
 @triton.jit
 def _load_transformed(products, row_step, mask, first: "constexpr", last: "constexpr"):
-    """Return the two results of a column of products."""
+    """Return the two results that a column of four products gives."""
     a = tl.load(products + first * row_step, mask=mask, other=0.0)
     b = tl.load(products + row_step, mask=mask, other=0.0)
     c = tl.load(products + 2 * row_step, mask=mask, other=0.0)
@@ -118,7 +118,7 @@ def transform_output(
 
 @triton.jit
 def _transform_kernel(a, b, c):
-    """Return a kernel's three numbers in the transformed domain."""
+    """Transform three numbers of a kernel into four."""
     middle = 0.5 * (a + c)
     return a, middle + 0.5 * b, middle - 0.5 * b, c
 
@@ -135,7 +135,7 @@ def _store_kernel(out, a, b, c, row_step, mask):
 
 @triton.jit
 def _load_kernel(weight, mask):
-    """Return a transformed row of a kernel."""
+    """Return the four transformed numbers of a kernel's row."""
     a = tl.load(weight, mask=mask, other=0.0)
     b = tl.load(weight + 1, mask=mask, other=0.0)
     c = tl.load(weight + 2, mask=mask, other=0.0)

@@ -1,7 +1,7 @@
 """UNetUnitary: the network that maps the state of the whole grid to the change of each cell.
 
-The names of its submodules are the keys of the state dict, so that weights of this architecture
-saved by another program load unchanged.
+The names of its submodules are the keys of the state dict. Do not rename them: weights of this
+architecture that another program saved load unchanged.
 """
 
 import torch
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from qca.core.unet_shape import GRID_MULTIPLE, count_groups
 
-# Small enough for an untrained step to be nearly the identity, so that an episode of hundreds of
-# steps starts as a slow drift, not chaos.
+# So small that an untrained step is nearly the identity: an episode of hundreds of steps then
+# starts as a slow drift, not as chaos.
 _OUTPUT_STD = 1e-5
 
 
@@ -20,7 +20,8 @@ class ConvBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         # ELU works in place: its gradient needs only its result, which the next convolution saves
-        # anyway. This avoids a third of the tensors that a step keeps for the backward pass.
+        # anyway. This saves a third of the tensors that a step would otherwise keep for the
+        # backward pass.
         self.conv_block = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
             nn.GroupNorm(count_groups(outputs), outputs),

@@ -1,10 +1,10 @@
-"""UNetUnitary's forward pass over a batch of known states, and its adjoint slice by slice.
+"""UNetUnitary's forward pass over a batch of known states, and its adjoint, slice by slice.
 
 Autograd cannot backpropagate through one sample of a batch at the cost of one sample. Here the
-forward pass runs once over the states of several steps and saves the tensors for the adjoint; the
+forward pass runs once over the states of several steps and saves the tensors for the adjoint. The
 backward pass then processes the rows of one step after another. The gradient of each convolution's
-output overwrites the saved output, so that at the end one product per layer gives the weight
-gradients of all rows.
+output overwrites the saved output, so at the end one product per layer gives the weight gradients
+of all rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ class UNetAdjoint:
     """A network's forward pass over the states of several steps, and its adjoint step by step.
 
     Args:
-        model: the network, in the number format of its computation.
+        model: the network, in the number format in which it computes.
         learned: the parameters whose `.grad` receives the gradients, in the order of the model's
             parameters; by default the model's own.
 
@@ -61,7 +61,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Return the model's output, which `backward` may overwrite, for (N, 2 * d_state, H, W).
+        """Return the model's output for x, (N, 2 * d_state, H, W); `backward` may overwrite it.
 
         N is the number of steps times the batch.
         """
@@ -74,7 +74,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the gradient of the input for some rows, from the gradient of their output.
+        """Return the gradient of some rows of the input from that of their output.
 
         Both are float (rows, 2 * d_state, H, W).
         """
@@ -103,7 +103,7 @@ class UNetAdjoint:
         return [*saved, self._outc.cotangent]
 
     def load_saved(self, saved: Sequence[Tensor]) -> None:
-        """Replace what the last forward saved by what `list_saved` returned."""
+        """Use what `list_saved` returned instead of what the last forward saved."""
         remaining = iter(saved)
         for part in self._list_all():
             part.load_saved(remaining)
@@ -112,7 +112,7 @@ class UNetAdjoint:
         self._outc.cotangent = next(remaining)
 
     def clear(self) -> None:
-        """Free the saved tensors if nothing is differentiated."""
+        """Free the saved tensors of a forward that is not differentiated."""
         for part in self._list_all():
             part.clear()
 
@@ -222,7 +222,7 @@ class _Pool:
 
 
 def _view_in_format(x: Tensor, memory_format: torch.memory_format) -> Tensor:
-    """Return the same memory as a tensor of the same shape with another layout per sample."""
+    """Return a view of the same memory and shape in which each sample has another layout."""
     if x.is_contiguous(memory_format=memory_format):
         return x
     n, c, h, w = x.shape

@@ -8,7 +8,7 @@ from torch import Tensor
 from qca.model.evolution import NORM_FLOOR, Evolution, Step
 from qca.model.kernels import Kernels
 
-_BLOCK = 32  # cells of one program
+_BLOCK = 32  # cells that one program handles
 
 
 class Update(Protocol):
@@ -37,7 +37,7 @@ class Update(Protocol):
 
 
 class PlainUpdate:
-    """The update by the evolution itself, differentiated by autograd."""
+    """The update as the evolution computes it, differentiated by autograd."""
 
     def __init__(self, evolution: Evolution) -> None:
         self._evolution = evolution
@@ -65,7 +65,7 @@ class PlainUpdate:
 
 
 class FusedCartesianUpdate:
-    """The update by one kernel forward and one backward, for contiguous states and fields."""
+    """The update as one kernel forward and one backward, on contiguous states and fields."""
 
     def __init__(self, gamma: float, kernels: Kernels) -> None:
         self._decay = 1 - gamma

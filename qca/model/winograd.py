@@ -1,8 +1,8 @@
 """Winograd's F(2x2, 3x3): a 3x3 convolution as 16 matrix products, 4/9 of the multiplications.
 
-Lavin and Gray 2015, arXiv 1509.09308, section 4.1. cuDNN implements it too, but for the few samples
-of a step it chooses kernels that leave most of a large GPU idle. The weights are transformed once
-per episode, since they change only between episodes.
+See Lavin and Gray 2015, arXiv 1509.09308, section 4.1. cuDNN implements it too, but for the few
+samples of a step it chooses kernels that leave most of a large GPU idle. The weights are
+transformed once per episode, because they change only between episodes.
 """
 
 import torch

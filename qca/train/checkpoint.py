@@ -1,11 +1,12 @@
 """Read and write checkpoints, from which a run resumes as if it had never stopped.
 
-Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer.
-The header's metadata holds the episode, the loss, the schedule, the configuration and a checksum
-over everything, as JSON. Reading a checkpoint never runs code. It holds no state of a random
-generator, because all random numbers come from counters (`model.random_streams`).
+Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of the model and the
+optimizer. The header's metadata holds the episode, the loss, the schedule, the configuration and a
+checksum over everything, as JSON. Reading a checkpoint never runs code. It needs no state of a
+random generator, because all random numbers come from counters (`model.random_streams`).
 
-The newest few are kept, and the best one, whose most recent episodes had the lowest mean loss.
+The newest few are kept, and so is the best one: the one whose most recent episodes had the lowest
+mean loss.
 """
 
 # safetensors' annotations are incomplete.
@@ -45,10 +46,10 @@ class Checkpoint:
     episode: int
     """Number of finished episodes."""
     tensors: Mapping[str, Tensor]
-    """`model.*` by the model's state-dict names, `optimizer.*`; on the CPU."""
+    """The tensors, on the CPU: `model.*`, by state-dict names, and `optimizer.*`."""
     plateau: Plateau
     config: Mapping[str, Any]
-    """The TrainConfig as JSON values."""
+    """The values of the TrainConfig, as in JSON."""
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
     """Number of episodes that were skipped, without an optimizer step."""
@@ -58,7 +59,7 @@ class Checkpoint:
     """Number of processes on all machines, each with its own batch; None if unknown."""
 
     def select(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors whose name starts with `prefix`, by the rest of their name."""
+        """Return the tensors whose names start with `prefix`, keyed by the rest of the name."""
         return {
             name.removeprefix(prefix): value
             for name, value in self.tensors.items()
@@ -67,10 +68,12 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Write a checkpoint, then remove all older ones except the newest `keep` and the best.
+    """Write a checkpoint, remove older ones, and return its path.
+
+    The newest `keep` remain, including the new one, and so does the best.
 
     Raises:
-        CheckpointError: it cannot be written; existing checkpoints do not change.
+        CheckpointError: the file cannot be written; the existing checkpoints are unchanged.
 
     """
     path = build_checkpoint_path(folder, checkpoint.episode)
@@ -103,7 +106,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint.
 
     Raises:
-        CheckpointError: it is damaged, or has an unknown version.
+        CheckpointError: the file is damaged, or has another format version.
 
     """
     try:
@@ -123,11 +126,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def find_best_episode(folder: Path) -> int | None:
-    """Return the episode of the checkpoint with the lowest loss; the newest one among equals.
+    """Return the episode of the checkpoint with the lowest loss, or None if none has a loss.
 
-    Only checkpoints that minimized the same loss as the newest one are compared. Only the headers
-    are read, as the files have some hundred MiB, so a checkpoint with damaged tensors can be the
-    best.
+    Among equals, the newest counts. Only checkpoints trained with the same loss function as the
+    newest one are compared. Only the headers are read, because the files have some hundred MiB; so
+    a checkpoint with damaged tensors can be the best.
     """
     losses = [
         (name, loss, -episode)
@@ -139,11 +142,12 @@ def find_best_episode(folder: Path) -> int | None:
 
 
 def find_newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest intact checkpoint, and the error of each newer one.
+    """Return the newest intact checkpoint, if any, and the errors of newer ones.
 
     Raises:
-        CheckpointError: there are checkpoints but none is intact, or the newest intact one has
-            another version, and resuming from an older one would replace it.
+        CheckpointError: there are checkpoints, but none is intact; or the newest intact one has
+            another format version. It is not skipped, because a run that resumed from an older one
+            would replace it.
 
     """
     damaged: list[str] = []
@@ -184,11 +188,11 @@ def _parse(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) 
 
 
 class _OtherVersionError(CheckpointError):
-    """The checkpoint is intact, but was written by another version of qca."""
+    """The checkpoint has a format version that this version of qca does not read."""
 
 
 def _read_loss(path: Path) -> list[tuple[str | None, float]]:
-    """Return the name and the value of the loss in a checkpoint's header, if it has one."""
+    """Return the name and the value of the loss in a checkpoint's header; an empty list if none."""
     try:
         check_plain(path, follow=False)
         with open_tensors(path, "np") as file:
@@ -210,7 +214,7 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
-    """Remove old checkpoints, except those of later episodes, before which training resumed."""
+    """Remove old checkpoints, but keep all of episodes after `episode`."""
     best = find_best_episode(folder)
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:

@@ -1,6 +1,7 @@
 """Choose cuDNN's algorithms by trial: each convolution tries several and keeps the fastest.
 
-A trial may not exceed the allocator's limit, the predicted peak; its memory is freed afterwards.
+A trial cannot exceed the allocator's limit, which is the predicted peak. Its memory is freed
+afterwards.
 """
 
 import math
@@ -16,7 +17,7 @@ from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
 
 _SECONDS = 10.0
 # In strict float32 trials take 1 to 4 s and save 0.3 s per episode (H200, torch 2.11), so they do
-# not pay off with fewer episodes.
+# not pay off in a run with fewer episodes than this.
 _FEWEST_EPISODES = 50
 
 
@@ -32,7 +33,7 @@ def are_worthwhile(config: TrainConfig, *, fused: bool) -> bool:
 
 @contextmanager
 def try_algorithms(seconds: float = _SECONDS) -> Generator[None]:
-    """Let each new convolution in the block try algorithms; later ones use heuristics."""
+    """Let new convolutions in the block try algorithms for `seconds`; later ones use heuristics."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -44,10 +45,10 @@ def try_algorithms(seconds: float = _SECONDS) -> Generator[None]:
 
 
 class _Deadline(TorchDispatchMode):
-    """Stops the trials between two operations when the time is up."""
+    """Stops the trials, between two operations, once the time is up."""
 
     end = math.inf
-    """The end, on the monotonic clock."""
+    """The time at which the trials stop, on the monotonic clock."""
 
     def __torch_dispatch__(
         self,

@@ -27,7 +27,7 @@ class Captured(Generic[T]):
 
 
 def warm_up(run: Callable[[], object]) -> None:
-    """Run it a few times on a side stream, and free the memory for that."""
+    """Call `run` a few times on a side stream, then free the memory that this took."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

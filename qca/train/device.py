@@ -24,10 +24,10 @@ def require_gpus(count: int) -> None:
 def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> torch.device:
     """Return the device of `config`; "auto" means CUDA if torch sees a GPU.
 
-    On CUDA the allocator is limited to the predicted peak, which other programs on the card can
-    then rely on. The limit also makes cuDNN choose an algorithm whose workspace fits: without it,
-    on an 80 GB card, one convolution at 256x256 cells took 65 GiB; limited to 2 GiB it was as fast
-    (measured on an H100, torch 2.11).
+    On CUDA the allocator is limited to the predicted peak, so other programs on the card can rely
+    on the rest. The limit also makes cuDNN choose an algorithm whose workspace fits: without it,
+    on an 80 GB card, one convolution at 256x256 cells took 65 GiB; with a limit of 2 GiB it was as
+    fast (measured on an H100, torch 2.11).
 
     Raises:
         LaunchError: the device does not exist, or does not support the precision.
@@ -49,7 +49,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     require_gpus(read_local_rank() + 1)
     torch.cuda.set_device(read_local_rank())
     device = torch.device("cuda", read_local_rank())
-    # By default convolutions would round to TF32, contrary to `fp32`.
+    # By default, convolutions round their operands to TF32, which `fp32` must not do.
     products = "tf32" if config.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]

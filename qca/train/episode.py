@@ -1,11 +1,11 @@
 """Run an episode and compute its gradient: many steps, a loss, and a backward pass.
 
 `plain_episode` leaves the gradient to autograd, which saves tensors for every step.
-`adjoint_episode` saves only states, as many as its recompute strategy requires (see `state_store`);
-in the backward pass it recomputes one step at a time, or a segment of several (see `segment`), with
-gradients, and passes the state's gradient to the step before. Only one segment's graph is alive at
-any time, in addition to those of the last steps, which tapes can keep (see `tape`). Both add the
-same numbers; on a CPU with segments of one step, even in the same order.
+`adjoint_episode` saves only states; the recompute strategy decides how many (see `state_store`).
+Its backward pass recomputes one step, or a segment of several steps (see `segment`), with
+gradients, and then passes the state's gradient to the step before. Only one segment's graph is
+alive at a time, apart from those of the last steps if tapes keep them (see `tape`). Both functions
+add up the same numbers; on a CPU with segments of one step, they even do so in the same order.
 """
 
 # torch's annotations are incomplete.
@@ -25,11 +25,11 @@ from qca.train.step_runner import EagerRunner, StepRunner
 from qca.train.tape import Tape
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""A function that returns the noise of step t, a factor that multiplies the state before the step;
-the same on each call. An example is `Noise.draw_factor`. None means no noise."""
+"""A function that returns the noise of step t: a factor by which to multiply the state before the
+step, or None for no noise. It returns the same factor on each call. `Noise.draw_factor` is one."""
 
 OnStep = Callable[[], None]
-"""A function called between two steps, forward and backward; it may raise to abort the episode."""
+"""A function called after each step, forward and backward; it may raise to abort the episode."""
 
 
 class Outcome(NamedTuple):
@@ -56,7 +56,7 @@ class Episode(Protocol):
         on_step: OnStep = ...,
         scale: float = ...,
     ) -> Outcome:
-        """Run from `psi`, complex (B, d_state, H, W); add to each parameter's `.grad`.
+        """Run an episode from `psi`, complex (B, d_state, H, W); add to each parameter's `.grad`.
 
         The gradients are those of the loss times `scale`; the outcome is not scaled.
         """
@@ -64,7 +64,7 @@ class Episode(Protocol):
 
 
 def draw_no_noise(psi: Tensor, step: int) -> None:
-    """Return the factor of a step without noise."""
+    """Return None: the step has no noise."""
 
 
 def _ignore_step() -> None:
@@ -115,7 +115,7 @@ def adjoint_episode(
     runner: StepRunner | None = None,
     tapes: int = 0,
 ) -> Outcome:
-    """Run an episode that saves states; the backward pass has one segment's graph at a time.
+    """Run an episode that saves only states; its backward holds one segment's graph at a time.
 
     Args:
         evolution: the step.
@@ -127,7 +127,7 @@ def adjoint_episode(
         scale: factor of the gradients.
         states: saves the states; by default on the device.
         runner: runs a step forward and backward; by default eagerly.
-        tapes: the number of last steps that are not recomputed: all, or whole segments.
+        tapes: how many of the last steps are not recomputed: all of them, or whole segments.
 
     """
     states = states or DeviceStore()
@@ -150,8 +150,8 @@ def adjoint_episode(
         gradient: Tensor | None = None
         for segment in reversed(segments):
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
-            # Without the None, `gradient` would keep the old tensor alive beside the sum during the
-            # backward pass.
+            # Without the None, `gradient` would keep the old tensor alive alongside the sum during
+            # the backward pass.
             arriving[-1], gradient = arriving[-1].add(gradient), None
             if recorded:
                 gradient = recorded.pop().differentiate(arriving)
@@ -222,7 +222,7 @@ def _list_segments(steps: int, length: int) -> Iterator[range]:
 def _loss_cotangents(
     loss: Loss, start: Tensor, samples: Mapping[int, Step], scale: float
 ) -> tuple[Outcome, dict[int, Cotangent]]:
-    """Return the outcome, and the loss's gradient at each step that it samples."""
+    """Return the outcome, and the loss's gradient at each step that the loss samples."""
     leaves = {
         t: Step(*(part.detach().requires_grad_() for part in step)) for t, step in samples.items()
     }

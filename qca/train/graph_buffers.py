@@ -9,7 +9,7 @@ from qca.train.segment import Cotangent, StepInput
 
 
 class GraphBuffers:
-    """The inputs of a segment's graphs; a row per step."""
+    """The inputs of a segment's graphs, with a row per step."""
 
     def __init__(self, like: Tensor, rows: int, *, noise: bool) -> None:
         self.psi = like.new_zeros(rows, *like.shape)
@@ -19,7 +19,7 @@ class GraphBuffers:
         self._weight_cotangents = torch.zeros_like(self.psi.real[:, :, 0])
 
     def load_state(self, row: int, start: StepInput) -> None:
-        """Copy a state and apply its noise."""
+        """Copy a state, with its noise applied, to a row."""
         if start.factor is None:
             self.psi[row].copy_(start.psi)
         else:

@@ -14,20 +14,20 @@ from qca.train.recorder import Recorder
 from qca.train.request import StopFlag
 from qca.train.trainer import Trainer
 
-# After running out of memory, cheaper strategies are tried, but only three times: if that is not
-# enough, another program on the card probably keeps taking memory.
+# If the trainer runs out of memory, it tries cheaper strategies, but at most three times: if that
+# is not enough, another program on the card probably keeps taking memory.
 STRATEGIES_TRIED_AFTER_A_REFUSAL = 3
 
 
 class _Stopped(Exception):  # noqa: N818 - control flow, not an error
-    """Raised between two steps of an episode when training should stop."""
+    """Raised between two steps or two episodes when training should stop."""
 
 
 class TrainingLoop:
     """Runs the remaining episodes.
 
     Args:
-        trainer: the trainer to run; it is replaced by another after running out of memory.
+        trainer: the trainer to run; another one replaces it if it runs out of memory.
         recorder: receives its events and checkpoints.
         stop: checked after every step; once set, the unfinished episode is dropped and a checkpoint
             of the finished ones is written. Several processes check it between two episodes and
@@ -63,7 +63,7 @@ class TrainingLoop:
         Raises:
             PlanError: the device does not have enough memory, even with cheaper strategies.
             CheckpointError: a file cannot be written.
-            QcaError: the loss or its gradient is not finite, several episodes in a row.
+            QcaError: the loss or its gradient was not finite in several consecutive episodes.
 
         """
         self._copy_first_rank()

@@ -11,8 +11,8 @@ from qca.core.units import format_size
 from qca.memory.allocator import LARGE_SEGMENT
 from qca.memory.nvml import list_gpu_memory_holders
 
-# A resident set varies by a few percent between identical runs: one reached 390 MiB in 400 episodes
-# with a prediction of 381, while others stayed below it.
+# A resident set varies by a few percent between identical runs: one reached 390 MiB in 400
+# episodes, where 381 was predicted, while others stayed below 381.
 _RESIDENT_TOLERANCE = 1.05
 # The allocator compares a request with its limit before it rounds it up to whole segments
 # (`alloc_block` and `map_block` in c10/cuda/CUDACachingAllocator.cpp).
@@ -23,7 +23,7 @@ class PeakMemory(NamedTuple):
     """Bytes at the peak so far."""
 
     used: int
-    """On CUDA the peak of the tensors; on a CPU the process's resident set."""
+    """On CUDA the peak of the tensors; on a CPU that of the process's resident set."""
     reserved: int | None
     """On CUDA the peak that the allocator reserved on the device; None on a CPU."""
 
@@ -40,8 +40,8 @@ def read_peak_memory(device: torch.device) -> PeakMemory:
 def read_peak_resident_bytes() -> int:
     """Return the peak resident set of this process.
 
-    Linux's VmHWM starts at zero with the program; `getrusage` starts with the parent's memory at
-    the time of the fork, which may be far more.
+    Linux's VmHWM starts at zero when the program starts. `getrusage` starts at the parent's memory
+    at the time of the fork, which may be far more.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -56,8 +56,8 @@ def describe_excess(
 ) -> str | None:
     """Return a sentence for a peak above its prediction, or None if there is no excess.
 
-    A resident set is compared with peak and context together, and may exceed them by a few percent;
-    an allocator's bytes are compared with the peak, and may exceed it by one segment.
+    A resident set may exceed the sum of peak and context by a few percent. An allocator's bytes may
+    exceed the peak by one segment.
     """
     if predicted_peak_bytes is None or predicted_context_bytes is None:
         return None

@@ -60,7 +60,7 @@ def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] 
 def out_of_memory_error(
     trainer: Trainer, refusal: str, predicted_peak_bytes: int | None
 ) -> PlanError:
-    """Return the error to raise if there is no cheaper strategy."""
+    """Return the error to raise if no cheaper strategy is left."""
     config, peak = trainer.config, predicted_peak_bytes
     predicted = "" if peak is None else f"; the predicted peak was {format_size(peak)}"
     return PlanError(

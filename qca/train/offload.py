@@ -1,7 +1,7 @@
 """Keep AdamW's moments in host memory, and run AdamW's step there.
 
-The moments are twice the weights, 213 MiB for the whole model, and are used once per episode. On
-the host, the only cost for the GPU is copying the gradients to the host and the weights back.
+The moments take twice the memory of the weights, 213 MiB for the full model, and are used once per
+episode. If they are on the host, the GPU only has to copy the gradients there and the weights back.
 """
 
 from collections.abc import Iterable

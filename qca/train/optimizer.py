@@ -1,8 +1,8 @@
 """AdamW over a model's weights, and its state in a checkpoint.
 
 The step is torch's function `adamw`. The class `torch.optim.AdamW` calls the same function, but
-first loads torch's compiler, which is not used here and takes longer to load than a small run
-takes.
+first loads torch's compiler, which is unused here and takes longer to load than a small run takes
+to finish.
 """
 
 # torch's annotations are incomplete.
@@ -25,7 +25,7 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class Moments:
-    """AdamW's state of one parameter; the fields are named as in a checkpoint."""
+    """AdamW's state for one parameter; the fields are named as in a checkpoint."""
 
     step: Tensor
     """The number of steps, a float32 scalar on the parameter's device."""
@@ -74,9 +74,9 @@ class Optimizer:
             [p.grad for p in self._parameters if p.grad is not None],
             [moment.exp_avg for moment in moments],
             [moment.exp_avg_sq for moment in moments],
-            [],  # for amsgrad
+            [],  # the maxima that only amsgrad needs
             [moment.step for moment in moments],
-            # It works in place and allocates only its moments, even on a CPU.
+            # The fused kernel works in place: it allocates no temporary tensors, even on a CPU.
             fused=True,
             amsgrad=False,
             beta1=BETAS[0],
@@ -88,7 +88,7 @@ class Optimizer:
         )
 
     def reload_weights(self) -> None:
-        """Copy the model's weights after they were replaced."""
+        """Copy the model's weights to the host, if AdamW runs there, after they were replaced."""
         if self._host:
             self._host.copy_weights()
 

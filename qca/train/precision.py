@@ -1,12 +1,12 @@
 """Train safely in half precision: keep some values in 32 bits, and skip steps that overflow.
 
-The network's weights and activations have 16 bits during an episode. These stay in 32 bits: the
-master weights, their gradients (each step's contribution is added immediately, because a sum over
-500 steps in bfloat16, with its 8 bits, would stop growing), AdamW's moments, the state between two
-steps, and its norm.
+During an episode the network's weights and activations have 16 bits. The following stay in 32 bits:
+the master weights, their gradients (each step's contribution is added immediately, because a sum
+over 500 steps in bfloat16, with its 8 significant bits, would stop growing), AdamW's moments, the
+state between two steps, and its norm.
 
-The smallest float16 is 6e-8, so the loss is scaled up and the gradients are scaled down again
-(Micikevicius and others 2018, arXiv 1710.03740, section 3.2).
+The smallest positive float16 is 6e-8, so the loss is scaled up and the gradients are scaled down
+again (Micikevicius and others 2018, arXiv 1710.03740, section 3.2).
 """
 
 # torch's annotations are incomplete.
@@ -30,8 +30,8 @@ _LARGEST_SCALE = 2.0**24
 class HalfModel(nn.Module):
     """A 16-bit copy of a model that adds its gradients to the original's.
 
-    It maps float32 to float32, as the original does. Call `refresh` when the original's
-    weights have changed.
+    It maps float32 to float32, as the original does. Call `refresh` whenever the original's weights
+    have changed.
     """
 
     def __init__(self, original: UNetUnitary, dtype: torch.dtype) -> None:

@@ -29,7 +29,7 @@ from qca.train.trainer import Trainer
 
 
 class Recorder:
-    """Records nothing."""
+    """The interface of a recorder; this one records nothing."""
 
     def beat(self) -> None:
         """Touch the heartbeat; called after every step."""
@@ -131,8 +131,11 @@ class RunRecorder(Recorder):
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
     ) -> None:
-        """Report the episode; also, once per run, how steps are run and a peak above the
-        prediction."""
+        """Report the episode.
+
+        The first call also reports how the steps are run. The first peak above its prediction is
+        reported too.
+        """
         if not self._has_noted_runner:
             self._has_noted_runner = True
             for message in describe_runner(trainer):
@@ -153,7 +156,7 @@ class RunRecorder(Recorder):
         if self._saved_episode == episode:
             return
         folder = self._folder.checkpoints
-        self._metrics.sync()  # the metrics of a checkpoint's episodes must be on the disk before it
+        self._metrics.sync()  # the metrics must reach the disk before the checkpoint
         checkpoint = replace(trainer.make_checkpoint(), loss=self._metrics.compute_recent_loss())
         path = write_checkpoint(folder, checkpoint, keep=trainer.config.keep_checkpoints)
         self._saved_episode = episode
@@ -167,7 +170,7 @@ class RunRecorder(Recorder):
         )
 
     def _find_last_repeated(self, episode: int) -> int | None:
-        """Return the last episode trained before the restart after `episode`, or None."""
+        """Return the last episode after `episode` that was trained before the restart, or None."""
         try:
             events = read_journal(self._folder.events)
         except OSError:  # the journal is only a history, not needed to continue
@@ -177,7 +180,7 @@ class RunRecorder(Recorder):
 
 
 def describe_runner(trainer: Trainer) -> Iterator[str]:
-    """Yield notes about the way a GPU runs the steps."""
+    """Yield notes about how a GPU runs the steps."""
     if trainer.eager_because is not None:
         yield (f"CUDA graphs cannot be used ({trainer.eager_because}): steps are run one by one")
     if trainer.unfused_because is not None:

@@ -1,4 +1,4 @@
-"""The request of the command line to the trainer, as one value. Works without torch."""
+"""The command line's request to the trainer, as one value. Works without torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class TrainRequest:
     rdzv_endpoint: str | None = None
     """HOST:PORT of the machine to which the others connect; None for one machine."""
     predicted_peak_bytes: int | None = None
-    """The predicted peak, which is reported; on CUDA it also limits the allocator."""
+    """The predicted peak. It is reported, and on CUDA it also limits the allocator."""
     predicted_context_bytes: int | None = None
     """The predicted memory of the process in addition to that peak."""
 

@@ -1,7 +1,8 @@
 """Save a rollout of the trained model, sampled at a few steps, as `states.safetensors`.
 
-It is written only when a run is complete, since it takes additional memory and up to a third of an
-episode's time. A failure is only a warning, because the trained model is already saved.
+The file is written only when a run is complete, because the rollout takes additional memory and up
+to a third of an episode's time. A failure is only a warning, because the trained model is already
+saved.
 """
 
 import gc
@@ -37,7 +38,7 @@ def sample_when_complete(
     stop: StopFlag,
     warn: Callable[[str], None],
 ) -> None:
-    """Write the states of a complete run, unless it was already complete and has them."""
+    """Write the states of a complete run, unless it was complete before and already has them."""
     has_states = RunFolder(run_dir).states.exists()
     if finish == "stopped" or (finish == "already-complete" and has_states):
         return
@@ -50,9 +51,9 @@ def sample_when_complete(
 
 
 def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) -> None:
-    """Evolve the run's first state without noise by its newest checkpoint, and write samples.
+    """Evolve the run's first state with its newest checkpoint, without noise; write samples.
 
-    Nothing is written if there is no checkpoint, or if `stop` is set meanwhile.
+    Nothing is written if there is no checkpoint, or if `stop` is set during the rollout.
 
     Raises:
         CheckpointError: the states cannot be written, or no checkpoint can be read.

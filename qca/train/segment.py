@@ -1,8 +1,8 @@
 """Differentiate several consecutive steps together, from their states.
 
-The states of an episode are known before its backward starts. So the network runs once over the
-states of k steps, as one batch; then the gradient is propagated back through the steps one by one,
-and the weights' gradients of all k are added at once. It needs k times the memory of one step's
+The states of an episode are known before its backward starts, so the network runs once over the
+states of k steps, as one batch. Then the gradient is propagated back through the steps one by one,
+and the weights' gradients of all k are added at once. This needs k times the memory of one step's
 backward.
 """
 
@@ -27,7 +27,7 @@ class StepInput(NamedTuple):
 
     psi: Tensor
     factor: Tensor | None
-    """The noise factor by which psi is multiplied first."""
+    """The noise by which psi is multiplied before the step; None means no noise."""
 
     def apply_noise(self) -> Tensor:
         """Return psi times the factor."""
@@ -41,7 +41,7 @@ class Cotangent(NamedTuple):
     weight: Tensor | None
 
     def add(self, gradient: Tensor | None) -> "Cotangent":
-        """Return the gradient with the incoming gradient of the next step added."""
+        """Return the sum with `gradient`, which arrives from the next step."""
         if gradient is None or self.psi is None:
             return Cotangent(self.psi if gradient is None else gradient, self.weight)
         return Cotangent(gradient + self.psi, self.weight)
@@ -61,13 +61,13 @@ class Record:
         self._different = list({id(tensor): tensor for tensor in tensors}.values())
 
     def allocate(self, length: int) -> "Record":
-        """Return memory for the records of `length` steps, where this is the record of one."""
+        """Return an empty record of `length` steps; this one must be the record of one step."""
         rows = {id(tensor): _allocate_rows(tensor, length) for tensor in self._different}
-        rows[id(self.tensors[0])][:, 0] = 1  # states of norm 1: an empty row is divided by it
+        rows[id(self.tensors[0])][:, 0] = 1  # an unused row is divided by its norm, so make it 1
         return Record([rows[id(tensor)] for tensor in self.tensors])
 
     def copy_rows(self, index: int, source: "Record") -> None:
-        """Copy another record to the rows from its `index`-th multiple on."""
+        """Copy a record of n rows to the n rows that start at row n * `index`."""
         pairs: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
         for rows, other in zip(self._different, source._different, strict=True):
             targets, others = pairs.setdefault(rows.dtype, ([], []))
@@ -109,11 +109,11 @@ class SegmentAdjoint:
 
     @torch.no_grad()
     def recompute(self, psi: Tensor) -> None:
-        """Run several steps from their states, see `run`."""
+        """Run the network over the states of several steps, see `run`."""
         self._psi, self._field = psi, self._run_network(psi)
 
     def pop(self) -> Record:
-        """Return the record of the last forward, and keep no reference to it."""
+        """Return the record of the last forward without keeping a reference to it."""
         assert self._psi is not None
         assert self._field is not None
         record = Record([self._psi, self._field, *self._network.list_saved()])
@@ -122,7 +122,7 @@ class SegmentAdjoint:
         return record
 
     def load(self, record: Record) -> None:
-        """Replace the record of the last forward."""
+        """Use this record instead of the last forward's."""
         self._psi, self._field, *saved = record.tensors
         self._network.load_saved(saved)
 
@@ -149,7 +149,7 @@ class SegmentAdjoint:
     def differentiate(
         self, factors: Sequence[Tensor | None], cotangents: Sequence[Cotangent]
     ) -> Tensor:
-        """Do as `run` for the steps of the current record, which is freed."""
+        """Do the same as `run` for the steps of the current record, and free the record."""
         psi, field = self._psi, self._field
         assert psi is not None
         assert field is not None

@@ -48,11 +48,11 @@ def run_session(
     thread. Write errors there are passed to `warn` and do not stop training.
 
     Raises:
-        InputError: the folder is in use for another run or another configuration.
+        InputError: the folder belongs to another run or another configuration.
         LaunchError: another trainer has locked the folder, or the device does not exist.
         PlanError: the device does not have enough memory, even with cheaper strategies.
         CheckpointError: a file cannot be written or read back.
-        QcaError: the loss or its gradient is not finite, several episodes in a row.
+        QcaError: the loss or its gradient was not finite in several consecutive episodes.
 
     """
     device = prepare_device(request.config, request.predicted_peak_bytes)
@@ -157,7 +157,7 @@ def _is_complete(config: TrainConfig, checkpoint: Checkpoint) -> bool:
 
 
 def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> TrainConfig:
-    """Return the configuration that describes the run from now on."""
+    """Return the configuration to record for the run from now on."""
     if checkpoint is None or not _is_complete(config, checkpoint):
         return config
     return restore_ineffective(config, checkpoint.config)
@@ -166,7 +166,7 @@ def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> Tra
 def _list_changes(
     checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
 ) -> list[ConfigChanged | Noted]:
-    """Return the events to report if the resumed run differs from before."""
+    """Return the events that report how the resumed run differs from before."""
     if checkpoint is None:
         return []
     before, now = find_changes(request.config, checkpoint.config)

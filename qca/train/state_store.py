@@ -1,4 +1,4 @@
-"""Save the state before each step of an episode during the forward, for the backward.
+"""Save the state before each step of an episode in its forward pass, for its backward pass.
 
 The three recompute strategies differ only in this:
 
@@ -100,12 +100,12 @@ class TwoLevelStore:
 class HostStore:
     """Holds every state in the host's memory, one buffer for all episodes.
 
-    For a GPU the buffer is pinned, so copies in both directions are queued like kernels and the
-    host does not wait for them.
+    For a GPU the buffer is pinned: copies in both directions are queued like kernels, and the host
+    does not wait for them.
     """
 
     def __init__(self, buffer: Tensor) -> None:
-        """Save states in `buffer`, see `allocate_host_buffer`."""
+        """Create a store that saves states in `buffer`; see `allocate_host_buffer`."""
         self._buffer = buffer
         self._device = buffer.device
 

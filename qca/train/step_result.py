@@ -1,4 +1,4 @@
-"""Describe the result of one optimizer step by plain numbers. Works without torch."""
+"""The result of one optimizer step in plain numbers. Works without torch."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepResult:
-    """The numbers of one episode; all are finite if the optimizer made a step."""
+    """The numbers of one episode; all of them are finite if the optimizer took a step."""
 
     loss: float
     components: dict[str, float]
@@ -24,7 +24,7 @@ class SkippedStep:
 
 
 def find_nonfinite(result: StepResult) -> str | None:
-    """Return a phrase for the first number of an episode that is not finite."""
+    """Return a phrase for an episode's first number that is not finite; None if all are finite."""
     numbers = {
         "the loss": result.loss,
         **{f"the loss term {name}": term for name, term in result.components.items()},

@@ -1,9 +1,9 @@
 """Run steps forward and backward, eagerly or as captured CUDA graphs.
 
-A step of a small automaton is a hundred kernels of a few microseconds each; launched one by one
-from Python, they leave a fast GPU idle. The step and its adjoint have fixed shapes, so on CUDA both
-are captured once as graphs and replayed for every step of every episode: one launch each. With a
-segment of k steps (see `qca.train.segment`), the adjoint of all k is one graph.
+A step of a small automaton consists of a hundred kernels of a few microseconds each. If Python
+launches them one by one, a fast GPU is mostly idle. The step and its adjoint have fixed shapes, so
+on CUDA both are captured once as graphs and replayed for every step of every episode, with one
+launch each. With a segment of k steps (see `qca.train.segment`), the adjoint of all k is one graph.
 """
 
 import time
@@ -36,13 +36,16 @@ class StepRunner(Protocol):
         ...
 
     def make_tape(self, length: int, *, needs_grad: bool) -> Tape:
-        """Return a tape for consecutive steps; `needs_grad` of their first psi."""
+        """Return a tape for `length` consecutive steps.
+
+        `needs_grad` says whether their first psi needs a gradient.
+        """
         ...
 
     def backward(
         self, starts: Sequence[StepInput], cotangents: Sequence[Cotangent], *, needs_grad: bool
     ) -> Tensor | None:
-        """Recompute the steps, add to the parameters' gradients, return the first psi's gradient.
+        """Recompute the steps, add to the parameters' gradients, and return the first psi's.
 
         Return None if the cotangents are empty, or if psi needs no gradient. The steps' graph is
         freed before the call returns.
@@ -90,8 +93,8 @@ class EagerRunner:
 class GraphRunner:
     """Replays captured CUDA graphs: one for a step, one for the adjoint of a segment.
 
-    With tapes, the adjoint is two graphs: one recomputes what the other reads, which a tape can
-    restore instead.
+    With tapes, the adjoint is two graphs: the first recomputes what the second reads, unless a tape
+    restores it.
 
     Args:
         evolution: the step; its parameters must keep their addresses.
@@ -99,7 +102,8 @@ class GraphRunner:
         segment: the number of steps in the adjoint's graph.
         tapes: the number of segments that are not recomputed.
         noise: whether steps may have a noise factor.
-        trials: whether cuDNN's algorithms are chosen by trial, which took `trial_seconds`.
+        trials: whether to choose cuDNN's algorithms by trial; `trial_seconds` says how long
+            that took.
 
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 

@@ -43,7 +43,7 @@ def main() -> int:
 def time_episode(
     config: TrainConfig, limit_bytes: int | None, gradient_file: Path
 ) -> dict[str, Any]:
-    """Return the seconds per step and the peak memory of an episode, and save its gradient.
+    """Return the seconds per step and the peak memory of an episode; save the first gradient.
 
     The first episode, which captures graphs, is not timed; the fastest of the others counts.
     """
@@ -61,7 +61,7 @@ def time_episode(
 
 
 def _run_episode(trainer: Trainer, gradient_file: Path) -> None:
-    """Run the first episode, with float16 until it is finite, and save its gradient."""
+    """Run the first episode, under float16 until it is finite, and save its gradient."""
     result: StepResult | SkippedStep | None = None
     while not isinstance(result, StepResult):
         trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`

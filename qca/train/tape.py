@@ -24,7 +24,7 @@ class Tape(Protocol):
         ...
 
     def differentiate(self, cotangents: Sequence[Cotangent]) -> Tensor | None:
-        """Add to the parameters' gradients, and return the first psi's; free the tape.
+        """Add to the parameters' gradients, free the tape, and return the first psi's gradient.
 
         Return None if the cotangents are empty, or if psi needs no gradient.
         """

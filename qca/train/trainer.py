@@ -46,7 +46,7 @@ class Trainer:
         config: the configuration; a remaining "auto" means fp32 (precision), one step's graph
             (recompute), or the device (optimizer_state).
         device: the device to compute on.
-        ranks: the processes that train this model together; `batch_size` is each one's.
+        ranks: the processes that train this model together; each has its own batch.
 
     """
 
@@ -99,10 +99,10 @@ class Trainer:
         )
 
     def apply_gradients(self, outcome: Outcome) -> StepResult | SkippedStep:
-        """Step the optimizer; skip and count an episode that is not finite.
+        """Step the optimizer, or skip and count an episode that is not finite; return its result.
 
         Raises:
-            QcaError: if too many episodes in a row were not finite.
+            QcaError: several consecutive episodes were not finite.
 
         """
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -179,7 +179,7 @@ class Trainer:
 
     @property
     def tapes(self) -> int:
-        """Number of last steps that are not recomputed."""
+        """How many of an episode's last steps are not recomputed."""
         recompute = "step" if self.config.recompute == "auto" else self.config.recompute
         return find_tapes(self.config, recompute)
 
@@ -206,8 +206,7 @@ class Trainer:
         return partial(adjoint_episode, states=self._states, runner=self._runner, tapes=self.tapes)
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
-        """Return a runner with captured CUDA graphs on a GPU; if that is not possible, an eager
-        one."""
+        """Return a runner with captured CUDA graphs if a GPU allows it, otherwise an eager one."""
         segment = find_segment(self.config)
         if self.device.type != "cuda":
             return EagerRunner(self.evolution, segment)
@@ -274,9 +273,10 @@ class Trainer:
 def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.memory_format:
     """Return the weights' memory format: channels last if tensor cores compute.
 
-    Tensor cores read that layout, so cuDNN would copy operands in any other: with it, an episode
-    takes 0.88 of the time in TF32 and bfloat16. Strict float32, which does not use tensor cores,
-    would take 1.04 of the time and more scratch memory (H100, torch 2.11, the seed's model).
+    Tensor cores read that layout, and cuDNN would copy operands from any other one to it. With it,
+    an episode takes 0.88 times as long in TF32 and bfloat16. Strict float32, which does not use
+    tensor cores, would take 1.04 times as long and need more scratch memory (H100, torch 2.11, the
+    full model).
     """
     tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS
     return torch.channels_last if tensor_cores else torch.contiguous_format

@@ -42,10 +42,11 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the weights of a model by their state-dict names, from a file of any program.
+    """Return a model's weights by their state-dict names, from a file that any program wrote.
 
-    The file is in safetensors format or saved by `torch.save`; the latter is read with
-    `weights_only`, so its code is not run. The names may be nested under a key and have a prefix.
+    The file is in safetensors format or was saved by `torch.save`. In the second case it is read
+    with `weights_only`, so its code is not run. The names may be nested under a key and have a
+    prefix.
 
     Raises:
         InputError: the file does not exist, or does not contain weights of this model.

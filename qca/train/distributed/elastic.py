@@ -1,8 +1,8 @@
 """Start several processes that train one model, with torch's elastic launcher.
 
 The launcher (used by `torchrun`) connects the processes, and restarts all of them from the last
-checkpoint when one is lost. Here it runs in a thread, and the main thread handles signals (see
-`qca.cli.signals`): on SIGTERM the launcher itself would print a traceback, and give an episode only
+checkpoint if one is lost. Here it runs in a thread, and the main thread handles signals (see
+`qca.cli.signals`): on SIGTERM the launcher itself would print a traceback and allow an episode only
 30 seconds.
 """
 
@@ -22,7 +22,8 @@ from qca.train.request import TrainRequest, format_process_flags
 
 MAX_RESTARTS = 3
 
-# Interval at which the launcher polls its processes, and the main thread the launcher.
+# Interval at which the launcher polls its processes, and at which the main thread polls the
+# launcher.
 _POLL_SECONDS = 0.2
 
 
@@ -32,14 +33,14 @@ def run_processes(request: TrainRequest, stop: threading.Event) -> None:
     Once `stop` is set, each gets SIGTERM, writes a checkpoint and exits.
 
     Raises:
-        LaunchError: there are too few GPUs, the processes could not connect, or a process failed in
-            every restart too.
+        LaunchError: there are too few GPUs, the processes could not connect, or a process still
+            failed after the last restart.
 
     """
     if request.config.device == "cuda":
         require_gpus(request.processes)
     _share_cores(request.processes)
-    # It warns that it receives no signals in a thread, which is intended here.
+    # The launcher warns that it receives no signals in a thread, which is intended here.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.ERROR)
     # After a restart the launcher's own store would still contain the addresses of the previous
     # processes (https://github.com/pytorch/pytorch/issues/135712, still open in torch 2.13).
@@ -85,20 +86,20 @@ def _launch(request: TrainRequest) -> None:
 def _block_sigterm() -> None:
     """Start this thread's child processes with SIGTERM blocked.
 
-    SIGTERM then waits for their handler: the default action would end them with a code that makes
-    the launcher restart them.
+    SIGTERM then waits until they have a handler. Its default action would end them with an exit
+    code that makes the launcher restart them.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def _share_cores(processes: int) -> None:
-    """Divide the cores among the processes, each of which would otherwise use all of them."""
+    """Divide the cores among the processes; otherwise each process would use all of them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // processes)))
 
 
 def _send_sigterm(signaled: set[int]) -> set[int]:
-    """Send SIGTERM to each process that has not received it; return all that have."""
+    """Send SIGTERM to each child process that is not in `signaled`; return their IDs."""
     new = {child.pid for child in psutil.Process().children()} - signaled
     for pid in new:
         try:

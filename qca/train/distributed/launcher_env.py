@@ -1,4 +1,4 @@
-"""Read the environment variables that the launcher sets for a process, without torch."""
+"""Read the environment variables that the launcher sets for a process. Works without torch."""
 
 import os
 import threading

@@ -1,8 +1,8 @@
-"""Synchronize several processes that train one model and are started by `torchrun`.
+"""Synchronize the processes that `torchrun` started to train one model.
 
-Each computes different samples; gradients and metrics are then averaged once per episode, so all
-make the same step. The communication per episode is one all-reduce of the gradients (NCCL between
-GPUs, gloo between CPUs).
+Each process computes different samples. Once per episode, gradients and metrics are averaged, so
+all processes take the same optimizer step. The only large transfer is the all-reduce of the
+gradients (NCCL between GPUs, gloo between CPUs).
 """
 
 # torch's annotations are incomplete.
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from qca.core.errors import LaunchError
 
-# Time limit of waiting for another process: a whole episode on a slow CPU.
+# Time limit for waiting for another process, which may run a whole episode on a slow CPU.
 _PATIENCE = timedelta(hours=2)
 _CPU = torch.device("cpu")
 
@@ -34,7 +34,7 @@ class Ranks:
         self.size = size
 
     def is_any(self, value: bool, device: torch.device) -> bool:
-        """Return whether `value` is true on any rank; every rank must call it at the same point."""
+        """Return whether `value` is true on any rank; all ranks must call it at the same point."""
         if self.size == 1:
             return value
         flag = torch.tensor(float(value), device=device)
@@ -52,7 +52,7 @@ class Ranks:
                 tensor.div_(self.size)
 
     def broadcast(self, value: _T) -> _T:
-        """Return the first rank's value, a tree of plain values and CPU tensors, on every rank."""
+        """Return the first rank's `value` on every rank: a tree of plain values and CPU tensors."""
         if self.size == 1:
             return value
         box: list[_T] = [value]
@@ -63,7 +63,7 @@ class Ranks:
 
 @contextmanager
 def _translate_errors() -> Generator[None]:
-    """Raise LaunchError for the backend's error when another process has exited."""
+    """Raise LaunchError instead of the backend's error, which means that another process exited."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -82,7 +82,10 @@ def read_local_rank() -> int:
 
 @contextmanager
 def join_ranks(device: torch.device) -> Generator[Ranks]:
-    """Connect to the other processes, if `torchrun` started this one (it sets WORLD_SIZE)."""
+    """Connect to the other processes if `torchrun`, which sets WORLD_SIZE, started this one.
+
+    Yield this process's rank and the number of processes; without `torchrun`, rank 0 of 1.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()

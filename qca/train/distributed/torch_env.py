@@ -1,10 +1,10 @@
-"""Set the environment variables of torch and the C library; call this before importing torch."""
+"""Set environment variables for Python, torch and the C library before torch is imported."""
 
 import os
 
 
 def prepare_environment() -> None:
-    """Set the variables that control waiting and allocation, unless the user has set them."""
+    """Set all of the variables; only PYTHONSAFEPATH overrides a value that the user has set."""
     _keep_user_modules_out()
     _set_passive_waiting()
     _set_growing_segments()
@@ -21,9 +21,9 @@ def _set_passive_waiting() -> None:
     """Let OpenMP's threads sleep between two parallel regions instead of spinning.
 
     A small automaton runs thousands of short parallel regions per second. If other work shares the
-    cores, spinning threads block the threads for which they wait. With 2 threads on 2 cores under a
-    load of 5, an episode of the profile `cpu` took 13 s with spinning and 1.1 s with sleeping
-    threads (measured).
+    cores, spinning threads block the threads that they wait for. With 2 threads on 2 cores under a
+    load of 5, an episode of the profile `cpu` took 13 s with spinning threads and 1.1 s with
+    sleeping ones (measured).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -38,11 +38,11 @@ def _set_growing_segments() -> None:
 
 
 def _limit_nccl_blocks() -> None:
-    """Limit NCCL to four of a GPU's multiprocessors, and to memory for four.
+    """Limit NCCL to four of a GPU's multiprocessors, which also limits its memory.
 
-    The gradients need only one all-reduce per episode. Measured on two H100 joined by NVLink
-    (NCCL 2.28, torch 2.11), full model with 20 steps: each GPU holds 368 MiB more than a GPU that
-    trains alone, instead of 776 MiB, and an episode takes 0.153 s instead of 0.156.
+    The gradients are averaged only once per episode. Measured on two H100 joined by NVLink (NCCL
+    2.28, torch 2.11) with the full model and 20 steps: each GPU holds 368 MiB more than a GPU that
+    trains alone (776 MiB without this limit), and an episode takes 0.153 s instead of 0.156.
     """
     os.environ.setdefault("NCCL_MAX_CTAS", "4")
 
