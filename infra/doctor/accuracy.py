@@ -1,7 +1,7 @@
-"""Report how often each check is wrong: its comparisons, and its last disagreement.
+"""Describe how often a check is wrong: its counted verdicts, and its last disagreement.
 
-The counts in `infra/data/check-accuracy.json` are written by `python -m tests.support.accuracy`;
-`infra/data/check-disagreements.toml` is kept by hand.
+`python -m tests.support.accuracy` writes the counts in `infra/data/check-accuracy.json`;
+`infra/data/check-disagreements.toml` is edited by hand.
 """
 
 import json
@@ -18,7 +18,7 @@ DISAGREEMENTS = _DATA / "check-disagreements.toml"
 
 
 def describe_accuracy(check_id: str) -> str:
-    """Return the known errors of a check, one paragraph per corpus."""
+    """Return a line of counts for each corpus, and a line about the last disagreement."""
     corpora = _read_counts()["corpora"]
     measured = _read_counts()["checks"].get(check_id, {})
     lines = [_describe_corpus(corpora[name], counts) for name, counts in measured.items()]

@@ -8,9 +8,9 @@ from infra.doctor.finding import Finding, Severity
 def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
     """Return the errors about the host and the plan.
 
-    A check's severity already follows the planned runtime. Findings with a location are
-    about Compose files that `qca up` does not use. A check that failed itself says nothing about
-    the host, and a defect of qca must not prevent training.
+    The severity already takes the planned runtime into account. Findings with a location are about
+    Compose files that `qca up` does not use. A check that itself failed says nothing about the
+    host, and a defect of qca must not prevent training.
     """
     return [
         finding
@@ -22,6 +22,5 @@ def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def select_check_failures(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings that `qca up` shows without stopping: those of checks that failed
-    themselves."""
+    """Return the findings of checks that themselves failed; `qca up` shows them and continues."""
     return [finding for finding in findings if finding.is_check_failure]

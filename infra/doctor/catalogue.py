@@ -20,7 +20,7 @@ _BY_ID = {check.id: check for check in CHECKS}
 
 
 class UnknownCheckError(LookupError):
-    """No check has that ID; `near` lists similar ones."""
+    """No check has the given ID; `near` lists similar IDs."""
 
     def __init__(self, given: str, near: tuple[str, ...]) -> None:
         super().__init__(given)
@@ -29,10 +29,10 @@ class UnknownCheckError(LookupError):
 
 
 def find_check(given: str) -> Check:
-    """Return the check with that ID, ignoring case.
+    """Return the check with the given ID, in any case and with or without `QCA`.
 
     Raises:
-        UnknownCheckError: with similar IDs.
+        UnknownCheckError: no check has this ID.
 
     """
     wanted = given.strip().upper()
@@ -48,7 +48,7 @@ def find_check(given: str) -> Check:
 
 
 def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
-    """Return the description of a check as paragraphs with headings."""
+    """Return the sections of a check's description, each as its heading and its text."""
     return (
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
@@ -58,7 +58,7 @@ def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
 
 
 def _render_index() -> str:
-    """Return docs/checks.md: the list of all checks, each with a link to its page."""
+    """Return the text of docs/checks.md: the list of all checks, each with a link to its page."""
     rows = "".join(
         f"| [{check.id}](checks/{check.id}.md) | {check.category} | {check.title} |\n"
         for check in CHECKS
@@ -73,7 +73,7 @@ def _render_index() -> str:
 
 
 def render_page(check: Check) -> str:
-    """Return docs/checks/ID.md: one check in full."""
+    """Return the text of docs/checks/ID.md: one check in full."""
     parts = [
         f"# {check.id}: {check.title}\n",
         f"{_NOTE}\n",

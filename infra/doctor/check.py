@@ -13,24 +13,24 @@ Verdicts: TypeAlias = Verdict | Iterable[Verdict]
 
 @frozen_dataclass
 class Check:
-    """One thing that can stop the stack.
+    """A check for one problem of a host or a Compose project.
 
     `judge_host` and `judge_file` are pure. They are called only if every fact named in `needs` is
-    known, so they never have to report a missing one.
+    known, so they never have to report an unknown fact.
     """
 
     id: str
     category: Category
     title: str
     needs: tuple[str, ...]
-    """Field names of HostFacts. A check is omitted if one of them is None: only `qca doctor --deep`
-    determines it, and it was not requested."""
+    """Names of fields of HostFacts. If `--deep` was not given, the fields that only `--deep`
+    determines are None, and a check that needs them is omitted."""
     looks_at: str
-    """The subject of the check, for `qca explain`."""
+    """What the check examines, for `qca explain`."""
     why: str
-    """The reason why it matters, with the rule that it applies, for `qca explain`."""
+    """Why the problem matters, and the rule that the check applies, for `qca explain`."""
     fix: str
-    """The way to fix the problem, and what does not fix it, for `qca explain`."""
+    """How to fix the problem, and what does not fix it, for `qca explain`."""
     url: str
     """The source of the rule."""
     judge_host: Callable[[HostSubject], Verdicts] | None = None
@@ -46,7 +46,7 @@ class Check:
         return tuple(name for name in self.needs if name in LIVE_FACTS)
 
     def is_idle(self, facts: HostFacts) -> bool:
-        """Return whether the check needs a fact of `--deep`, which was not requested."""
+        """Return whether the check needs a fact of `--deep`, and `--deep` was not given."""
         return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:
@@ -64,7 +64,7 @@ class Check:
         )
 
     def report_failure(self, error: Exception, location: Location | None) -> Finding:
-        """Return the finding that this check itself failed."""
+        """Return a finding that reports that this check itself failed."""
         return Finding(
             id=self.id,
             category=self.category,

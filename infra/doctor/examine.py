@@ -25,11 +25,10 @@ def examine(
     checks: Iterable[Check] = CHECKS,
     secrets: Collection[str] = (),
 ) -> list[Finding]:
-    """Return the findings about a host, and about the given Compose files.
+    """Return the findings about a host and the given Compose files, in the order of the checks.
 
     `nearby` is a Compose file in the current folder that the user did not name: it is checked too,
-    but its findings are at most warnings. Secrets of the files and `secrets` are masked in all
-    findings.
+    but its findings are at most warnings. All findings mask `secrets` and the secrets in the files.
     """
     plan = plan_stack(facts, config)
     needs_containers = plan.runtime.value == "compose" or bool(files)
@@ -50,7 +49,7 @@ def examine(
 def _examine_dormant(
     file: ComposeFile, facts: HostFacts, checks: Sequence[Check]
 ) -> Iterator[Finding]:
-    """Yield the faults of services that a plain `up` does not start, as infos."""
+    """Yield an info for each fault of a service that a plain `up` does not start."""
     for reason, dormant in split_dormant(file):
         for finding in run_checks(checks, None, [FileSubject(dormant, facts)]):
             if finding.severity in (Severity.ERROR, Severity.WARNING):
@@ -78,7 +77,7 @@ def _demote(finding: Finding) -> Finding:
 
 
 def select(only: Collection[str], ignored: Collection[str]) -> tuple[Check, ...]:
-    """Return the selected checks of the catalogue."""
+    """Return the checks in `only`, or all checks if it is empty, except those in `ignored`."""
     return tuple(
         check for check in CHECKS if (not only or check.id in only) and check.id not in ignored
     )

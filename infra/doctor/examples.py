@@ -18,22 +18,22 @@ EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
 @frozen_dataclass
 class Example:
-    """A situation that a check reports, or that passes."""
+    """A situation that a check reports, or one that passes it."""
 
     when: str
-    """The situation in a sentence."""
+    """A sentence that describes the situation."""
     host: str
     """The name of the recorded host in `tests/hosts`."""
     facts: str = ""
     """Facts that differ from that host's, as YAML."""
     config: str = ""
-    """The `qca.toml`."""
+    """The text of `qca.toml`, if there is one."""
     compose: str = ""
-    """The `compose.yaml`."""
+    """The text of `compose.yaml`, if there is one."""
     networks: tuple[str, ...] = ()
     """External networks that the engine has."""
     taken: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Container names and subnets that are taken on the engine, with their owners."""
+    """The owner of each container name and subnet that is taken on the engine."""
     report: str = ""
     """The doctor's report; empty if the check passes."""
 
@@ -51,7 +51,7 @@ def list_examples(check_id: str) -> tuple[tuple[str, Example], ...]:
 
 
 def list_example_parts(example: Example) -> tuple[tuple[str, str, str], ...]:
-    """Return the parts of an example: the caption of each, its language and its text."""
+    """Return the parts of an example, each as its caption, its language and its text."""
     parts = (
         ("With these facts of the host changed:", "yaml", example.facts),
         ("With this `qca.toml`:", "toml", example.config),
@@ -63,7 +63,7 @@ def list_example_parts(example: Example) -> tuple[tuple[str, str, str], ...]:
 
 
 def _parse(path: Path) -> Any:
-    # Only the pages and `qca explain` need the library, and its import is slow.
+    # This import is slow, and only the pages and `qca explain` need it.
     from ruamel.yaml import YAML
 
     return YAML(typ="safe", pure=True).load(path)

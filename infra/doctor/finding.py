@@ -13,7 +13,7 @@ Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "f
 
 
 class Severity(StrEnum):
-    """The meaning of a finding for the user."""
+    """How serious a finding is for the user."""
 
     OK = "ok"
     INFO = "info"
@@ -29,7 +29,7 @@ class Remedy:
     title: str
     commands: tuple[str, ...] = ()
     automatic: bool = False
-    """Whether `--fix` may run it: it is reversible, and nothing else depends on its changes."""
+    """Whether `--fix` may apply it: it can be undone, and nothing else depends on its changes."""
     breaks: str = ""
     """The side effects of the remedy; empty if there are none."""
     undo: tuple[str, ...] = ()
@@ -78,12 +78,12 @@ def ok(message: str, **evidence: Any) -> Verdict:
 
 
 def skip(message: str, **evidence: Any) -> Verdict:
-    """Return the verdict that the result cannot be determined, which never counts as ok."""
+    """Return the verdict that the result cannot be determined; it never counts as ok."""
     return Verdict(Severity.SKIPPED, message, evidence)
 
 
 class HasLine(Protocol):
-    """An element of a Compose file, on a line of that file or of a merged one."""
+    """An element of a Compose project, with its file and line."""
 
     @property
     def line(self) -> int:
@@ -92,12 +92,12 @@ class HasLine(Protocol):
 
     @property
     def file(self) -> str:
-        """The file; None if it is the first of the project."""
+        """The file; an empty string stands for the project's first file."""
         ...
 
 
 def locate(verdict: Verdict, file: ComposeFile, where: HasLine | int) -> Verdict:
-    """Return the verdict with a line of the file, or of a file that was merged into it."""
+    """Return the verdict with a location: a line of `file`, or the file and line of an element."""
     if isinstance(where, int):
         path, line = file.path, where
     else:
@@ -113,7 +113,7 @@ def _find_span(where: HasLine | int) -> tuple[int, int] | None:
 
 
 def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | None:
-    """Return the columns of a line's text, without its indentation."""
+    """Return the columns of a line's text, excluding its indentation; None if it has none."""
     lines = file.sources.get(path, ())
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     if not text.strip():
@@ -123,7 +123,7 @@ def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | 
 
 @frozen_dataclass
 class Finding:
-    """A verdict with its check, as users and scripts see it."""
+    """The verdict of a check, as users and scripts see it."""
 
     id: str
     category: Category
@@ -135,12 +135,11 @@ class Finding:
     url: str
     location: Location | None
     is_check_failure: bool = False
-    """Whether the check itself failed, a defect of qca; no filter may drop or demote that."""
+    """Whether the check itself failed: a defect of qca, which no filter may drop or demote."""
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
-        """The identity of the finding, independent of its line: the check, the file, the service,
-        the flag."""
+        """What identifies the finding regardless of its line: its check, file, service and flag."""
         file = self.location.file if self.location else ""
         service, flag = (str(self.evidence.get(key, "")) for key in ("service", "flag"))
         return self.id, file, service, flag

@@ -51,7 +51,7 @@ def apply_remedy(
     examine_again: Callable[[], Sequence[Finding]],
     before: Sequence[Finding] | None = None,
 ) -> Outcome:
-    """Apply a remedy, examine again, and undo it if the finding is still reported.
+    """Apply a remedy, examine again, and undo the remedy if the finding is still reported.
 
     An edit is also undone if it causes an error that is not in `before`.
     """
@@ -98,7 +98,7 @@ def _edit_files(
 def _find_objection(
     finding: Finding, before: Sequence[Finding] | None, now: Sequence[Finding]
 ) -> str:
-    """Return the reason to undo an edit, or an empty string."""
+    """Return why the edits should be undone, or an empty string if they helped."""
     new = _find_new_error(before, now) if before is not None else None
     if new:
         return f"it causes {new.id}: {' '.join(new.message.split())}"
@@ -129,7 +129,7 @@ def _has_judged(finding: Finding, other: Finding) -> bool:
 
 
 def _has_same_service(finding: Finding, other: Finding) -> bool:
-    """Return whether both are from the same check and about the same service, at any position."""
+    """Return whether both have the same check and the same service; their lines may differ."""
     services = (side.evidence.get("service") for side in (finding, other))
     return other.id == finding.id and len(set(services)) == 1
 

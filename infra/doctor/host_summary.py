@@ -13,13 +13,13 @@ class HostSummary:
     cpus: int | None
     memory_bytes: int | None
     docker: str | None
-    """The engine's version, or the state that prevents a response."""
+    """The engine's version, or Docker's state if no engine responds."""
     gpus: tuple[str, ...] | None
     python: str | None
 
 
 def summarize_host(facts: HostFacts) -> HostSummary:
-    """Summarize the facts of a host."""
+    """Return a summary of the facts of a host."""
     system, cpu = known_or_none(facts.system), known_or_none(facts.cpu)
     memory, python = known_or_none(facts.memory), known_or_none(facts.python)
     return HostSummary(

@@ -10,12 +10,12 @@ from qca.core.masking import is_secret_name, mask_document, mask_secrets
 
 
 def find_secrets(file: ComposeFile) -> frozenset[str]:
-    """Return the values of the Compose file's variables and flags that contain secrets."""
+    """Return the secrets among the values of the Compose file's variables and flags."""
     return frozenset(value for service in file.services for value in _list_secrets(service))
 
 
 def mask_finding(finding: Finding, secrets: Collection[str]) -> Finding:
-    """Mask all secrets in a finding, except in the commands and edits that `--fix` applies."""
+    """Return the finding with secrets masked, except in what `--fix` runs or edits."""
 
     def mask(text: str) -> str:
         return mask_secrets(text, secrets)

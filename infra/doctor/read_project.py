@@ -27,10 +27,10 @@ def read_project(
     policy: Policy = Policy.WITHIN_FOLDER,
     version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
-    """Read files that Compose would merge, and the flag files named by their services.
+    """Read files that Compose would merge, and the flag files that their services name.
 
-    With a `plugin`, Compose confirms the values, with the same profiles active. `version` is the
-    version of Compose for which the files are meant, if known.
+    If `plugin` is given, Compose confirms the values, with the same profiles active. `version` is
+    the version of Compose for which the files are meant, if known.
 
     Raises:
         InputError: a file cannot be read, or is not a Compose file.
@@ -51,7 +51,7 @@ def confirm(
 ) -> ComposeFile:
     """Return the file with the values that Compose reads from it, or with Compose's error.
 
-    If Compose does not answer, qca's own reading is kept.
+    If Compose does not answer or would read files outside the folder, qca's reading is kept.
     """
     if any(reference.outside for reference in file.unread):
         return replace(

@@ -18,7 +18,7 @@ S = TypeVar("S", HostSubject, FileSubject)
 def run_checks(
     checks: Iterable[Check], host: HostSubject | None, files: Sequence[FileSubject] = ()
 ) -> list[Finding]:
-    """Return the findings of each check on the host, then in each of the files."""
+    """Return the findings of each check, first about the host and then about each file."""
     findings: list[Finding] = []
     for check in checks:
         if host is not None and check.is_idle(host.facts):
@@ -35,7 +35,7 @@ def run_checks(
 def _run(
     check: Check, judge: Callable[[S], Verdicts], subject: S, top: Location | None
 ) -> list[Finding]:
-    """Judge one subject; verdicts on a file without a line are placed at its first line."""
+    """Return the findings of a check about one subject, those without a location at `top`."""
     unknown = _explain_unknown(check, subject.facts)
     if unknown:
         return [check.report(replace(skip(f"Cannot check. {unknown}"), location=top))]

@@ -16,7 +16,7 @@ class HostSubject:
     plan: StackPlan
     config: Config
     needs_containers: bool
-    """Whether the command runs containers."""
+    """Whether the stack or the given Compose files need containers."""
 
     @property
     def is_local_run(self) -> bool:

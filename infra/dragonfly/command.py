@@ -7,7 +7,8 @@ from infra.compose_file.model import LocatedValue, Service
 from infra.dragonfly.flag_table import find_type, is_switch
 from qca.core.frozen import frozen_dataclass
 
-# Programs that run the rest of their command line unchanged: the image's own, and common wrappers.
+# Programs that run the rest of their command line unchanged: the image's entrypoint, and common
+# wrappers.
 _WRAPPERS = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
 
 _FLAG = re.compile(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
@@ -24,7 +25,7 @@ class Flag(LocatedValue):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the next word is not its value."""
+        """Whether it has its value or needs none; if not, the next word may be its value."""
         name = self.words[0].raw.lstrip("-") if self.words else ""
         negated = name.removeprefix("no")
         return len(self.words) > 1 or "=" in name or is_switch(name) or is_switch(negated)
@@ -49,9 +50,10 @@ def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]
 
 
 def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
-    """Yield the flags of a command by name, as Abseil reads them.
+    """Yield the name of each flag of a command and the flag, as Abseil reads them.
 
-    `--flag=value` or `--flag value`; a boolean flag takes no following word, and can be `--noflag`.
+    The forms are `--flag=value` and `--flag value`. A boolean flag takes no following word as its
+    value, and can be written `--noflag`.
     """
     index = 0
     while index < len(words):
@@ -77,11 +79,11 @@ def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
 
 
 def _is_value(name: str, word: LocatedValue) -> bool:
-    """Return whether a word is the value of the preceding flag; after a known flag, any word is."""
+    """Return whether a word is the value of the preceding flag; any word after a known flag is."""
     return bool(find_type(name)) or not word.value.startswith("-")
 
 
 def _locate_flag(value: str, *words: LocatedValue, lacks_value: bool = False) -> Flag:
-    """Return a flag with the position of its value."""
+    """Return the flag that these words set, at the position of its value."""
     raw, last = " ".join(word.raw for word in words), words[-1]
     return Flag(value, last.line, raw, last.file, last.place, words, lacks_value)

@@ -1,4 +1,4 @@
-"""Validate the crontab of --snapshot_cron by the grammar of croncpp.
+"""Validate the crontab of --snapshot_cron according to the grammar of croncpp.
 
 Dragonfly prepends a field for the seconds to the crontab's five, and parses it with croncpp:
 https://github.com/mariusbancila/croncpp (`make_cron` with its standard traits).
@@ -35,7 +35,7 @@ def _is_field(field: str, position: int) -> bool:
 
 
 def _replace_names(field: str, position: int) -> str:
-    """Replace the names of months and days by numbers: the first occurrence of each name."""
+    """Return the field with the first occurrence of each month's or day's name as a number."""
     field = field.upper()
     for number, name in _NAMES.get(position, {}).items():
         field = field.replace(name, str(number), 1)
@@ -56,7 +56,7 @@ def _is_part(part: str, least: int, most: int) -> bool:
 
 
 def convert_save_schedule(schedule: str) -> str:
-    """Return the crontab for save_schedule's `HH:MM`, with `*` for any; empty if it is invalid."""
+    """Return the crontab for save_schedule's `HH:MM`, in which `*` means any; empty if invalid."""
     match = re.fullmatch(r"(?P<hour>\*|[0-9]{1,2}):(?P<minute>\*|[0-9]{1,2})", schedule)
     if match is None:
         return ""

@@ -1,7 +1,6 @@
-"""Check Dragonfly's own rules, by which it exits because of a value that the flag's type allows.
+"""Check Dragonfly's own rules: values that a flag's type allows, but that make Dragonfly exit.
 
-Each rule is from the sources that it cites and, except for `unixsocketperm`, was tested with
-v1.40.0.
+Each rule is from the cited sources and, except for `unixsocketperm`, was tested with v1.40.0.
 """
 
 import posixpath
@@ -13,11 +12,11 @@ from infra.dragonfly.flag_values import parse_boolean, parse_integer
 from infra.dragonfly.releases import Release
 
 Values = Mapping[str, str]
-"""The flags by name, with their values."""
+"""The values of the flags, by name."""
 
 _MOST_DATABASES = 1024  # kMaxDbId
 
-# The first release with the rule; other rules are as old as their flags.
+# The first releases with these rules; each other rule is as old as its flag.
 _FILE_NAMES_CHECKED: Release = (1, 9, 0)  # ValidateFilename
 _SAVE_SCHEDULE_REFUSED: Release = (1, 14, 0)  # pull request 2327
 _TLS_NEEDS_AUTHENTICATION: Release = (1, 7, 0)
@@ -38,7 +37,7 @@ def list_broken_rules(values: Values, release: Release) -> Iterator[tuple[str, s
 
 
 def _check_file_name(values: Values, release: Release) -> str:
-    """Check dbfilename like the snapshot storage's ValidateFilename (from server_family.cc)."""
+    """Return why the storage's ValidateFilename (from server_family.cc) rejects dbfilename."""
     name = values["dbfilename"]
     if release < _FILE_NAMES_CHECKED or not name:
         return ""
@@ -83,7 +82,7 @@ def _check_port(values: Values, _: Release) -> str:
 
 
 def _check_socket_mode(values: Values, _: Release) -> str:
-    """Check unixsocketperm like dfly_main.cc, which reads the mode only if there is a socket."""
+    """Return why dfly_main.cc rejects the mode, which it reads only if there is a socket."""
     mode = values["unixsocketperm"]
     if not mode or not values.get("unixsocket") or _SOCKET_MODE.fullmatch(mode.strip()):
         return ""
@@ -113,7 +112,7 @@ def _require_one_of(flag: str, words: tuple[str, ...]) -> Callable[[Values, Rele
 
 
 def _reject_printing(flag: str) -> Callable[[Values, Release], str]:
-    """Return the rule that a flag prints something and exits."""
+    """Return the rule that rejects a flag with which Dragonfly only prints something and exits."""
 
     def check(values: Values, _: Release) -> str:
         is_on = parse_boolean(values[flag]) is not False

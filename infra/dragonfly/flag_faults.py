@@ -40,7 +40,7 @@ class Effect(Enum):
 
 
 class FaultKind(Enum):
-    """The part of a flag that is wrong."""
+    """What is wrong with a flag: its name, its value, a broken rule, or a file that it reads."""
 
     NAME = auto()
     VALUE = auto()
@@ -50,7 +50,7 @@ class FaultKind(Enum):
 
 @frozen_dataclass
 class FlagFault:
-    """A flag whose name or value Dragonfly does not accept."""
+    """A flag that Dragonfly ignores or rejects, or may reject."""
 
     flag: str
     given: Flag
@@ -58,15 +58,15 @@ class FlagFault:
     effect: Effect
     standing: Standing = Standing.PRESENT
     reason: str = ""
-    """The reason why the value is wrong; for a wrong name, see `standing`."""
+    """Why the flag is wrong; if its name is wrong, see `standing` instead."""
     instead: str = ""
-    """The flag of this release to use instead of the name; empty if none is known."""
+    """The flag of this release to use instead; empty if none is known."""
     is_sure: bool = False
     """Whether `instead` is the correct spelling or the successor, not merely a similar name."""
 
 
 def find_flag_faults(given: GivenFlags, release: Release) -> tuple[FlagFault, ...]:
-    """Return the faults of the flags, in the order of the flags."""
+    """Return the faults of the flags: first names and values, then broken rules and flag files."""
     return (
         *_check_flags(given, release),
         *_check_hidden_variables(given, release),
@@ -86,7 +86,7 @@ def _check_flags(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
 
 
 def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
-    """Yield the variables that make Dragonfly exit even if the command line overrides them."""
+    """Yield overridden variables of retired flags, which make Dragonfly exit all the same."""
     for name, flag in given.variables.items():
         standing = find_standing(name, release)
         is_hidden = flag is not given.flags.get(name)
@@ -115,7 +115,7 @@ def _report_name(name: str, flag: Flag, standing: Standing, release: Release) ->
 
 
 def _find_substitute(name: str, release: Release) -> str:
-    """Return the replacement for a flag that does not exist: its successor, or the most similar."""
+    """Return the replacement for a flag that does not exist: its successor, or a similar flag."""
     successor = _SUCCESSORS.get(name)
     if successor and find_standing(successor, release) is Standing.PRESENT:
         return successor
@@ -130,7 +130,7 @@ def _describe_value(name: str, flag: Flag, release: Release) -> str:
 
 
 def _check_rules(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
-    """Yield violations of Dragonfly's own rules, unless an unread flag file may change them."""
+    """Yield violations of Dragonfly's own rules, except those that an unread file may resolve."""
     values = {name: flag.value for name, flag in given.flags.items()}
     effect = Effect.EXITS if is_read(release) else Effect.UNCERTAIN
     for name, reason in list_broken_rules(values, release):

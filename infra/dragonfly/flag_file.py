@@ -1,7 +1,7 @@
 """Read Dragonfly's flag files, if they are mounted from the folder of the Compose file.
 
-They are read after the Compose files are merged, since one may name a flag file and another mount
-it. `read_flag_files` adds their lines to the sources of the Compose file.
+They are read after the Compose files are merged, because one Compose file may name a flag file and
+another may mount it. `read_flag_files` adds their lines to the sources of the Compose file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from infra.dragonfly.command import parse_flags, skip_wrappers
 def read_flag_files(file: ComposeFile) -> ComposeFile:
     """Return the file with its services' flag files added to its sources.
 
-    A flag file outside the project folder or inside the container is not read.
+    A flag file that is outside the project folder, or only in the image, is not read.
     """
     from infra.compose_file.load import read_project_file  # imports the YAML parser
 

@@ -20,7 +20,7 @@ _OLDEST_READ: Release = (1, 0, 0)
 _MAIN: Release = (1, 41, 0)
 _NEVER: Release = (999, 0, 0)
 
-# The minimum similarity of a name that is suggested instead of another.
+# The minimum similarity between a name and the one that is suggested instead.
 _LIKENESS = 0.8
 
 
@@ -51,7 +51,7 @@ class FlagHistory:
     unread: Release = _NEVER
 
     def judge(self, release: Release) -> Standing:
-        """Return whether a release whose sources were read has the flag."""
+        """Return the standing of the flag in a release whose sources were read."""
         in_gap = self.gap is not None and self.gap[0] <= release <= self.gap[1]
         if not self.since <= release < self.absent or in_gap:
             return Standing.ABSENT
@@ -84,7 +84,7 @@ def _parse_release(text: str) -> Release:
 
 
 def find_standing(flag: str, release: Release) -> Standing:
-    """Return whether a release has the flag, as far as that is known."""
+    """Return the standing of a flag in a release, as far as it is known."""
     history = read_flag_table().get(flag)
     if not is_read(release):
         return _judge_unread_release(history, release)
@@ -94,7 +94,7 @@ def find_standing(flag: str, release: Release) -> Standing:
 
 
 def _judge_unread_release(history: FlagHistory | None, release: Release) -> Standing:
-    """Return the standing by the release pages; flags that they don't mention are unchanged."""
+    """Return the standing according to the release pages; a flag that they omit is unchanged."""
     if history is None:
         return Standing.UNCERTAIN
     if NEWEST_READ < history.absent <= release:
@@ -116,12 +116,12 @@ def find_type(flag: str) -> str:
 
 
 def is_switch(flag: str) -> bool:
-    """Return whether the flag is boolean, and so takes no following word."""
+    """Return whether the flag is boolean, so that a following word is not its value."""
     return find_type(flag) == "bool"
 
 
 def find_nearest_flag(flag: str, release: Release) -> str:
-    """Return the flag of that release that is most similar to a name; empty if none is."""
+    """Return the release's flag that is most similar to a name; empty if none is similar enough."""
     existing = [
         name for name in read_flag_table() if find_standing(name, release) is Standing.PRESENT
     ]

@@ -1,4 +1,4 @@
-"""Validate the values of flags by their type, as Abseil parses them.
+"""Validate the values of flags according to their types, as Abseil parses them.
 
 https://github.com/abseil/abseil-cpp/blob/master/absl/flags/marshalling.cc; Dragonfly's own types
 are parsed by `AbslParseFlag` in its sources.
@@ -44,7 +44,10 @@ def parse_boolean(text: str) -> bool | None:
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the integer that Abseil reads, with spaces around it, a sign, or in hexadecimal."""
+    """Return the integer that Abseil reads; None for any other text.
+
+    Abseil accepts spaces around the number, a sign, and hexadecimal digits after `0x`.
+    """
     match = _INTEGER.fullmatch(text.strip())
     if match is None or len(text) > _MOST_DIGITS:
         return None
@@ -53,8 +56,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def _is_address(text: str) -> bool:
-    """Return whether `--replicaof` accepts the address (ReplicaOfFlag); an empty one means no
-    master."""
+    """Return whether `--replicaof` accepts the address (ReplicaOfFlag); empty means no master."""
     host, colon, port = text.rpartition(":")
     if not text:
         return True
@@ -89,7 +91,7 @@ def describe_legal_values(kind: str, value: str, release: Release) -> str:
 def _is_in_range(kind: str, value: str) -> bool:
     number = parse_integer(value)
     is_signed = kind in ("int32", "port")
-    if number is None:  # `in` would compare None with each number of a range
+    if number is None:  # `None in range(...)` compares None with each number
         return False
     return number in _RANGES[kind] and (is_signed or "-" not in value)
 

@@ -12,14 +12,14 @@ _PREFIX = "DFLY_"
 _ABSEIL_PREFIX = "FLAGS_"
 
 VARIABLES_READ: Release = (1, 11, 0)
-"""The first release that reads DFLY_ variables; earlier ones read only DFLY_PASSWORD."""
+"""The first release that reads all DFLY_ variables; earlier ones read only DFLY_PASSWORD."""
 OLD_PASSWORD = "PASSWORD"
-"""The part of that variable's name after DFLY_."""
+"""The part of the name DFLY_PASSWORD after DFLY_."""
 
-# A variable with the prefix that is accepted although it does not set a flag.
+# The part after DFLY_ of a variable that Dragonfly accepts although it sets no flag.
 _NO_FLAG = "DEV_ENV"
 
-# Reading flag files that include each other repeatedly would take forever.
+# Flag files that include each other several times could take forever to read.
 _MOST_FILES = 60
 
 
@@ -30,7 +30,7 @@ class GivenFlags:
     flags: dict[str, Flag] = field(default_factory=dict[str, Flag])
     """The flags by name without dashes, in order; the command line overrides `DFLY_*`."""
     settled: set[str] = field(default_factory=set[str])
-    """The flags that are not followed by an unread flag file."""
+    """The flags whose values are certain because no unread flag file follows them."""
     variables: dict[str, Flag] = field(default_factory=dict[str, Flag])
     """The flags from `DFLY_*`, even if the command line overrides them."""
     unread_flag_file: Flag | None = None
@@ -38,7 +38,8 @@ class GivenFlags:
     undefined_ok: set[str] = field(default_factory=set[str])
     """Names that Abseil ignores if the flag does not exist (--undefok)."""
     faults: list[tuple[str, Flag, str]] = field(default_factory=list[tuple[str, Flag, str]])
-    """The flags with a faulty file or variable, because of which Dragonfly exits, and the reasons.
+    """Faulty flag files and variables, because of which Dragonfly exits: the flag that names each,
+    where it is set, and the reason.
     """
 
     files: int = 0
@@ -70,7 +71,7 @@ def _read_words(
     words: Sequence[LocatedValue],
     trail: tuple[str, ...],
 ) -> None:
-    """Read the words of a command or the lines of a flag file; `trail` has the including files."""
+    """Add the flags of a command or flag file to `given`; `trail` lists the including files."""
     for name, flag in parse_flags(words):
         given.add(name, flag)
         if name == "flagfile":
@@ -111,7 +112,7 @@ def _read_file(
 
 
 def _read_variables(given: GivenFlags, service: Service, name: str, flag: Flag) -> None:
-    """Read flags from `FLAGS_<flag>`; --fromenv requires each variable to exist."""
+    """Add the flags from `FLAGS_<flag>` to `given`; --fromenv requires each variable to exist."""
     for wanted in split_list(flag.value):
         text = service.environment.get(_ABSEIL_PREFIX + wanted)
         if text is not None:

@@ -8,14 +8,16 @@ NEWEST_READ: Release = (1, 40, 1)
 """The newest release whose sources were read."""
 
 LATEST: Release = (2, 1, 0)
-"""The release of the tag `latest` in November 2026; only the release pages of 2.x are known."""
+"""The release that the tag `latest` named in November 2026. Of 2.x, only the release pages were
+read."""
 
 _NEW_LICENSE: Release = (2, 1, 0)
-"""https://www.dragonflydb.io/docs/managing-dragonfly/upgrading: 2.0 still has the BSL."""
+"""The first release without the BSL, which 2.0 still has:
+https://www.dragonflydb.io/docs/managing-dragonfly/upgrading"""
 
 
 def parse_release(image: str) -> Release:
-    """Return the release in an image's tag (`v2.1` is 2.1.0), otherwise the latest."""
+    """Return the release in an image's tag (`v2.1` is 2.1.0), or LATEST if there is none."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
     numbers = parse_version(tag)
     if len(numbers) < len(("major", "minor")):
@@ -25,7 +27,7 @@ def parse_release(image: str) -> Release:
 
 
 def is_read(release: Release) -> bool:
-    """Return whether a release's rules are known from its sources, not only from its page."""
+    """Return whether a release's sources were read, and not only its release page."""
     return release <= NEWEST_READ
 
 
@@ -35,7 +37,7 @@ def format_release(release: Release) -> str:
 
 
 def describe_license(release: Release) -> str:
-    """Return a note on that release's license; empty if it is the BSL."""
+    """Return a note on the release's license; empty if the license is the BSL."""
     if release < _NEW_LICENSE:
         return ""
     return (

@@ -12,7 +12,7 @@ from qca.core.frozen import frozen_dataclass
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 
-# Servers of other images that are missing in Dragonfly's image, which is Ubuntu with redis-tools.
+# Servers that Dragonfly's image lacks; it contains Ubuntu and redis-tools.
 _OTHER_SERVERS = frozenset({"keydb-server", "memcached", "redis-server", "valkey-server"})
 
 
@@ -25,7 +25,7 @@ class Dragonfly:
     flags: Mapping[str, Flag]
     """The flags by name without dashes, in order; the command line overrides `DFLY_*`."""
     settled_flags: frozenset[str]
-    """The flags that are not followed by an unread flag file."""
+    """The flags whose values are certain because no unread flag file follows them."""
     unread_flag_file: Flag | None
     """The flag that names an unread flag file, for example one inside the container."""
     faults: tuple[FlagFault, ...]
@@ -33,7 +33,10 @@ class Dragonfly:
 
     @property
     def other_program(self) -> str:
-        """The program that is started instead of Dragonfly, and may start it with other flags."""
+        """The program that the command starts instead of Dragonfly, or an empty string.
+
+        It may start Dragonfly with other flags.
+        """
         program = find_program(self.service)
         if program in _SHELLS:
             return "a shell"
@@ -49,7 +52,7 @@ class Dragonfly:
 
     @property
     def fatal_flags(self) -> tuple[str, ...]:
-        """The flags that make Dragonfly exit: unknown, invalid, or against its own rules."""
+        """The flags because of which Dragonfly exits: unknown, invalid or breaking its rules."""
         return self._list_flags(Effect.EXITS)
 
     @property
@@ -68,7 +71,7 @@ def is_dragonfly(service: Service) -> bool:
 
 
 def is_dragonfly_image(image: str) -> bool:
-    """Return whether an image's name is that of Dragonfly."""
+    """Return whether an image is Dragonfly's, according to its name."""
     return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
 
 
@@ -79,7 +82,7 @@ def _is_official_image(image: str) -> bool:
 
 
 def _split_image(image: str) -> tuple[str, str]:
-    """Return the path and the name of an image, without its tag and digest."""
+    """Return the path and the name of an image, omitting its tag and digest."""
     path, _, last = image.partition("@")[0].rpartition("/")
     return path, last.partition(":")[0]
 

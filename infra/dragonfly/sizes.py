@@ -1,6 +1,6 @@
 """Parse and format memory sizes as Dragonfly does.
 
-The rules are those of romange/helio `strings/human_readable.cc`, compared with v1.40.0.
+The rules are those of romange/helio `strings/human_readable.cc`, and were compared with v1.40.0.
 """
 
 import re
@@ -13,7 +13,7 @@ STRICT_SIZES: Release = (1, 36, 0)
 
 # Like C's strtod: leading spaces, a sign, decimal or hexadecimal.
 _NUMBER = r"\s*\+?(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-# Only a lowercase i is accepted; a B means itself and may be doubled.
+# A lowercase i may follow the unit, then a B. A unit of B means bytes, so that BB is accepted too.
 _STRICT_SIZE = re.compile(rf"{_NUMBER}(?:[bB]|(?P<unit>[kKmMgGtTpPeE])i?)?[bB]?", re.ASCII)
 _LAX_SIZE = re.compile(rf"{_NUMBER}(?:(?P<unit>[kKmMgGtTpPeEbB]).*)?", re.ASCII)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
@@ -21,7 +21,7 @@ _MOST = 2**63
 
 
 def read_size(text: str, release: Release = NEWEST_READ) -> int | None:
-    """Return the bytes that Dragonfly reads from `text`; None if it rejects it."""
+    """Return the number of bytes that Dragonfly reads from `text`; None if it rejects the text."""
     pattern = _STRICT_SIZE if release >= STRICT_SIZES else _LAX_SIZE
     match = pattern.fullmatch(text)
     if match is None:

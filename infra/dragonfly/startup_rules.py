@@ -1,7 +1,7 @@
 """Predict Dragonfly's decisions at startup: its threads, its memory, and whether it starts.
 
 The rules are those of dragonflydb/dragonfly `src/server/dfly_main.cc` and romange/helio
-`util/fibers/proactor_pool.cc`, tags v0.1.0 to v1.40. A test with v2 showed that it still needs 256
+`util/fibers/proactor_pool.cc`, tags v0.1.0 to v1.40. A test of v2 showed that it, too, needs 256
 MiB per thread.
 """
 
@@ -13,7 +13,7 @@ from infra.dragonfly.sizes import format_human_readable
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
-# dfly_main.cc: the constant is the same in all these releases, and exactly this much is enough.
+# dfly_main.cc: all these releases have the same constant. Exactly this much memory is enough.
 BYTES_PER_THREAD = 256 * MIB
 
 # dfly_main.cc: the default of maxmemory, as a share of the available memory.
@@ -23,7 +23,8 @@ DEFAULT_SHARE = 0.8
 # https://github.com/dragonflydb/dragonfly/issues/3658
 SNAPSHOT_HEADROOM = 1.35
 
-# kMaxThreadSize (main_service.cc): with this many threads or more it aborts, for any memory size.
+# kMaxThreadSize (main_service.cc): with this many threads or more, Dragonfly aborts regardless of
+# its memory.
 TOO_MANY_THREADS = 1024
 
 THREADS_NAMED = (0, 11, 0)
@@ -35,13 +36,13 @@ FLAG_BEATS_QUOTA = (1, 38, 0)
 
 
 V1_HIERARCHIES = frozenset({"cpu,cpuacct", "memory"})
-"""The cgroup v1 hierarchies, by their full names, from which it reads its limits (GetCGroupPath in
-dfly_main.cc). If one of them is missing, it reads no limits at all."""
+"""The full names of the cgroup v1 hierarchies from which Dragonfly reads its limits (GetCGroupPath
+in dfly_main.cc). If one of them is missing, it reads no limits at all."""
 
 
 @frozen_dataclass
 class Threads:
-    """The number of threads that Dragonfly would start, and its source."""
+    """The number of threads that Dragonfly would start, and what determines it."""
 
     count: int
     because: str
@@ -57,9 +58,9 @@ def count_threads(
 ) -> Threads | None:
     """Return the number of threads that Dragonfly starts on a machine with `cpus` CPUs.
 
-    Returns None if that depends on the number of CPUs and it is unknown. `quota` is the container's
-    CPU limit, `flag` the value of --proactor_threads or DFLY_proactor_threads; 0 leaves the
-    decision to Dragonfly, as in its own flag.
+    Return None if the result depends on the number of CPUs and that is unknown. `quota` is the
+    container's CPU limit. `flag` is the value of --proactor_threads or DFLY_proactor_threads; 0
+    leaves the decision to Dragonfly, as it does on the command line.
     """
     by_quota = _count_threads_by_quota(quota, cgroup_version) if release >= CGROUPS_READ else 0
     if flag and (release >= FLAG_BEATS_QUOTA or not by_quota):
@@ -74,7 +75,10 @@ def count_threads(
 
 
 def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:
-    """Return the threads for a CPU quota; 0 means no limit (on cgroup v1, half a CPU gives 0)."""
+    """Return the number of threads that a CPU quota allows; 0 means no limit.
+
+    On cgroup v1 the quota is rounded down, so half a CPU also gives 0.
+    """
     if quota is None:
         return 0
     return int(quota) if cgroup_version == "1" else math.ceil(quota)
@@ -88,7 +92,7 @@ def sees_limits(v1_hierarchies: Collection[str]) -> bool:
 def compute_default_maxmemory(
     available: int, limit: int | None, release: Release = NEWEST_READ
 ) -> int:
-    """Return Dragonfly's default maxmemory; before v1.2 it ignores the container's limit."""
+    """Return Dragonfly's default maxmemory; v1.2 was the first to respect the container's limit."""
     if limit is not None and release >= CGROUPS_READ:
         available = min(available, limit)
     return int(DEFAULT_SHARE * available)
@@ -100,17 +104,17 @@ def compute_required_memory(thread_count: int) -> int:
 
 
 def compute_max_threads(maxmemory: int) -> int:
-    """Return the number of threads for which `maxmemory` is enough; Dragonfly needs one."""
+    """Return the largest number of threads for which `maxmemory` is enough; it may be 0."""
     return maxmemory // BYTES_PER_THREAD
 
 
 def refuses_to_start(thread_count: int, maxmemory: int) -> bool:
-    """Return whether Dragonfly would exit at startup."""
+    """Return whether Dragonfly would exit at startup because maxmemory is too small."""
     return maxmemory < compute_required_memory(thread_count)
 
 
 def format_refusal(thread_count: int, release: Release = NEWEST_READ) -> str:
-    """Return the message with which Dragonfly exits."""
+    """Return the message with which Dragonfly exits if maxmemory is too small."""
     if release < THREADS_NAMED:
         return "Max memory is less than 256MB per thread. Exiting..."
     needed = format_human_readable(compute_required_memory(thread_count))

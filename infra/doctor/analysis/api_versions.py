@@ -1,7 +1,7 @@
 """Determine the Engine API versions that the engine accepts and its clients support.
 
 A client that negotiates uses the newest version that both sides support. The engine refuses a
-client whose newest version is older than the oldest that the engine accepts.
+client whose newest version is older than the oldest version that the engine accepts.
 """
 
 from infra.host.facts import Engine
@@ -13,14 +13,14 @@ Api = tuple[int, ...]
 
 @frozen_dataclass
 class NewestApi:
-    """The range of the newest version that a release supports, judged by the release's number."""
+    """The range in which the newest version that a release supports must be."""
 
     least: Api
     most: Api | None
-    """None if there is no upper bound."""
+    """The upper bound; None if there is none."""
 
     def reaches(self, minimum: Api) -> bool | None:
-        """Return whether the version is at least `minimum`; None if that depends on the build."""
+        """Return whether the release supports `minimum`; None if that depends on the build."""
         if self.least >= minimum:
             return True
         return False if self.most is not None and self.most < minimum else None
@@ -32,8 +32,8 @@ class NewestApi:
         return f"{least} to {format_api(self.most)}" if self.most else f"{least} or newer"
 
 
-# Each first release, with the oldest API that it and later releases accept.
-# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 reverted that.
+# The oldest API that the engine accepts from each release on.
+# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 lowered it again.
 _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((29, 3), (1, 40)),
     ((29,), (1, 44)),
@@ -41,9 +41,9 @@ _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((1,), (1, 12)),
 )
 
-# Compose has its own client: according to its go.mod, that of moby 20.10 in 2.0 and of 25.0 from
-# 2.24 on. Users have reported that 2.3 and 2.5 fail with Engine 29:
-# https://github.com/docker/compose/issues/13389
+# Compose contains a client of its own. According to its go.mod, the client is from moby 20.10 in
+# 2.0, and from moby 25.0 in 2.24 and newer. Users have reported that 2.3 and 2.5 fail
+# with Engine 29: https://github.com/docker/compose/issues/13389
 _NEWEST_OF_COMPOSE = (
     ((2, 24), NewestApi((1, 44), None)),
     ((2,), NewestApi((1, 41), (1, 43))),
@@ -79,7 +79,7 @@ def find_newest_of_compose(version: str) -> NewestApi | None:
 
 
 def find_newest_of_client(version: str) -> NewestApi | None:
-    """Return the newest API that this release of the `docker` program supports, if known."""
+    """Return the newest API that this release of `docker` supports, or None if unknown."""
     release = parse_version(version)
     return next((newest for first, newest in _NEWEST_OF_CLIENT if release >= first), None)
 

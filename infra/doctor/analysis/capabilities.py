@@ -13,11 +13,11 @@ _DEFAULTS = frozenset(
 
 
 def has_capability(service: Service, capability: str) -> bool:
-    """Return whether root in the container has a capability.
+    """Return whether root has a capability in the service's container.
 
-    Other users have none. The order of the rules is Docker's: a privileged container has them all,
-    and what is both added and dropped is there unless ALL are added (moby, daemon/pkg/oci/caps,
-    `TweakCapabilities`).
+    Other users have no capabilities. The order of the rules is Docker's (moby, daemon/pkg/oci/caps,
+    `TweakCapabilities`): root in a privileged container has them all. A capability that is both
+    added and dropped is kept, unless ALL are added.
     """
     privileged = service.settings.get("privileged")
     added = {_normalize(capability.value) for capability in service.added_capabilities}

@@ -1,4 +1,4 @@
-"""Predict whether Compose V1 can talk to a daemon, from the versions of three libraries.
+"""Predict from the versions of three libraries whether Compose V1 can talk to a daemon.
 
 Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
 socket, 125 combinations (tests/doctor/analysis/data). Three rules explain them all, in this order
@@ -7,7 +7,7 @@ of precedence:
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
 2. requests 2.32.0 selects connections by another method, which docker-py before 7.1 does not
    override, so urllib3 gets the internal scheme `http+docker` (docker-py issue 3256).
-3. urllib3 2 passes `chunked`, which docker-py's Unix connection accepts since 6.1.0.
+3. urllib3 2 passes `chunked`, which docker-py's Unix connection has accepted since 6.1.0.
 """
 
 from qca.core.frozen import frozen_dataclass
@@ -47,10 +47,10 @@ Prediction = Works | Breaks | NotMeasured
 def predict(
     docker_py: str, requests: str, urllib3: str, *, has_chardet: bool = False
 ) -> Prediction:
-    """Return the outcome of Compose V1 with these versions, over a Unix socket.
+    """Return whether Compose V1 works with these versions over a Unix socket, or how it fails.
 
-    `has_chardet` is whether chardet is known to be installed, which only requests before 2.26
-    needs.
+    `has_chardet` states whether chardet is known to be installed; only requests before 2.26 needs
+    it.
     """
     from packaging.version import InvalidVersion, Version  # few hosts still have a V1
 

@@ -24,8 +24,8 @@ _NO_DRIVER = (Obstacle.NO_TOOLKIT, Obstacle.NOT_RESTARTED)
 def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) -> str:
     """Return the engine's error for a GPU request that it cannot satisfy.
 
-    Since 29.3, AMD's driver handles requests without a driver if the engine found no NVIDIA toolkit
-    when it started (moby, daemon/devices_linux.go). A user's report:
+    Since 29.3, AMD's driver handles requests that name no driver if the engine found no NVIDIA
+    toolkit when it started (moby, daemon/devices_linux.go). A user's report:
     https://github.com/NVIDIA/NemoClaw/issues/3575.
     """
     if obstacle not in _NO_DRIVER:
@@ -39,7 +39,7 @@ def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) ->
 
 
 def describe_unresolved(missing: UnresolvedGpu, driver: GpuDriver) -> str:
-    """Return why there is no GPU with that name, and the container's error."""
+    """Return why no GPU has the requested name, and the error with which the container fails."""
     name = missing.name
     if missing.by_cdi_only:
         return (

@@ -27,7 +27,7 @@ _COMPARISONS: Mapping[str, Callable[[int], bool]] = {
 
 
 def list_requirements(variables: Mapping[str, str]) -> list[str]:
-    """Return the requirements in a container's variables, or none if a variable disables them."""
+    """Return the requirements in a container's variables; empty if a variable disables them."""
     if variables.get(_DISABLED) in _TRUE:
         return []
     return [text for name, text in variables.items() if name.startswith(_PREFIX) and text]
@@ -39,7 +39,7 @@ def names_driver(requirement: str) -> bool:
 
 
 def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
-    """Return whether driver and GPU meet it; None if that depends on an unknown property."""
+    """Return whether the driver and the GPU meet the requirement, or None if that is unknown."""
     return _any(
         _all(_is_true(condition, driver, gpu) for condition in alternative.split(",") if condition)
         for alternative in requirement.split()
@@ -78,12 +78,15 @@ def _is_true(condition: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
 
 
 def _find_brand(gpu: Gpu) -> str | None:
-    """Return NVML's brand if it is part of the GPU's name, as for GeForce cards."""
+    """Return the brand that NVML reports, if the GPU's name shows it (GeForce); otherwise None."""
     return "geforce" if "GeForce" in gpu.name else None
 
 
 def _compare(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Return a number below, equal to or above 0; missing trailing numbers count as 0."""
+    """Return a negative number, 0 or a positive number if `one` is older, equal or newer.
+
+    Missing trailing numbers count as 0.
+    """
     for left, right in zip_longest(one, other, fillvalue=0):
         if left != right:
             return left - right

@@ -1,9 +1,9 @@
-"""The driver that each CUDA version needs, and the GPUs that PyTorch's builds with it support.
+"""List each CUDA version with its drivers, and the GPUs that PyTorch's builds with it support.
 
 The drivers are from tables 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
 https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html. PyTorch's Linux
-x86-64 builds are from https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and for CUDA 12.8
-and 12.9 https://dev-discuss.pytorch.org/t/3128.
+x86-64 builds are from https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and those for CUDA
+12.8 and 12.9 from https://dev-discuss.pytorch.org/t/3128.
 """
 
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ class _TorchBuild:
 
     native: tuple[Capability, ...]
     ptx: Capability | None = None
-    """Intermediate code that any newer GPU can compile; None if there is none."""
+    """The GPU of the intermediate code, which also runs on any newer GPU; None if there is none."""
     some_releases: tuple[Capability, ...] = ()
-    """GPUs that only some releases of PyTorch support."""
+    """The GPUs that only some releases of PyTorch support."""
 
     def can_run(self, capability: Capability) -> bool | None:
         """Return whether the GPU can run the build; None if that depends on PyTorch's release.
 
-        Machine code runs on its major version, from its minor version on.
+        Machine code runs on GPUs with the same major version and the same or a newer minor version.
         """
         if self.ptx is not None and capability >= self.ptx:
             return True
@@ -53,10 +53,10 @@ class _Cuda:
 
     version: str
     oldest_driver: str
-    """The oldest driver by minor-version compatibility, the same for all releases of a major
-    version."""
+    """The oldest driver that can run it, thanks to minor-version compatibility. It is the same for
+    all releases of a major version."""
     own_driver: str
-    """The driver released with it, the first that reports this CUDA version."""
+    """The driver that was released with it, and the first that reports this CUDA version."""
     torch: _TorchBuild | None = None
 
 
@@ -91,19 +91,19 @@ def find_oldest_driver(cuda: str) -> str | None:
 
 
 def find_own_driver(cuda: str) -> str | None:
-    """Return the driver released with a CUDA version, or None if unknown."""
+    """Return the driver that was released with a CUDA version, or None if unknown."""
     row = _TABLE.get(cuda)
     return row.own_driver if row else None
 
 
 def has_code_for(cuda: str, capability: Capability) -> bool | None:
-    """Return whether PyTorch's builds with that CUDA run on the GPU, or None if unknown."""
+    """Return whether PyTorch's builds with a CUDA version run on a GPU, or None if unknown."""
     row = _TABLE.get(cuda)
     return row.torch.can_run(capability) if row and row.torch else None
 
 
 def choose_cuda(driver: str, capabilities: Iterable[Capability]) -> str | None:
-    """Return the CUDA version of a wheel that this driver and all these GPUs can run, if any."""
+    """Return the CUDA version of a wheel that the driver and all the GPUs can run, or None."""
     gpus = tuple(capabilities)
     for cuda in _OFFERED:
         oldest = find_oldest_driver(cuda)

@@ -10,7 +10,7 @@ def list_dragonflies(file: ComposeFile) -> list[Dragonfly]:
 
 
 def explain_hidden_flags(dragonfly: Dragonfly) -> str:
-    """Return why the file may not show all flags; an empty string if it does."""
+    """Return why the file may not show all flags; an empty string if it shows them all."""
     if dragonfly.other_program:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.unread_flag_file is not None:

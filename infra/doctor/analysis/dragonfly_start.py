@@ -17,7 +17,7 @@ from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, r
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import format_count, format_size
 
-# Settings of a service that its cgroup enforces and Dragonfly reads.
+# The settings of a service that its cgroup enforces and that Dragonfly reads from there.
 _CGROUP_LIMITS = frozenset(
     {
         *("cpus", "cpu_quota", "cpu_period", "deploy.resources.limits.cpus"),
@@ -33,7 +33,7 @@ class Maxmemory:
     size: int
     because: str
     varies: bool = False
-    """Whether it depends on the machine's available memory at the start."""
+    """Whether it depends on the memory that the machine has available at the start."""
 
 
 @frozen_dataclass
@@ -50,7 +50,7 @@ class DragonflyStart:
 
 
 def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
-    """Describe the threads and the maxmemory with their reasons."""
+    """Return a description of the threads and the maxmemory, with the reason for each."""
     how = (
         f"{format_count(start.threads.count, 'thread')} ({start.threads.because}) and "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
@@ -73,11 +73,11 @@ def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Ve
 
 
 def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | None:
-    """Predict the start if Dragonfly does not see the service's limits, or return None.
+    """Return how the service starts if Dragonfly does not see its limits.
 
     On cgroup v1, Dragonfly sees the CPU and memory limits only if the host mounts the controllers
-    as `cpu,cpuacct`, not separately or as `cpuacct,cpu`. The result is None if it is known
-    whether Dragonfly sees them, or if the start without them is unknown.
+    as `cpu,cpuacct`, not separately or as `cpuacct,cpu`. Return None if it is known whether this
+    host shows them, or if the start without them cannot be predicted.
     """
     if sees_limits(facts) is not None:
         return None
@@ -86,7 +86,7 @@ def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> Drag
 
 
 def sees_limits(facts: HostFacts) -> bool | None:
-    """Return whether Dragonfly sees a container's limits, or None if the host does not show it."""
+    """Return whether Dragonfly sees a container's limits, or None if that is unknown."""
     if _find_cgroup_version(facts) != "1":
         return True
     hierarchies = _list_v1_hierarchies(facts)
@@ -94,7 +94,7 @@ def sees_limits(facts: HostFacts) -> bool | None:
 
 
 def _find_cgroup_version(facts: HostFacts) -> str:
-    """Return the cgroup version of the engine or, without an engine, of this host."""
+    """Return the cgroup version of the engine, or of this host if no engine is known."""
     docker = known_or_none(facts.docker)
     if isinstance(docker, Engine):
         return docker.cgroup_version
@@ -102,7 +102,7 @@ def _find_cgroup_version(facts: HostFacts) -> str:
 
 
 def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
-    """Return the cgroup hierarchies that containers see; None if another kernel runs them."""
+    """Return the cgroup v1 hierarchies that containers see; None if unknown."""
     docker, system = known_or_none(facts.docker), known_or_none(facts.system)
     if system is None or (isinstance(docker, Engine) and is_elsewhere(docker)):
         return None
@@ -110,13 +110,13 @@ def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
 
 
 def forget_host(facts: HostFacts) -> HostFacts:
-    """Return the facts of an unknown host on which Dragonfly sees its limits."""
+    """Return facts of an unknown host; Dragonfly is assumed to see its limits there."""
     unknown = Unknown(reason="the file is judged by itself")
     return replace(facts, system=unknown, cpu=unknown, memory=unknown, docker=unknown)
 
 
 def overlooks_limits(facts: HostFacts, dragonfly: Dragonfly) -> bool:
-    """Return whether the service would start differently if Dragonfly saw its limits."""
+    """Return whether Dragonfly misses the limits and would start differently if it saw them."""
     if sees_limits(facts) is not False:
         return False
     system = replace(require(facts.system), cgroup_v1=tuple(rules.V1_HIERARCHIES))
@@ -135,7 +135,7 @@ def _drop_limits(service: Service) -> Service:
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
-    """Return the maxmemory of the service, or a verdict if there is none or it is unknown."""
+    """Return the maxmemory of the service, or a verdict if it is invalid or unknown."""
     given = dragonfly.flags.get("maxmemory")
     if given is not None:
         size = read_maxmemory(given.value, dragonfly.release)
@@ -157,7 +157,7 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
 def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads | None:
     """Return the number of threads that the service starts with `--proactor_threads=flag`.
 
-    Return None if it depends on the host's CPUs and they are unknown.
+    Return None if the number depends on the host's CPUs and they are unknown.
     """
     service = _keep_seen_limits(facts, dragonfly.service)
     return rules.count_threads(
@@ -198,6 +198,6 @@ def _refuse_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
 
 
 def explain_hidden_start(dragonfly: Dragonfly) -> str:
-    """Return the reason that Dragonfly's start is undetermined, or an empty string."""
+    """Return why Dragonfly's start cannot be determined, or an empty string."""
     both = {"maxmemory", "proactor_threads"} <= dragonfly.settled_flags
     return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)

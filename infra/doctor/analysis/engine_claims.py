@@ -1,4 +1,4 @@
-"""Look up who else on the engine has the container names and subnets of a project."""
+"""Look up whether others on the engine already have a project's container names and subnets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from infra.host.probes.engine_resources import list_container_projects, list_net
 def look_up_claims(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with the other owner of each claim, or why that is unknown."""
+    """Return the file with each claim's other owner, or with why that owner is unknown."""
     ask: dict[str, Callable[[], Callable[[EngineClaim], str]]] = {
         "container name": lambda: _find_container(
             list_container_projects(docker_client, environment)

@@ -1,13 +1,13 @@
-"""Determine whether the engine has the files of this machine."""
+"""Determine whether the engine and this process see the same files."""
 
 from infra.host.facts import Engine, HostFacts, known_or_none
 
 
 def has_other_files(facts: HostFacts) -> bool:
-    """Return whether a path here may be another file, or none, to the engine.
+    """Return whether a path may lead to a different file, or to none, on the engine's side.
 
-    That is so for an engine on another machine, and for one whose socket is mounted in the
-    container in which qca runs: https://github.com/docker/compose/issues/5232
+    This is the case if the engine runs on another machine, or if qca runs in a container into which
+    the engine's socket is mounted: https://github.com/docker/compose/issues/5232
     """
     engine, system = known_or_none(facts.docker), known_or_none(facts.system)
     if not isinstance(engine, Engine):

@@ -1,4 +1,4 @@
-"""Look up the external networks, volumes and containers of a project in the engine."""
+"""Look up the external networks, volumes and containers of a project on the engine."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from infra.compose_file.model import ComposeFile, ExternalResource
 from infra.host.errors import ProbeError
 from infra.host.probes.engine_resources import list_container_projects, list_engine_resources
 
-# The engine also finds a container by the start of its ID, of which `docker ps` shows 12 digits.
+# The engine also finds a container by the first digits of its ID; `docker ps` shows 12 of them.
 _ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 def look_up_externals(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with the state of its external resources."""
+    """Return the file, with whether the engine has each of its external resources."""
     answers = {
         kind: _list_names(docker_client, kind, environment)
         for kind in dict.fromkeys(resource.kind for resource in file.externals)

@@ -1,4 +1,4 @@
-"""Group GPUs with the same result of a check, so that it is reported once."""
+"""Group the GPUs for which a check has the same result, so that it is reported once."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -10,7 +10,7 @@ K = TypeVar("K")
 
 
 def group_gpus(gpus: Sequence[Gpu], key: Callable[[Gpu], K]) -> dict[K, list[Gpu]]:
-    """Return the GPUs by their value of `key`, in the order in which the values first occur."""
+    """Return the GPUs grouped by `key`, in the order in which its values first occur."""
     groups: dict[K, list[Gpu]] = {}
     for gpu in gpus:
         groups.setdefault(key(gpu), []).append(gpu)
@@ -20,7 +20,7 @@ def group_gpus(gpus: Sequence[Gpu], key: Callable[[Gpu], K]) -> dict[K, list[Gpu
 def describe_gpus(gpus: Sequence[Gpu], of: Sequence[Gpu], detail: str = "") -> str:
     """Return the names of some of a host's GPUs: `GPUs 0-3, 6 (NVIDIA L4), GPU 4 (NVIDIA A2)`.
 
-    The only GPU of a host is just `NVIDIA L4`. A `detail` follows each name.
+    If the host has only one GPU, return just its name: `NVIDIA L4`. A `detail` follows each name.
     """
     if len(of) == 1:
         return f"{gpus[0].name} ({detail})" if detail else gpus[0].name

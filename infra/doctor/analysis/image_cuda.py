@@ -1,4 +1,4 @@
-"""Find the CUDA version of an image in its variables, if the engine has it, or in its name."""
+"""Find the CUDA version of an image in its variables or in its name."""
 
 import re
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def requests_nvidia(service: Service) -> bool:
 def look_up_images(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with the variables of its GPU services' images that the engine has.
+    """Return the file with the variables of those images of GPU services that the engine has.
 
     Only NVIDIA's variables are kept, because an image may set a password.
     """
@@ -82,7 +82,7 @@ def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> I
 
 def _find_named_cuda(image: str) -> ImageCuda | None:
     path, _, tag = image.partition("@")[0].rpartition(":")
-    if "/" in tag or not path:  # a registry's port, or no tag
+    if "/" in tag or not path:  # the colon precedes a port, or there is none
         return None
     is_base = path.endswith("nvidia/cuda")
     match = _LEADING.match(tag) if is_base else _CUDA.search(tag) or _WHEEL.search(tag)

@@ -44,13 +44,13 @@ def look_up_health_checks(
 
 
 def _is_decided(service: Service) -> bool:
-    """Return whether the file decides about the health check, or builds the image first."""
+    """Return whether the file sets or disables the health check, or builds the image."""
     given = service.health_check
     return given.is_disabled or bool(given.test) or service.is_built
 
 
 def is_without_health_check(image: str) -> bool | None:
-    """Return whether an image has no health check, by its name; None if that is unknown."""
+    """Return True if an image of this name has no health check; None if that is unknown."""
     name = image.partition("@")[0]
     path = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
     path = path.removeprefix("docker.io/").removeprefix("library/")

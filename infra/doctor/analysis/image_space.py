@@ -10,8 +10,8 @@ from infra.stack.plan import StackPlan
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB
 
-# The disk space for building the trainer image, by its base. Unpacked, python-slim with a CPU build
-# of torch took 1.3 GB here; PyTorch's CUDA runtime images are about 8 GB
+# The disk space that building the trainer image needs, by base image. Unpacked, python-slim with a
+# CPU build of torch took 1.3 GB here; PyTorch's CUDA runtime images are about 8 GB
 # (hub.docker.com/r/pytorch/pytorch lists half of that, compressed). During a build the newest layer
 # exists twice.
 _BUILD_BYTES = {CPU_BASE_IMAGE: 3 * GIB, CUDA_BASE_IMAGE: 16 * GIB}
@@ -22,7 +22,7 @@ _CUDA_RUNTIME_BYTES = 8 * GIB
 _DRAGONFLY = re.compile(r"(?:[\w.:-]+/)?dragonflydb/dragonfly(?:[:@].*)?")
 _DRAGONFLY_BYTES = GIB
 # A trainer image with CUDA is larger than its compressed base image; a trainer image without CUDA
-# is smaller than that.
+# is smaller than that base image.
 _LEAST_CUDA_BYTES = 4 * GIB
 
 
@@ -32,7 +32,7 @@ class MissingImage:
 
     name: str
     size: int | None
-    """The bytes that it will take on the disk; None if unknown."""
+    """The bytes that it will occupy on the disk; None if unknown."""
 
 
 def find_image_disk(facts: HostFacts) -> Disk | None:
@@ -55,7 +55,7 @@ def list_missing_of_plan(
 def list_missing_of_file(
     file: ComposeFile, images: tuple[EngineImage, ...]
 ) -> dict[MissingImage, Service]:
-    """Return the images that the engine does not have, each with its first service."""
+    """Return the images that the engine does not have, each with the first service that uses it."""
     missing = ((_find_missing(service, images), service) for service in file.services)
     found: dict[MissingImage, Service] = {}
     for image, service in missing:
@@ -66,7 +66,7 @@ def list_missing_of_file(
 
 def _find_missing(service: Service, images: tuple[EngineImage, ...]) -> MissingImage | None:
     name = service.image.value if service.image else ""
-    if not name:  # Compose names a built image by its project
+    if not name:  # Compose derives the name of a built image from the project
         return MissingImage(f"the image of service {service.name}", None)
     if find_image(images, name):
         return None
@@ -84,7 +84,7 @@ def _plan_trainer_image(plan: StackPlan) -> MissingImage:
 
 
 def _has_trainer(plan: StackPlan, images: tuple[EngineImage, ...]) -> bool:
-    """Return whether a trainer image for the planned device exists, whose layers can be reused."""
+    """Return whether the engine has a trainer image from which a build can reuse layers."""
     uses_cuda = plan.trainer.device.value == "cuda"
     return any(
         (image.size >= _LEAST_CUDA_BYTES) == uses_cuda

@@ -31,7 +31,7 @@ _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
 @frozen_dataclass
 class Claim:
-    """Ports of this host, and the user of them."""
+    """Ports of this host, and what uses them."""
 
     ports: PublishedPorts
     what: str
@@ -39,7 +39,7 @@ class Claim:
 
     @property
     def containers(self) -> int:
-        """The number of containers that publish them."""
+        """The number of containers that publish the ports."""
         settings = self.service.settings if self.service else dict[str, LocatedValue]()
         scale = settings.get("scale") or settings.get("deploy.replicas")
         count = read_count(scale.value) if scale else None
@@ -47,8 +47,10 @@ class Claim:
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
-    """Yield the ports that services publish, or listen on in the host's network. A range from which
-    Compose chooses claims none of its ports.
+    """Yield the ports that services publish, or listen on in the host's network.
+
+    A range from which Compose chooses a port is omitted.
+
     """
     for service in file.services:
         mode = service.settings.get("network_mode")
@@ -61,7 +63,10 @@ def list_claims(file: ComposeFile) -> Iterator[Claim]:
 
 
 def _list_host_claims(service: Service, mode: LocatedValue) -> Iterator[Claim]:
-    """Yield the default port of a known image; in the host's network, `ports` has no effect."""
+    """Yield the port that the command sets, or the default port of a known image.
+
+    In the host's network, `ports` has no effect.
+    """
     port = _find_port_option(service) or _find_image_port(service)
     if port is not None:
         ports = PublishedPorts("", port, port, line=mode.line, file=mode.file)
@@ -84,7 +89,7 @@ def _find_image_port(service: Service) -> int | None:
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
-    """Return the claims that conflict with an earlier claim, by index, each with that claim."""
+    """Return, by its index, each claim's first conflicting predecessor, if it has one."""
     found: dict[int, int] = {}
     reaching: list[int] = []
     for index in sorted(range(len(claims)), key=lambda index: claims[index].ports.first):
@@ -103,5 +108,5 @@ def _meet(one: PublishedPorts, other: PublishedPorts) -> bool:
 
 
 def have_common_address(one: str, other: str) -> bool:
-    """Return whether two listening addresses conflict."""
+    """Return whether listeners on these two addresses conflict."""
     return one == other or bool({one, other} & _ANY_ADDRESS)

@@ -7,7 +7,7 @@ from infra.host.facts import known_or_none
 
 
 def find_cuda_version(subject: HostSubject) -> str | None:
-    """Return the CUDA version of the torch that will run: the image's, or the installed one."""
+    """Return the CUDA version of the torch that will run, in the image or on this host."""
     if subject.is_local_run:
         python = known_or_none(subject.facts.python)
         return python.torch_cuda if python else None

@@ -4,7 +4,7 @@ from infra.host.facts import Engine, HostFacts, known_or_none, require
 
 
 def count_container_cpus(facts: HostFacts) -> int:
-    """Return the number of CPUs that a container sees; it does not inherit this process's affinity.
+    """Return the number of CPUs that a container sees, regardless of this process's affinity.
 
     Needs the fact `cpu`.
     """
@@ -12,16 +12,17 @@ def count_container_cpus(facts: HostFacts) -> int:
 
 
 def find_container_cpus(facts: HostFacts) -> int | None:
-    """Return the number of CPUs that a container sees; None if neither the engine nor the host
-    shows it."""
+    """Return the number of CPUs that a container sees; None if unknown."""
     docker, cpu = known_or_none(facts.docker), known_or_none(facts.cpu)
     reported = docker.cpus if isinstance(docker, Engine) else 0  # 0: unknown
     return reported or (cpu.online if cpu else None)
 
 
 def find_container_memory(facts: HostFacts) -> int | None:
-    """Return the bytes of memory that a container sees, which an engine in a VM determines; None if
-    unknown."""
+    """Return the bytes of memory that a container sees; None if unknown.
+
+    If the engine runs in a VM, they are the VM's.
+    """
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     found = [memory.available] if memory else []
     if isinstance(docker, Engine) and docker.memory:  # 0: unknown

@@ -12,7 +12,7 @@ def is_part_hidden(service: Service) -> bool:
 
 
 def skip_hidden_services(file: ComposeFile, does_what: str) -> Iterator[Verdict]:
-    """Yield a skipped verdict for each service that extends an unread one."""
+    """Yield a skipped verdict for each service that extends one that was not read."""
     for service in filter(is_part_hidden, file.services):
         message = f"Cannot determine whether service {service.name} {does_what}: "
         yield locate(skip(f"{message}the service that it extends was not read."), file, service)

@@ -1,4 +1,4 @@
-"""QCA103: is it Docker Engine, and does it run Linux containers of a common architecture?"""
+"""QCA103: is the engine Docker's, and does it run Linux containers of a common architecture?"""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
 
-# The architectures of Dragonfly's images (its .github/workflows/docker-release2.yml). The daemon
-# names an architecture as Go does, the kernel as `uname -m` does.
+# The architectures of Dragonfly's images (its .github/workflows/docker-release2.yml). Each has two
+# names: the daemon uses Go's, and the kernel that of `uname -m`.
 _PUBLISHED = ("amd64", "x86_64", "arm64", "aarch64")
 
 

@@ -1,4 +1,4 @@
-"""QCA105: are the credential helpers that Docker is configured to use installed?"""
+"""QCA105: are the credential helpers in Docker's configuration installed?"""
 
 from collections.abc import Iterator
 

@@ -9,7 +9,7 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
 from qca.core.frozen import frozen_dataclass
 
-# Limits that the stack does not set; QCA102 checks those on memory and CPU, which it sets.
+# QCA102 checks the limits on memory and CPU; no other missing limit stops a container.
 _UNUSED_LIMITS = re.compile(
     r"\bNo (?:memory limit|swap limit|kernel memory|oom kill|cpu cfs|cpu shares|cpuset|pids|blkio"
     r"|io\.)"
@@ -18,7 +18,7 @@ _UNUSED_LIMITS = re.compile(
 
 @frozen_dataclass
 class _Meaning:
-    """The meaning of an engine's warning for containers."""
+    """What a warning of the engine means for containers."""
 
     pattern: str
     explanation: str

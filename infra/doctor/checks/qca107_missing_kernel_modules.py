@@ -16,7 +16,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 
 def _is_here(docker: DockerFacts) -> bool:
-    """Return whether the engine runs on this host's kernel, or would if it started."""
+    """Return whether the engine runs on this host's kernel, or would run on it if started."""
     if isinstance(docker, Engine):
         return not is_elsewhere(docker)
     return docker.state == "not-running" and docker.host.startswith("unix://")

@@ -30,7 +30,7 @@ class _Speaker:
     name: str
     newest: NewestApi | None
     calls: str
-    """The commands that fail if the engine refuses it."""
+    """The commands that fail if the engine refuses the client."""
     remedy: Remedy
 
 
@@ -57,7 +57,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 
 def _judge_fixed(subject: HostSubject, engine: Engine, oldest: Api, fixed: str) -> Verdict:
-    """Judge an API version that a variable fixes, so that no client negotiates it."""
+    """Return the verdict on the API version that DOCKER_API_VERSION fixes for all clients."""
     api, newest = parse_version(fixed.removeprefix("v")), parse_version(engine.api_version)
     evidence = {"engine": engine.version, "fixed_api": fixed}
     if not api or not newest:

@@ -68,7 +68,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _describe_defaults(subject: HostSubject) -> Iterator[str]:
-    """Describe Dragonfly's behavior without the plan's numbers."""
+    """Yield a sentence about Dragonfly's behavior without the plan's numbers, if it is known."""
     cpus = find_container_cpus(subject.facts)
     maxmemory = subject.config.stack.maxmemory
     available = find_container_memory(subject.facts)
@@ -97,7 +97,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _choose_line(dragonfly: Dragonfly) -> LocatedValue | Service:
-    """Return the line to report: that of the threads flag, the memory flag, or the service."""
+    """Return where to report: at the threads flag, the memory flag, or else the service."""
     for flag in ("proactor_threads", "maxmemory"):
         if flag in dragonfly.flags:
             return dragonfly.flags[flag]
@@ -140,8 +140,7 @@ _UNSEEN_LIMITS = (
 def _judge_unseen_limits(
     subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart
 ) -> Verdict | None:
-    """Return the verdict if it depends on the visibility of the limits on cgroup v1, otherwise
-    None."""
+    """Return the verdict if it depends on whether cgroup v1 shows the limits, otherwise None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
     is_open = unlimited is not None and unlimited.is_refused != start.is_refused
     starts_unseen = sees_limits(subject.facts) is False and not start.is_refused
@@ -153,7 +152,7 @@ def _judge_unseen_limits(
 
 
 def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
-    """Return the error for a file that fails only on hosts that show Dragonfly its limits."""
+    """Return the error of a service that fails on hosts that show its limits; None if it starts."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
     if not isinstance(start, DragonflyStart) or not start.is_refused:
@@ -205,7 +204,7 @@ def _report_start(subject: FileSubject, dragonfly: Dragonfly, start: DragonflySt
 
 
 def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
-    """Describe the margin if it is narrow and depends on the machine's memory."""
+    """Return a sentence about a narrow margin that depends on the machine's memory, or nothing."""
     needed = rules.compute_required_memory(start.threads.count)
     spare = start.maxmemory.size - needed
     if not start.maxmemory.varies or spare >= needed * _NARROW_MARGIN:

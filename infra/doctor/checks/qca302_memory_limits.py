@@ -78,7 +78,7 @@ def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _has_room(subject: HostSubject) -> bool:
-    """Return whether the limits of both containers together fit in the memory of containers."""
+    """Return whether both containers' limits together fit in the memory for containers."""
     plan, host = subject.plan, find_usable_memory(subject.facts)
     limit = plan.dragonfly.container_memory_bytes.value
     trainer = plan.trainer.container_memory_bytes.value

@@ -11,7 +11,7 @@ from infra.dragonfly.service import Dragonfly
 from infra.host.facts import Engine, HostFacts, require
 from qca.core.versions import parse_version
 
-# helio's uring proactor needs 5.10; older kernels use epoll.
+# helio's uring proactor needs kernel 5.10; on older kernels Dragonfly uses epoll.
 _KERNEL = (5, 10)
 # Docker's default seccomp profile has blocked io_uring since Engine 25.0 (moby #46762).
 _ENGINE_THAT_BLOCKS = (25, 0)

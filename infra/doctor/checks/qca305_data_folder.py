@@ -14,9 +14,9 @@ from infra.dragonfly.service import Dragonfly
 _FOLDER = "/data"
 _ROOT, _DRAGONFLY = 0, 999
 _USERS = {"root": _ROOT, "dfly": _DRAGONFLY}
-# Since the first pull request the image runs as `dfly`. Since the second, its entrypoint starts as
-# root again and changes the owner of /data to `dfly`; the first patch release of v1.21 with that
-# change is unknown. https://github.com/dragonflydb/dragonfly/pull/1775 and /pull/3518
+# Since https://github.com/dragonflydb/dragonfly/pull/1775 the image runs as `dfly`. Since pull
+# request 3518 its entrypoint starts as root again, and changes the owner of /data to `dfly`. It is
+# unknown which patch release of v1.21 was the first with that change.
 _FIRST_AS_DFLY: Release = (1, 10, 0)
 _FIRST_UNCLEAR: Release = (1, 21, 0)
 _FIRST_AS_ROOT: Release = (1, 22, 0)
@@ -34,7 +34,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict | None:
-    """Return the verdict on a service; None if the start of its image is unknown."""
+    """Return the verdict on a service; None if it is unknown how its image starts."""
     name = dragonfly.service.name
     if hidden := explain_hidden_flags(dragonfly):
         return skip(f"Cannot determine whether service {name} can write its snapshots.\n{hidden}")
@@ -62,7 +62,7 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
 
 
 def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
-    """Return why no snapshot is kept for any user; an empty string if one should be."""
+    """Return why the service keeps no snapshots, whoever its user is; otherwise an empty string."""
     name = dragonfly.flags.get("dbfilename")
     if name is not None and name.value == "":
         return "it writes no snapshots"
@@ -72,7 +72,7 @@ def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
 
 
 def _find_user(release: Release) -> int | None:
-    """Return the user as which the image starts; None if that is unclear."""
+    """Return the user that the image starts as; None if that is unclear."""
     if _FIRST_UNCLEAR <= release < _FIRST_AS_ROOT:
         return None
     return _DRAGONFLY if _FIRST_AS_DFLY <= release < _FIRST_UNCLEAR else _ROOT
@@ -93,9 +93,9 @@ def _report_read_only(service: Service) -> Verdict:
 
 
 def _starts_entrypoint(service: Service) -> bool:
-    """Return whether the image's entrypoint runs and continues as Dragonfly's own user.
+    """Return whether the image's entrypoint runs and then continues as Dragonfly's own user.
 
-    It does so only for a command whose first word is exactly `dragonfly`, or a flag.
+    It continues as that user only if the first word of the command is `dragonfly` or a flag.
     """
     entrypoint = [word.value.rpartition("/")[2] for word in service.entrypoint]
     if entrypoint and _ENTRYPOINT not in entrypoint:
@@ -105,7 +105,7 @@ def _starts_entrypoint(service: Service) -> bool:
 
 
 def _judge_entrypoint(service: Service) -> Verdict:
-    """Judge a start as root that makes Dragonfly's user the owner of the folder."""
+    """Judge a service whose entrypoint starts as root and makes Dragonfly's user own the folder."""
     missing = [
         capability for capability in ("SETGID", "SETUID") if not has_capability(service, capability)
     ]
@@ -138,7 +138,7 @@ def _judge_entrypoint(service: Service) -> Verdict:
 
 
 def _judge_root(service: Service) -> Verdict:
-    """Judge a service that runs as root, without the image's entrypoint."""
+    """Judge a service that runs as root because the image's entrypoint does not change the user."""
     if has_capability(service, "DAC_OVERRIDE"):
         return ok(f"Service {service.name}: Dragonfly runs as root, which can write to {_FOLDER}.")
     source = _find_bind(service)
@@ -169,7 +169,7 @@ def _judge_folder(service: Service, user: int) -> Verdict:
 
 
 def _find_bind(service: Service) -> str:
-    """Return the host folder that is mounted at the data folder, or an empty string."""
+    """Return the host folder that is mounted at /data, or an empty string."""
     return service.mounts.get("volumes", {}).get(_FOLDER, "")
 
 

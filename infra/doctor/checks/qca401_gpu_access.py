@@ -150,13 +150,13 @@ def _judge_containers(
 
 
 def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
-    """Return whether the only access is a CDI file without GPU numbers (WSL2: `all`)."""
+    """Return whether GPUs are only accessible through a CDI file without their numbers (WSL2)."""
     unresolved = find_unresolved(engine, driver, ("0",))
     return unresolved is not None and unresolved.by_cdi_only
 
 
 def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
-    """Return whether the engine is Docker Desktop on Linux, not WSL (nvidia-docker issue 1711)."""
+    """Return whether this is Docker Desktop on Linux outside WSL (nvidia-docker issue 1711)."""
     system = known_or_none(subject.facts.system)
     is_linux = system is not None and system.system == "Linux" and not system.wsl
     return is_linux and "Docker Desktop" in engine.operating_system

@@ -1,4 +1,4 @@
-"""QCA405: does this host have as many GPUs as training is configured to use?"""
+"""QCA405: does this host have the number of GPUs that the configuration asks for?"""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, requ
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     wanted = subject.config.stack.gpus
-    # QCA401 checks whether there is one GPU.
+    # QCA401 checks whether there is a GPU at all.
     if wanted != "all" and wanted > 1 and subject.config.train.device != "cpu":
         yield _judge_count(subject, wanted)
 
@@ -36,7 +36,7 @@ def _count_usable(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> int:
 
 
 def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str:
-    """Return why training may get other GPUs than the visible ones, or an empty string."""
+    """Return why training may get different GPUs from those visible here, or an empty string."""
     if not subject.is_local_run:
         engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):

@@ -35,7 +35,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_requirements(service: Service, driver: GpuDriver) -> Verdict | None:
-    """Judge the requirements of an image that the engine has; return None if they are met."""
+    """Judge the requirements of an image; return None if they are met or unknown."""
     if service.image_variables is None:
         return None
     own = {name: found.value for name, found in service.environment.items()}
@@ -64,7 +64,7 @@ def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
 
 
 def _advise_other(requirement: str, cuda: ImageCuda | None) -> str:
-    """Describe the fix; a new driver cannot satisfy a requirement that concerns only the GPU."""
+    """Return advice; a new driver cannot satisfy a requirement that concerns only the GPU."""
     if not names_driver(requirement):
         return "Use an image for this GPU."
     upgrade = _advise_upgrade(cuda) if cuda else "Upgrade the driver"

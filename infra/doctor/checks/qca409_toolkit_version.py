@@ -9,8 +9,8 @@ from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import ContainerToolkit, Engine, GpuDriver, require
 from qca.core.versions import parse_version
 
-# Releases up to 1.17.7 allow a container escape: CVE-2025-23266, and earlier CVE-2025-23359 (up to
-# 1.17.3) and CVE-2024-0132 (up to 1.16.1).
+# Vulnerabilities that let a container escape: CVE-2025-23266 (in releases up to 1.17.7),
+# CVE-2025-23359 (up to 1.17.3) and CVE-2024-0132 (up to 1.16.1).
 _SAFE = (1, 17, 8)
 # The first release with each feature:
 # https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/CHANGELOG.md

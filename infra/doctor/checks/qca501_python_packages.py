@@ -8,7 +8,7 @@ from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import PythonFacts, require
 
-# The packages of the extra `train` that every training run needs; a test compares them with
+# The packages of the `train` extra that every training run needs; a test compares them with
 # pyproject.toml.
 TRAIN_REQUIREMENTS = {
     "numpy": ">=2",
@@ -48,7 +48,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _list_other_versions(python: PythonFacts) -> list[str]:
-    """Return the packages with an unsupported version, each with both versions."""
+    """Return the packages with an unsupported version, each with the version that is needed."""
     from packaging.specifiers import SpecifierSet  # imported here because only a local run needs it
 
     return [

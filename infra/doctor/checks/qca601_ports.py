@@ -1,4 +1,4 @@
-"""QCA601: are the ports that the stack or a Compose project publishes on this host free?"""
+"""QCA601: can the stack or a Compose project publish its ports on this host?"""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         elif claim.ports.protocol == "tcp":
             verdict = _judge_listeners(listeners, claim)
         else:
-            continue  # the known listeners are only those of TCP
+            continue  # only TCP listeners are known
         yield locate(verdict, subject.file, claim.ports)
 
 

@@ -19,7 +19,7 @@ from qca.memory.checkpoint_size import count_checkpoint_bytes
 # Space for metrics and logs, and a reserve.
 _DISK_SLACK = 200 * MIB
 
-# No image that we know is larger: vllm/vllm-openai and NVIDIA's PyTorch image take 20 to 30 GiB.
+# We know of no larger image: vllm/vllm-openai and NVIDIA's PyTorch image are 20 to 30 GiB.
 _AMPLE = 50 * GIB
 
 
@@ -65,9 +65,10 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
 
 
 def _count_needed_bytes(checkpoint: int, kept: int) -> int:
-    """Return the maximum total size of the checkpoints, in bytes.
+    """Return the bytes that the checkpoints may need at most, plus the reserve.
 
-    The newest and the best are kept, and the next is complete before the oldest is deleted.
+    The `kept` newest checkpoints and the best one are kept, and the next one is complete before the
+    oldest is deleted.
     """
     return checkpoint * (kept + 2) + _DISK_SLACK
 
@@ -89,7 +90,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFacts) -> Verdict:
-    """Judge whether the missing images fit; without a list of images, all may be missing."""
+    """Judge whether the missing images fit; if it is unknown which exist, all may be missing."""
     if not missing:
         return ok(f"The engine has the images of {owner}.")
     disk = find_image_disk(facts)

@@ -28,7 +28,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Return ways to free memory, and smaller training runs that would fit."""
+    """Return remedies that free memory, and those that train with less memory if that would fit."""
     remedies = [
         Remedy(
             "Show the processes that use the most memory",

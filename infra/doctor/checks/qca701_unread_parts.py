@@ -1,4 +1,4 @@
-"""QCA701: were all files read that Compose would merge?"""
+"""QCA701: did qca read every file that Compose would merge?"""
 
 from collections.abc import Iterator
 

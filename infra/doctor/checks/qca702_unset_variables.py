@@ -39,7 +39,7 @@ def _describe_required(unset: list[UnsetVariable]) -> Verdict:
 
 
 def _describe_empty(unset: list[UnsetVariable]) -> Verdict:
-    """Return the warning, which names each variable once, with the first line that uses it."""
+    """Return a warning that names each variable once, with the first line that uses it."""
     lines: dict[str, int] = {}
     for use in unset:
         lines.setdefault(use.variable.name, use.line)

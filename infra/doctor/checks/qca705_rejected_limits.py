@@ -43,7 +43,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _can_limit_cpus(facts: HostFacts) -> bool:
-    """Return whether the engine can limit CPUs; assume that it can if it does not report that."""
+    """Return whether the engine can limit CPUs; if it does not say, assume that it can."""
     docker = known_or_none(facts.docker)
     return not (isinstance(docker, Engine) and docker.limits_cpu is False)
 
@@ -183,7 +183,7 @@ def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
         what = f"cpuset {cpuset.value} names more CPUs than the {cpus} of the engine"
         yield _Fault(cpuset, _quote_docker(what, docker))
     elif max(numbers) >= cpus:
-        # The numbers of the CPUs are unknown: a machine may have CPUs 0 to 3 and 8 to 11.
+        # How many CPUs there are does not show their numbers, which may be 0 to 3 and 8 to 11.
         what = f"CPU {max(numbers)} may not exist, since the engine has {format_count(cpus, 'CPU')}"
         yield _Fault(cpuset, f"{what}.\nIf it does not, Docker reports: {docker}", Severity.WARNING)
 

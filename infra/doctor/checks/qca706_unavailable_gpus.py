@@ -30,9 +30,9 @@ _NO_GPU = ("", "void", "none")
 # containerd finds runtimes with this prefix itself, so they need not be registered with the engine.
 _CONTAINERD_RUNTIME = "io.containerd."
 _CDI_KNOWN = (25, 0)
-"""The first engine that supports CDI devices."""
+"""The first release of the engine that supports CDI devices."""
 _CDI_LISTED = (28, 3)
-"""The first engine that reports all the CDI devices that it has found."""
+"""The first release of the engine that reports all the CDI devices that it found."""
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -55,7 +55,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict | None:
-    """Judge the key `runtime`; only the runtime nvidia concerns GPUs."""
+    """Judge the key `runtime`; a registered runtime other than `nvidia` does not concern GPUs."""
     engine = require(facts.docker)
     if not isinstance(engine, Engine):
         return _skip_service(service, "no engine") if runtime == "nvidia" else None
@@ -98,7 +98,7 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
 def _judge_names(
     facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
 ) -> Verdict | None:
-    """Report GPUs that do not exist on the engine's machine, if that is this machine."""
+    """Return the verdict on GPUs that do not exist; None if all do, or if that is unknown."""
     driver = require(facts.gpu)
     if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
         return None

@@ -33,7 +33,7 @@ def _describe_refusal(file: ComposeFile, refusal: Refusal) -> Verdict:
 
 
 def _find_refused(file: ComposeFile) -> Refusal | Service | int:
-    """Return the place that Compose refuses, from qca's own reading, as Compose reports no line."""
+    """Return the place that Compose refuses; qca determines it because Compose reports no line."""
     if file.refusals:
         return file.refusals[0]
     paths = re.findall(r"services\.([\w.-]+)", file.refused)

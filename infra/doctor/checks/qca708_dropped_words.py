@@ -27,7 +27,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _describe_cut(service: Service, dropped: LocatedValue) -> Verdict:
-    """Return the warning, with the part of the command that Compose drops."""
+    """Return a warning that shows the part of the command that Compose drops."""
     text = dropped.value.strip()
     message = (
         f"Service {service.name}: Compose drops the end of the command: {text}\nCompose silently "

@@ -72,7 +72,7 @@ def _report_little(service: Service, size: int) -> Verdict:
 
 
 def _count_workers(service: Service) -> int:
-    """Return the largest number of workers in the command's flags, or 0."""
+    """Return the largest number of workers that a flag of the command sets, or 0 if none does."""
     words = [word.value for word in service.command]
     given = [
         match[1] or following

@@ -16,7 +16,8 @@ _LOG_DRIVERS = {
     *("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local"),
     *("logentries", "none", "splunk", "syslog"),
 }
-# moby, runconfig/hostconfig_unix.go and daemon/daemon_unix.go, by the value of the key.
+# The engine's errors by the value of the key (moby, runconfig/hostconfig_unix.go and
+# daemon/daemon_unix.go).
 _NEEDS_HOST_USERS = {
     "true": "privileged mode is incompatible with user namespaces",
     "host": "cannot share the host's network namespace when user namespaces are enabled",
@@ -75,7 +76,7 @@ def _judge_start_interval(
 def _judge_log_driver(
     service: Service, driver: LocatedValue, _engine: DockerFacts | None
 ) -> Verdict | None:
-    """Skip drivers of plugins: the engine lists only its own (moby, daemon/info.go)."""
+    """Skip plugins' drivers: the engine lists only built-in ones (moby, daemon/info.go)."""
     if driver.value in _LOG_DRIVERS:
         return None
     return skip(

@@ -1,4 +1,4 @@
-"""QCA712: does each service for which another one waits become ready?"""
+"""QCA712: does each service that another one waits for become ready?"""
 
 import re
 from collections.abc import Iterator
@@ -88,11 +88,11 @@ def _skip(other: Service, unread: str) -> Verdict:
 
 @frozen_dataclass
 class _Fault:
-    """The reason why a health check does not do what it seems to do."""
+    """Why a health check does not do what it seems to do."""
 
     why: str
     is_certain: bool = True
-    """Whether it always fails."""
+    """Whether the health check always fails."""
 
 
 def _find_fault(test: tuple[LocatedValue, ...]) -> _Fault | None:

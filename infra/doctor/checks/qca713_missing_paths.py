@@ -21,7 +21,7 @@ _OUTCOMES = {
     "device": "error gathering device information while adding custom device: no such file",
 }
 
-# Files that the engine mounts from its own machine; the files of a build are sent to it.
+# The engine mounts these from its own machine, whereas the client sends it the files of a build.
 _MOUNTED = ("bind mount", "secret", "config", "device")
 
 
@@ -36,7 +36,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _leave_out_dockerfiles(paths: Sequence[NeededPath]) -> Iterator[NeededPath]:
-    """Yield the paths without the Dockerfiles of services whose build context is missing."""
+    """Yield the paths, except the Dockerfiles of services whose build context is missing."""
     lacking = {one.service for one in paths if one.use == "build context" and one.state != "folder"}
     yield from (one for one in paths if one.use != "Dockerfile" or one.service not in lacking)
 
@@ -55,7 +55,7 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
 
 
 def _is_in_vm(one: NeededPath, facts: HostFacts) -> bool:
-    """Return whether a device would be on Docker Desktop's machine, which has these files."""
+    """Return whether the path is a device in a VM, which shares only this host's files."""
     engine = known_or_none(facts.docker)
     return one.use == "device" and isinstance(engine, Engine) and is_elsewhere(engine)
 

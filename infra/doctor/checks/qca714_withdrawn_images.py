@@ -1,4 +1,4 @@
-"""QCA714: are the images still in their registry?"""
+"""QCA714: are the images still in their registries?"""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _CUDA = re.compile(r"nvidia/cuda:(latest|[1-9]\.|10\.)?")
 
 @frozen_dataclass
 class _Withdrawal:
-    """The reason why an image can no longer be pulled, and a replacement."""
+    """Why an image can no longer be pulled, and what to use instead."""
 
     why: str
     instead: str

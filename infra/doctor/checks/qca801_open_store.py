@@ -14,8 +14,8 @@ from infra.dragonfly.service import is_dragonfly, read_dragonfly
 _EVERY_ADDRESS = ("", "*", "0.0.0.0", "::", "[::]")
 _THIS_MACHINE = "127.0.0.1"
 
-# Stores with Redis's protocol, by the last part of their image's name. These images turn protected
-# mode off, so only a password restricts access.
+# Stores that use Redis's protocol, by the last part of the image's name. These images turn
+# protected mode off, so only a password restricts access.
 _STORES = ("keydb", "redis", "redis-stack-server", "redis-stack", "valkey")
 _PASSWORD_VARIABLES = ("REDIS_PASSWORD", "VALKEY_PASSWORD")
 _FLAG_VARIABLES = ("REDIS_ARGS", "VALKEY_EXTRA_FLAGS")
@@ -40,9 +40,10 @@ def _is_store(service: Service) -> bool:
 
 
 def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | PublishedPorts | None:
-    """Return the setting that exposes the store: the host's network, or a port on all addresses.
+    """Return the setting that exposes the store: the host's network or a port on all addresses.
 
-    In the host's network, Docker ignores `ports` and the store's own `bind` applies.
+    Return None if nothing does. In the host's network, Docker ignores `ports`, and the store's own
+    `bind` applies.
     """
     network = service.settings.get("network_mode")
     if network is not None and network.value == "host":
@@ -59,8 +60,10 @@ def _list_open_ports(service: Service) -> list[PublishedPorts]:
 
 
 def _has_password(service: Service) -> bool:
-    """Return whether a variable of the image's entrypoint sets one; Dragonfly's variable is read as
-    a flag."""
+    """Return whether a variable that the image's entrypoint reads sets a password.
+
+    Dragonfly's variable is read as a flag instead.
+    """
     variables = service.environment
     return any(variables[name].value for name in _PASSWORD_VARIABLES if name in variables)
 
@@ -87,7 +90,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _read_words(words: Sequence[str], flag: str) -> str:
-    """Return the words from the flag to the next one: Redis accepts `--bind a b` and `--flag=x`."""
+    """Return the words between a flag and the next: Redis accepts `--bind a b` and `--flag=x`."""
     value: list[str] = []
     is_inside = False
     for word in words:
@@ -101,7 +104,7 @@ def _read_words(words: Sequence[str], flag: str) -> str:
 
 
 def _explain_hidden(file: ComposeFile, service: Service) -> str:
-    """Return which unread source may set a password; empty if there is none."""
+    """Return a sentence about an unread source that may set a password; empty if there is none."""
     if is_dragonfly(service) and (hidden := explain_hidden_flags(read_dragonfly(file, service))):
         return hidden
     if _read_flag(file, service, _ACCESS_LIST):

@@ -12,7 +12,7 @@ from infra.doctor.remedies.line_edit import edit_lines, find_line
 from infra.doctor.subjects import FileSubject
 from qca.core.masking import is_secret_name
 
-# Values that are switches and not secrets.
+# Values that turn something on or off, and so are not secrets.
 _SWITCHES = ("", "0", "1", "false", "no", "none", "null", "off", "on", "true", "yes")
 
 

@@ -17,7 +17,7 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 def render_report(
     format_: str, findings: "Sequence[Finding]", facts: "HostFacts", *, width: int, color: bool
 ) -> str:
-    """Return the report in one of FORMATS; `width` and `color` apply to text.
+    """Return the report in one of FORMATS; `width` and `color` apply only to `text`.
 
     The format's module is imported only when it is used.
     """

@@ -18,7 +18,7 @@ _LEVELS = {
 
 
 def render_github(findings: Iterable[Finding]) -> str:
-    """Return one workflow command per line for each finding that is not ok."""
+    """Return a line with a workflow command for each finding that is not ok."""
     return "".join(_format_command(finding) for finding in findings if finding.severity in _LEVELS)
 
 
@@ -31,13 +31,13 @@ def _format_command(finding: Finding) -> str:
 
 
 def _choose_title(finding: Finding) -> str:
-    """Return the check's title, which describes a fault, if the finding is one."""
+    """Return the check's title, which describes a fault; for other findings, return the summary."""
     is_fault = finding.severity in (Severity.WARNING, Severity.ERROR)
     return finding.title if is_fault and not finding.is_check_failure else finding.summary
 
 
 def _escape_data(text: str) -> str:
-    """Escape a text in the same way as GitHub's toolkit."""
+    """Escape a text as GitHub's toolkit does."""
     return escape_invisible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

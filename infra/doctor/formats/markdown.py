@@ -33,7 +33,7 @@ def render_markdown(
 
 
 def _fence(text: str, language: str) -> str:
-    """Fence a text with more backticks than its longest run of them."""
+    """Return the text between fences that are longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}{fence}\n"

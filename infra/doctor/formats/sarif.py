@@ -96,14 +96,14 @@ def _encode_result(finding: Finding, root: Path) -> dict[str, Any]:
 
 
 def _compute_fingerprint(finding: Finding, root: Path) -> str:
-    """Return an ID of the finding that does not depend on its line number and wording."""
+    """Return an ID of the finding that does not depend on its line number or wording."""
     check, file, service, flag = finding.subject
     uri = encode_artifact(file, root)["uri"] if file else ""
     return hashlib.sha256("\0".join((check, uri, service, flag)).encode()).hexdigest()[:16]
 
 
 def _encode_fix(remedy: Remedy, root: Path) -> dict[str, Any] | None:
-    """Return the edits of a remedy, or None if it has none or one of them would show a secret."""
+    """Return the edits of a remedy; None if there are none, or if one would show a secret."""
     replacements = [find_replacement(edit) for edit in remedy.edits]
     changes = [
         {

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from infra.doctor.finding import Location
 
-# The name of the base of relative URIs in a log: the root of the repository.
+# What relative URIs in a log are relative to: the root of the repository.
 _BASE = "%SRCROOT%"
 
 
@@ -30,7 +30,7 @@ def encode_artifact(file: str, root: Path) -> dict[str, str]:
 
 
 def encode_region(location: Location) -> dict[str, int]:
-    """Return a line, or the relevant part of it."""
+    """Return the region of a location: a whole line, or columns of it."""
     if location.columns is None:
         return {"startLine": location.line}
     start, end = location.columns

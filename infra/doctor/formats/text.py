@@ -11,7 +11,7 @@ from infra.doctor.finding import Finding, Location, Remedy, Severity
 from qca.core.units import format_count
 from qca.core.visible import escape_invisible
 
-# Parameters of the terminal's sequence SGR (ECMA-48).
+# Parameters of the terminal control sequence SGR (ECMA-48).
 _BOLD, _DIM, _UNDERLINE, _CYAN = "1", "2", "4", "36"
 _SEVERITY_STYLES = {
     Severity.OK: "32",  # green
@@ -35,7 +35,7 @@ class _Page(NamedTuple):
     color: bool = False
 
     def paint(self, text: str, style: str) -> str:
-        """Return the text in a style; each of its lines has its own sequences."""
+        """Return the text in a style; each line gets its own control sequences."""
         if not (self.color and style):
             return text
         return "\n".join(f"\x1b[{style}m{line}\x1b[0m" if line else "" for line in text.split("\n"))
@@ -93,7 +93,7 @@ def _format_details(page: _Page, finding: Finding) -> Iterator[str]:
     summary, *paragraphs = finding.message.split("\n")
     yield ""
     yield from _format_heading(page, finding, summary, style=_BOLD)
-    if finding.location:  # not wrapped, so that a terminal can open it
+    if finding.location:  # not wrapped, so that a terminal can open the file
         yield "  " + page.paint(_format_location(finding.location), _UNDERLINE)
     for paragraph in paragraphs:
         yield from _wrap_paragraph(page, paragraph)

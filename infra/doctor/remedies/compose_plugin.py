@@ -10,7 +10,7 @@ _FOLDER = "~/.docker/cli-plugins"
 _FILE = f"{_FOLDER}/docker-compose"
 _RELEASES = "https://github.com/docker/compose/releases/latest/download"
 
-# The machine names in Docker Compose's release files that differ from uname's.
+# The architectures that Docker Compose's release files name differently from `uname -m`.
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l": "armv6"}
 
 

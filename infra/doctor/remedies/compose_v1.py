@@ -29,7 +29,7 @@ _IMPORTS = (
 )
 _ENVIRONMENT = f"~/{OWN_V1}"
 
-# The requirement to install for a missing module, if its name differs from the module's.
+# The requirement that provides a missing module, if the two names differ.
 _DISTRIBUTIONS = {
     "compose": "docker-compose",
     "distutils": "setuptools<81",
@@ -64,7 +64,7 @@ def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
 
 
 def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
-    """Return the remedy that ignores the user's libraries, if V1 works with those it came with."""
+    """Return the remedy that ignores the user's libraries, if V1 works with its original ones."""
     if compose.user_only or compose.missing_modules:
         return None  # V1 or a required module would be missing
     unshadowed = {name: _unshadow(library) for name, library in compose.libraries.items()}
@@ -88,7 +88,7 @@ def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
 
 
 def can_reach_daemon(compose: ComposeV1) -> bool:
-    """Return whether Compose V1 can talk to the daemon, judged by the versions of its libraries."""
+    """Return whether the versions of its libraries let Compose V1 talk to the daemon."""
     names = ("docker", "requests", "urllib3")
     if compose.missing_modules or not {*names, "PyYAML"} <= set(compose.libraries):
         return False
@@ -97,7 +97,7 @@ def can_reach_daemon(compose: ComposeV1) -> bool:
 
 
 def _unshadow(library: Library) -> Library | None:
-    """Return the library that Python would import without the user site and PYTHONPATH."""
+    """Return the library that Python would import if it ignored the user site and PYTHONPATH."""
     candidates = (library, *library.shadows)
     return next(
         (
@@ -167,12 +167,12 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     )
 
 
-# The newest release that each pin allows, which pip installs.
+# pip installs the newest release that a pin allows.
 _NEWEST_ADMITTED = {"docker>=6.1,<7": ("docker", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
 
 
 def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
-    """Return a sentence about the distributions whose requirements the new versions would break."""
+    """Return a sentence that names the distributions whose requirements the new versions break."""
     new_versions = dict(_NEWEST_ADMITTED[pin] for pin in pins)
     broken = [
         f"{user.distribution} {user.version} (requires {user.requirement})"

@@ -1,4 +1,4 @@
-"""Choose remedies for an engine that cannot be reached, by the product that provides it.
+"""Choose remedies for an engine that cannot be reached, according to the product that provides it.
 
 The address shows the product: https://docs.docker.com/engine/security/rootless/tips/ (rootless
 Docker), https://docs.docker.com/desktop/setup/install/linux/ (Docker Desktop).
@@ -14,7 +14,7 @@ from infra.host.facts import NoEngine, SystemFacts
 # The client's default address, if neither DOCKER_HOST nor a context sets another one.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
-# Instead of an address, if `docker` cannot read the certificates that these ask for.
+# `NoEngine.host` is one of these if `docker` cannot read the certificates that it asks for.
 TLS_VARIABLES = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 Provider = Literal["system", "snap", "rootless", "desktop", "mac", "colima", "podman", "remote"]
@@ -31,7 +31,7 @@ _SOCKETS: dict[str, Provider] = {
 def choose_remedies(
     docker: NoEngine, system: SystemFacts | None, *, is_snap: bool
 ) -> tuple[Remedy, ...]:
-    """Return the remedies for the state of an engine, most likely first."""
+    """Return the remedies for the state of an engine, the most promising first."""
     kind = _classify_system(system)
     if docker.state == "not-installed":
         return _INSTALL[kind]
@@ -61,7 +61,7 @@ def find_provider(docker: NoEngine, system: SystemFacts | None, *, is_snap: bool
 
 
 def use_other_engine(address: str) -> Remedy:
-    """Return the remedy that uses another engine of this host."""
+    """Return the remedy that uses another engine on this host."""
     command = f"export DOCKER_HOST={shlex.quote(address)}"
     return Remedy("Use the other engine found on this host (for this shell only)", (command,))
 

@@ -19,7 +19,7 @@ from qca.core.units import format_count, format_exact_size, format_size
 def format_answers(
     threads: int, maxmemory: int, comment: Callable[[int], str] = lambda _: ""
 ) -> str:
-    """Return a sentence with both options, and a comment on the memory that each one needs."""
+    """Return a sentence that offers more memory or fewer threads, with a comment on each size."""
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
     if fewer == 0:
@@ -31,7 +31,7 @@ def format_answers(
 
 
 def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
-    """Return a sentence with both options, and whether each fits in this host's memory."""
+    """Return the same sentence; its comments say whether this host has the memory."""
     return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
 
 
@@ -57,9 +57,10 @@ def _has_room(subject: HostSubject, maxmemory: int) -> bool:
 
 
 def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
-    """Return the remedies for `qca up` that make Dragonfly start within the host's memory.
+    """Return the remedies for a plan whose Dragonfly does not start.
 
-    If there are none, return those that at least start Dragonfly, or train without it.
+    More memory is offered if the host has it, and fewer threads if `maxmemory` is enough for one.
+    If neither is possible, the only remedy is to train without Dragonfly.
     """
     more, less = _add_memory(threads), _take_fewer_threads(maxmemory)
     room = _has_room(subject, rules.compute_required_memory(threads))
@@ -92,8 +93,8 @@ def offer_for_service(
 ) -> tuple[Remedy, ...]:
     """Return the remedies that make a service of a Compose project start.
 
-    Fewer threads come first because they cost only a little speed. The remedy with more memory is
-    omitted if the container or the host does not have it.
+    Fewer threads come first because they cost only a little speed; if the CPU limit determines the
+    threads, a lower limit comes last. More memory is offered unless the host does not have it.
     """
     fewer = rules.compute_max_threads(maxmemory)
     more = _add_memory_to_service(subject, dragonfly, rules.compute_required_memory(threads))

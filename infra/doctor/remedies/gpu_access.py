@@ -1,4 +1,4 @@
-"""Choose remedies for a training run or a container without a GPU, by the missing layer."""
+"""Choose remedies for a training run or container that gets no GPU, given the missing layer."""
 
 from infra.doctor.finding import Remedy
 from infra.host.container_gpu import Obstacle

@@ -1,4 +1,4 @@
-"""Choose remedies for a container in which a CUDA step failed, by the step and its error code."""
+"""Choose remedies for a container in which a CUDA step failed, given the step and the error."""
 
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.gpu_access import GPU_ACCESS_REMEDIES

@@ -12,7 +12,7 @@ from qca.core.units import format_size
 
 
 def offer_roomier_gpus(subject: HostSubject, needed: int) -> tuple[Remedy, ...]:
-    """Offer other GPUs of this host, as many as configured, if enough of them have the memory.
+    """Offer the configured number of this host's GPUs, if that many have the memory.
 
     Needs the fact `gpu`.
     """
@@ -39,7 +39,7 @@ def _describe(gpu: Gpu) -> str:
 
 
 def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer changes that make the training run fit, with the cheapest first and the CPU last.
+    """Offer changes that make the training run fit, the cheapest first and the CPU last.
 
     Needs the fact `gpu`.
     """
@@ -51,7 +51,7 @@ def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
 def _list_changes(
     train: TrainConfig, recompute: str
 ) -> tuple[tuple[Mapping[str, int | str], Remedy], ...]:
-    """Return changes to the training settings, each with the remedy that applies it."""
+    """Return changes to the training settings, each with the remedy that makes it."""
     half = max(1, train.hidden_channels // 2)
     step = Remedy(
         "Recompute each step instead of keeping its activations",

@@ -37,7 +37,7 @@ def _is_desktop(process: GpuProcess) -> bool:
 
 
 def describe_holders(processes: Sequence[GpuProcess]) -> str:
-    """Describe the processes that use GPU memory, largest first, without small ones."""
+    """Return a list of the processes that use GPU memory, largest first, omitting small ones."""
     return ", ".join(
         _describe(process) for process in _sort_by_memory(processes) if _is_worth_naming(process)
     )
@@ -46,8 +46,8 @@ def describe_holders(processes: Sequence[GpuProcess]) -> str:
 def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
     """Return remedies that stop as few processes as needed to free `missing` bytes.
 
-    If the known sizes are too small, include the processes of unknown size; if there are none,
-    return no remedies.
+    If that is not enough, include all processes whose size is unknown; if there are none, return no
+    remedies.
     """
     candidates = [process for process in _sort_by_memory(processes) if not _is_desktop(process)]
     chosen: list[GpuProcess] = []
@@ -82,5 +82,5 @@ def _describe(process: GpuProcess) -> str:
 
 
 def _get_program(process: GpuProcess) -> str:
-    """Return the program's name from the path that NVML reports, with backslashes on Windows."""
+    """Return the program's name from NVML's path, which contains backslashes on Windows."""
     return PureWindowsPath(process.name).name

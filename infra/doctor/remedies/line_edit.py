@@ -1,4 +1,4 @@
-"""Build remedies that change lines of a Compose file, by `--fix` or by the sed command shown."""
+"""Build remedies that change lines of a Compose file, with `--fix` or with a sed command."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ def edit_line(title: str, edit: Edit, *, automatic: bool) -> Remedy:
 def edit_lines(title: str, edits: Sequence[Edit], *, automatic: bool, script: str = "") -> Remedy:
     """Return the remedy that makes the edits, with the equivalent sed command for each file.
 
-    `script` replaces the generated sed script, which contains the changed words.
+    `script` is used instead of the generated sed script, which would show the changed words.
     """
     paths = {edit.file: _find_real_path(edit.file) for edit in edits}
     backups = " and ".join(f"{path}.bak" for path in paths.values())
@@ -40,7 +40,7 @@ def edit_lines(title: str, edits: Sequence[Edit], *, automatic: bool, script: st
 
 
 def _find_real_path(path: str) -> str:
-    """Return the target of a symbolic link, because `sed -i` would replace the link itself."""
+    """Return the path, or the target of a symbolic link: `sed -i` would replace the link itself."""
     return str(Path(path).resolve()) if Path(path).is_symlink() else path
 
 
@@ -61,7 +61,7 @@ def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> 
 def replace_by_pattern(
     file: ComposeFile, replacements: Iterable[tuple[LocatedValue, str, str]]
 ) -> tuple[Edit, ...]:
-    """Return the edits that replace each pattern by its text, on the line of its value.
+    """Return the edits that replace each pattern with its text, on the line of its value.
 
     Several patterns may be on one line. Return no edits unless each pattern occurs exactly once.
     """
@@ -101,6 +101,6 @@ def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
 
 
 def find_line(file: ComposeFile, at: LocatedValue) -> str | None:
-    """Return the text of the line of a value; None if that line was not read."""
+    """Return the line of text that contains a value; None if it was not read."""
     lines = file.sources.get(at.file, ())
     return lines[at.line - 1] if 0 < at.line <= len(lines) else None

@@ -15,15 +15,15 @@ _PART = r"(?:\$\{[^{}]*\}|[^:{}])+"
 _SHORT = re.compile(rf"(?:0\.0\.0\.0:)?({_PART}:{_PART})")
 # The first key of the long form, with its value on the same line.
 _FIRST_KEY = re.compile(r"(?P<dash>\s*-\s+)\w+:\s+[^\s{\[&*|>].*")
-# The brace of the long form, not of a variable.
+# The opening brace of the long form, as opposed to that of a variable, which follows a `$`.
 _BRACE = r"(?<!\$)\{"
 
 
 def publish_locally(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
     """Return the remedy for ports that are published on all addresses.
 
-    None if the place of an address is uncertain: `${PORTS}` may contain one, and one line may have
-    several entries in braces.
+    Return None if it is uncertain where the address belongs: `${PORTS}` may already contain one,
+    and a line may have several entries in braces.
     """
     inserted = {port: edit for port in ports if (edit := _insert_address(file, port))}
     changes = [_find_change(port) for port in ports if port not in inserted]
@@ -36,7 +36,10 @@ def publish_locally(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remed
 
 
 def _insert_address(file: ComposeFile, ports: PublishedPorts) -> Edit | None:
-    """Return the edit that adds a line to the long form; None if it has none or an address."""
+    """Return the edit that adds a line with the address to the long form.
+
+    Return None for the short form, and for a long form in braces or with an address.
+    """
     at = LocatedValue(str(ports), ports.line, "", ports.file)
     line = find_line(file, at)
     match = _FIRST_KEY.fullmatch(line or "")
@@ -47,7 +50,7 @@ def _insert_address(file: ComposeFile, ports: PublishedPorts) -> Edit | None:
 
 
 def _find_change(ports: PublishedPorts) -> tuple[LocatedValue, str, str] | None:
-    """Return a pattern on the line of the ports, and its replacement; None if there is none."""
+    """Return the value whose line changes, a pattern, and its replacement; None if unknown."""
     at = LocatedValue(str(ports), ports.line, ports.written, ports.file)
     if ports.written_address is not None:
         raw = re.escape(ports.written_address.raw)

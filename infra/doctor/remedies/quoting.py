@@ -10,9 +10,8 @@ _SPECIAL = re.compile(r"[\\']")
 
 
 def quote_word(word: str) -> str:
-    r"""Quote a word for bash; write one with invisible characters as `$'a\033b'`.
-
-    Copying those characters from a terminal would lose them.
+    r"""Quote a word for bash; a word with invisible characters becomes `$'a\033b'`. Such characters
+    would be lost when the word is copied from a terminal.
     """
     if not any(map(is_invisible, word)):
         return shlex.quote(word)

@@ -10,14 +10,14 @@ from infra.dragonfly.flag_faults import FaultKind, FlagFault, is_accepted
 from infra.dragonfly.flag_table import Standing, find_standing
 from infra.dragonfly.service import Dragonfly
 
-# The kinds of places for a word with spaces; in a command string, Compose would split it.
+# The kinds of places in which a word may contain spaces; Compose splits a command string at them.
 _PLACES_FOR_BLANKS = ("item", "in brackets")
 
 
 def offer_for_fault(
     file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault
 ) -> tuple[Remedy, ...]:
-    """Return the remedies that replace or remove the flag of a fault."""
+    """Return the remedies that replace or remove a faulty flag."""
     if fault.flag == "save_schedule" and fault.kind is FaultKind.RULE:
         return _offer_crontab(file, dragonfly, fault)
     if fault.kind is not FaultKind.NAME:
@@ -43,7 +43,7 @@ def _offer_name(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tu
 
 
 def _offer_crontab(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tuple[Remedy, ...]:
-    """Offer the crontab that is equivalent to a save_schedule."""
+    """Offer the crontab that is equivalent to save_schedule's value."""
     crontab, successor = convert_save_schedule(fault.given.value), "snapshot_cron"
     has_successor = find_standing(successor, dragonfly.release) is Standing.PRESENT
     if not crontab or not has_successor or successor in dragonfly.flags:

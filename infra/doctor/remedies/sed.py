@@ -25,7 +25,7 @@ def _escape_replacement(text: str) -> str:
 
 
 def _find_changed_words(old: str, new: str) -> tuple[str, str, int]:
-    """Return the words that change, their replacement, and their occurrence on the line."""
+    """Return the words that change, their replacement, and which of their occurrences changes."""
     start = _find_word_start(old, _count_common_prefix(old, new))
     rest = min(len(old), len(new)) - start
     end = min(rest, _count_common_prefix(old[::-1], new[::-1]))

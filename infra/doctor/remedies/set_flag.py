@@ -93,10 +93,10 @@ def _insert_word(file: ComposeFile, at: LocatedValue, written: str) -> Edit | No
 
 
 def _find_item_prefix(line: str) -> str:
-    """Return the indentation of a line, with the dash if it is a list item."""
+    """Return the indentation of a line, including the dash if the line is a list item."""
     return line[: len(line) - len(re.sub(r"\s*(?:-\s+)?", "", line, count=1))]
 
 
 def _find_quote(piece: str, raw: str) -> str:
-    """Return the quotes around a word, or an empty string if they contain more than the word."""
+    """Return the quote that encloses exactly the word, or an empty string if there is none."""
     return next((quote for quote in _QUOTES if piece == f"{quote}{raw}{quote}"), "")

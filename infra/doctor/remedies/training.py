@@ -22,12 +22,12 @@ SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
 
 
 def change_training(subject: HostSubject, **changes: Any) -> HostSubject:
-    """Return the host with these changes to the training settings, planned again."""
+    """Return the subject with changed training settings and a new plan."""
     return _plan_again(subject, train=subject.config.train.override(**changes))
 
 
 def change_stack(subject: HostSubject, **changes: Any) -> HostSubject:
-    """Return the host with these changes to the stack settings, planned again."""
+    """Return the subject with changed stack settings and a new plan."""
     return _plan_again(subject, stack=subject.config.stack.override(**changes))
 
 
@@ -37,7 +37,7 @@ def _plan_again(subject: HostSubject, **tables: Any) -> HostSubject:
 
 
 def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer the CPU if the training run fits there, and state the size of a smaller model."""
+    """Offer the CPU if the training run fits there, and say if its model would be smaller."""
     after = change_training(subject, device="cpu")
     if after.plan.trainer.fits.value is False:
         return ()
