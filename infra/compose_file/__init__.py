@@ -3,8 +3,8 @@
 From the rest of the project it imports only the errors, units and file access of `qca.core`; it
 knows nothing about hosts, the store or the doctor. `python -m infra.compose_file` prints a project.
 
-`load.read_compose_files` returns the model for the checks, and `project.read_project` the tree from
-which the model is built:
+`load.read_compose_files` returns the model for the checks, and `project.read_project` returns the
+tree that the model is built from. The parts:
 
     yaml/      YAML's nodes and scalars, and the tree of each document
     syntax/    the notations inside values: variables, sizes, short forms, command words

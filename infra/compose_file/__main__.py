@@ -1,4 +1,4 @@
-"""`python -m infra.compose_file`: print a project as it is read, without Compose.
+"""`python -m infra.compose_file`: print a Compose project as this library reads it.
 
 The output has the format of `docker compose config --format json`. If Compose would refuse the
 files, the exit code is 2, and the message names the file and the line.

@@ -10,7 +10,7 @@ from qca.core.errors import QcaError
 from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
-# The indentation and the first key of a line, which the diff shows with the changed words.
+# A line's indentation and first key, which the diff shows along with the changed words.
 _HEAD = re.compile(r"\s*(?:-\s+)*(?:[\"']?[\w.-]+[\"']?:\s+)?")
 _WORD = re.compile(r"[\s\"',\[\]{}]+|[^\s\"',\[\]{}]+")
 _MARKS = " \t\r\"',[]{}"
@@ -78,7 +78,7 @@ def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
     """
     before: dict[Path, str] = {}
     after: dict[Path, str] = {}
-    # From the last line to the first, because an edit may change the number of lines.
+    # Edit from the last line to the first, because an edit may change the number of lines.
     for edit in sorted(edits, key=lambda edit: edit.line, reverse=True):
         path = Path(edit.file)
         text = after.get(path) or _read_text(path)

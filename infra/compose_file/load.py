@@ -45,7 +45,7 @@ def read_compose_files(
     All paths in them are relative to the folder of the first file, the project folder.
 
     Raises:
-        InputError: as `read_compose_file`.
+        InputError: as in `read_compose_file`.
 
     """
     project = read_project(paths, environment, profiles, policy, version)

@@ -8,7 +8,7 @@ from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.syntax.interpolation import MissingVariable
 from qca.core.frozen import frozen_dataclass
 
-# A key of `Service.unread_sources`: a merge tag has an uncertain effect.
+# A key of `Service.unread_sources` for a merge tag with an uncertain effect.
 UNCERTAIN_TAGS = "!reset"
 
 
@@ -98,7 +98,7 @@ class NeededPath:
     is_created: bool = False
     """Whether Docker creates a folder in its place if it is missing, although a file is needed."""
     state: Literal["file", "folder", "missing"] | None = None
-    """The kind of the existing file; None if that is unknown."""
+    """Whether the path is a file, a folder or missing; None if that is unknown."""
     unknown_because: str = "it was not looked up"
 
 

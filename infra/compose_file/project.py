@@ -50,7 +50,7 @@ def read_project(
 
     All paths in them are relative to the folder of the first file, the project folder. Variables
     come from `environment`, then from the `.env` in that folder. `version` is the version of
-    Compose for which the files are meant, by default the newest.
+    Compose that the files are meant for, by default the newest.
 
     Raises:
         InputError: a file cannot be read or is not YAML; the message names the line.

@@ -30,7 +30,7 @@ class Output:
 
     @property
     def error_line(self) -> str:
-        """The output line with the error: the first line, or the last of a Python traceback."""
+        """The output line with the error: the first line, or the last one of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
         telling = [line for line in lines if line and not line.startswith("WARNING: ")]
         if self.stderr.startswith("Traceback "):

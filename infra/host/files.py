@@ -10,7 +10,7 @@ MAX_BYTES = 2**20
 """The maximum number of bytes that a probe reads. Probes read versions, settings and lists of
 mounts; anything longer is not the expected file or output."""
 
-# A search of all processes would log hundreds of lines.
+# These reads are not logged: a search of all processes would log hundreds of lines.
 _OF_PROCESS = re.compile(r"/proc/\d+/")
 
 

@@ -29,9 +29,9 @@ class Alternative:
     """The predicted peak plus the CUDA context."""
     fits: bool | None
     time_ratio: float
-    """The time, relative to that of the planned way."""
+    """The time relative to the planned way."""
     drift: float
-    """The error of the gradient, relative to fp32."""
+    """The gradient's error relative to fp32."""
     is_measured: bool
     """Whether the time and the drift come from measurements of this precision on this machine."""
     is_planned: bool = False

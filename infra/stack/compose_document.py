@@ -25,7 +25,7 @@ STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
 RUN_FOLDER = "${QCA_RUN_FOLDER:?see the head of this file}"
 
 # A finished or stopped trainer writes a checkpoint of 335 MiB, including AdamW's moments, which
-# takes well under a minute on a slow disk.
+# takes well under a minute even on a slow disk.
 TRAINER_STOP_SECONDS = 60
 STORE_STOP_SECONDS = 10
 

@@ -65,7 +65,7 @@ def health_of(container: Container) -> Health:
 
 
 def describe_services(project: str) -> list[dict[str, Any]]:
-    """Return name, state, health and exit code of each of a stack's containers."""
+    """Return the name, state, health and exit code of each container of a stack."""
     return [
         {
             "name": name,

@@ -32,7 +32,7 @@ def strip_reasons(plan: Any) -> Any:
 
 
 def list_decisions(plan: Any, prefix: str = "") -> dict[str, Decision[Any]]:
-    """Return every Decision in the dataclass `plan` by its path: `dragonfly.maxmemory_bytes`."""
+    """Return every Decision in the dataclass `plan` by its path (`dragonfly.maxmemory_bytes`)."""
     decisions: dict[str, Decision[Any]] = {}
     for field in fields(plan):
         path, value = f"{prefix}{field.name}", getattr(plan, field.name)

@@ -1,4 +1,4 @@
-"""Remove a project's resources, which are found by Compose's labels.
+"""Remove a project's resources, which are found through Compose's labels.
 
 This requires neither the state folder nor the Compose file, and starts no program that Ctrl-C could
 interrupt.

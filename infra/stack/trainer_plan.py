@@ -64,8 +64,8 @@ class TrainerPlan:
     """The samples per episode in each process."""
     predicted_peak_bytes: Decision[int]
     context_bytes: Decision[int]
-    """The memory outside the allocator: the CUDA context, with NCCL for several processes, or the
-    interpreter with torch."""
+    """The memory outside the allocator: on CUDA the context, with NCCL if there are several
+    processes; on a CPU the interpreter with torch."""
     budget_bytes: Decision[int | None]
     """The device memory available to each process; None if it is unknown."""
     fits: Decision[bool | None]

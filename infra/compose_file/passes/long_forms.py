@@ -115,7 +115,7 @@ def expand_volume(value: Value, origin: Origin) -> Value:
 
 
 def _list_options(spec: VolumeSpec) -> dict[str, dict[str, Value]]:
-    """Return the options by the type of mount to which they apply; some may apply to both."""
+    """Return the options by the type of mount that they belong to; a mount may have both types."""
     bind: dict[str, Value] = {"create_host_path": True} if spec.is_bind else {}
     if spec.propagation:
         bind["propagation"] = spec.propagation
@@ -135,7 +135,7 @@ def expand_device(value: Value, origin: Origin) -> Value:
 
 
 def expand_mount(value: Value, origin: Origin) -> Value:
-    """Convert the name of a config or a secret to its source."""
+    """Convert the name of a config or a secret to a mapping with this source."""
     return make_table({"source": value}, origin) if isinstance(value, str) else value
 
 

@@ -25,13 +25,13 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|github\.com/|[\w.-]+@[\w.-]+:", re.I
 
 @dataclass
 class Reading:
-    """The settings of a reading, and its results so far."""
+    """The settings for reading a project, and the results so far."""
 
     folder: Path
     """The project's folder, as it was given."""
     policy: Policy
     version: tuple[int, ...] | None = None
-    """The version of Compose for which the files are meant; None means the newest."""
+    """The version of Compose that the files are meant for; None means the newest."""
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     unset: list[UnsetVariable] = field(default_factory=list[UnsetVariable])

@@ -86,7 +86,7 @@ class _Network:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether its addresses are not in the file."""
+        """Whether the file does not determine its addresses."""
         is_own = descend(self.table, "ipam").get("driver") in (None, "default")
         return bool(self.table.get("external")) or not is_own
 

@@ -39,7 +39,8 @@ _CAPABILITIES = """
     SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE
     SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM
 """
-# moby, daemon/logger: `ValidateLogOpt` of the drivers, and the options of every driver.
+# moby, daemon/logger (`ValidateLogOpt`): the options of each driver, including those of all
+# drivers.
 _LOG_OPTIONS = {
     "json-file": "cache-compress cache-disabled cache-max-file cache-max-size compress env "
     "env-regex labels labels-regex max-buffer-size max-file max-size mode tag",
@@ -96,7 +97,7 @@ def _check_names(service: Table) -> Iterator[Refusal]:
 
 
 def _check_program(service: Table) -> Iterator[Refusal]:
-    """Refuse a program with its arguments in one item; a path may contain spaces."""
+    """Refuse an item that contains a program and its arguments; a path may contain spaces."""
     words = to_items(service.get("entrypoint"))
     program = to_text(words[0]) if words else ""
     if _PROGRAM_WITH_ARGUMENTS.fullmatch(program):
@@ -161,7 +162,7 @@ def _list_sysctls(service: Table) -> Iterator[tuple[str, Origin]]:
 
 
 def _explain_sysctl(service: Table, name: str) -> str:
-    """Return runc's reason for refusing a kernel setting; empty if it accepts it."""
+    """Return runc's reason for refusing a kernel setting; empty if runc accepts it."""
     if name.startswith("net."):
         is_host = service.get("network_mode") == "host"
         return f'sysctl "{name}" not allowed in host network namespace' if is_host else ""

@@ -58,7 +58,7 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
 
 
 def _is_about_type(error: "ValidationError") -> bool:
-    """Return whether a branch applies to a different type of value."""
+    """Return whether the error means that its branch is for a different type of value."""
     return error.validator in ("type", "const", "enum") and not error.path
 
 

@@ -1,4 +1,4 @@
-"""Rules for the paths of keys in a Compose file, by patterns such as `services.*.ports`."""
+"""Rules for the paths of keys in a Compose file, given by patterns such as `services.*.ports`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

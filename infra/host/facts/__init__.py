@@ -1,6 +1,7 @@
 """The facts about a host: frozen data, each known, or unknown with the reason.
 
-They do not depend on their collection, so this package imports `qca.core` and nothing of infra.
+They do not depend on how they are collected, so this package imports `qca.core` and nothing from
+infra.
 """
 
 from infra.host.facts.docker import (

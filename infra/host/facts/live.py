@@ -13,7 +13,7 @@ GpuStep = Literal[
 
 @strict_dataclass
 class GpuRun:
-    """The result of a container with a GPU: cuInit, an allocation, a multiplication."""
+    """The result of using a GPU in a container: cuInit, an allocation, a multiplication."""
 
     image: str
     seconds: Seconds

@@ -16,8 +16,8 @@ _HOOK, _CDI_HOOK = "nvidia-container-runtime-hook", "nvidia-cdi-hook"
 # "NVIDIA Container Toolkit CLI version 1.17.8"
 _VERSION = re.compile(r"\bversion v?(\d\S*)")
 
-# The configuration with which dockerd runs the toolkit: https://github.com/NVIDIA/nvidia-container-toolkit
-# (config.toml).
+# The configuration that dockerd runs the toolkit with:
+# https://github.com/NVIDIA/nvidia-container-toolkit (config.toml).
 _CONFIG = "etc/nvidia-container-runtime/config.toml"
 _NO_CGROUPS = re.compile(r"^\s*no-cgroups\s*=\s*true\b", re.M)
 

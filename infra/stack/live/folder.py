@@ -33,7 +33,7 @@ _READ_AND_WRITE = (
 
 @contextlib.contextmanager
 def make_folder(work_dir: Path) -> Generator[Path]:
-    """Create a subfolder as for a run, and remove it with its contents at the end.
+    """Create a subfolder like a run's, yield it, and remove it with its contents at the end.
 
     Raises:
         ProbeError: this user cannot write to `work_dir`.

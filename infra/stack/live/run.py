@@ -66,7 +66,7 @@ def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
 
 @contextmanager
 def _translate_errors() -> Generator[None]:
-    """Raise the errors that a probe can have as `ProbeError`."""
+    """Raise the errors that can occur in a probe as `ProbeError`."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 

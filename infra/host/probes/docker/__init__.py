@@ -1,6 +1,6 @@
 """The probes of the Docker Engine: its address, the connection, its answers and its images.
 
-It imports facts, the shared parts of `infra.host`, and `probes.answer_fields`.
+The package imports facts, the shared parts of `infra.host`, and `probes.answer_fields`.
 """
 
 from infra.host.probes.docker.engine import probe

@@ -1,6 +1,7 @@
 """The probe of the program `docker-compose`: its launcher, and the libraries of Compose V1.
 
-It imports facts, the shared parts of `infra.host`, `probes.answer_fields` and `probes.compose`.
+The package imports facts, the shared parts of `infra.host`, `probes.answer_fields` and
+`probes.compose`.
 """
 
 from infra.host.probes.docker_compose.command import OWN_V1, probe
