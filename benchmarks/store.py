@@ -56,7 +56,7 @@ STORES = {
 
 @contextlib.contextmanager
 def run_sender(url: str | None, metrics: Path) -> Iterator[tuple[Notify, Callable[[], float]]]:
-    """Yield two functions: to notify the sender of an episode, and to get the sender's CPU time."""
+    """Yield two functions: one notifies the sender of an episode, one returns its CPU time."""
     if url is None:
         yield (lambda: None), (lambda: 0.0)
         return

@@ -88,7 +88,7 @@ class EpisodeSizes:
         return StateTensors(states, cells).count_bytes(self.shape)
 
     def get_segment(self, length: int) -> SegmentSizes:
-        """Return the sizes of a segment."""
+        """Return the sizes of a segment of `length` steps."""
         return SegmentSizes(
             self.shape, length, self.update, self.noise, sums=self.loss.cotangents > 0
         )
@@ -100,7 +100,7 @@ class EpisodeSizes:
         """
         if has_adjoint:
             return count * self.get_segment(1).compute_tape()
-        # The state before the first of these steps; the caller holds the episode's first one.
+        # The state before the first of these steps; the caller holds the episode's first state.
         before = self.count_bytes(1) if last > count else 0
         if count == 0:
             return before

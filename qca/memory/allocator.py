@@ -31,12 +31,12 @@ def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, holes:
 
 
 def round_to_block(size: int) -> int:
-    """Return the block that holds `size` bytes."""
+    """Return the size of the block that holds `size` bytes."""
     return max(1, -(-size // BLOCK)) * BLOCK
 
 
 def round_to_segment(size: int) -> int:
-    """Return the segment that is requested from the driver for a block of `size` bytes."""
+    """Return the size of the segment that the driver provides for a block of `size` bytes."""
     block = round_to_block(size)
     if block <= SMALL:
         return SMALL_SEGMENT

@@ -41,7 +41,7 @@ class Candidate(NamedTuple):
     host_bytes: int
 
     def fits(self, budget: int, room: int) -> bool:
-        """Return whether it needs at most `budget` bytes, and at most `room` bytes of the host."""
+        """Return whether `budget` bytes of the device and `room` bytes of the host are enough."""
         return self.estimate.fits(budget) and self.host_bytes <= room
 
     def resolve(self, train: TrainConfig) -> TrainConfig:
@@ -105,7 +105,7 @@ class Ways:
         return fastest
 
     def _keep_tapes(self, found: Candidate, budget: int, room: int, limit: float) -> Candidate:
-        """Return it with all tapes that fit, or unchanged if it then costs more than `limit`."""
+        """Return `found` with all tapes that fit; unchanged if it would cost more than `limit`."""
         if self.train.tapes != "auto" or found.recompute == "none":
             return found
 

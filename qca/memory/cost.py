@@ -1,7 +1,7 @@
 """Estimate the time of a step for each recompute strategy, from measured or built-in figures.
 
 The built-in figures are from one card and the full model. They rank the strategies correctly on
-another card if its kernels scale alike; `qca estimate --measure` replaces them.
+another card if its kernels scale in the same way; `qca estimate --measure` replaces them.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,8 @@ def estimate_step_cost(
 
     `taped` is the share of the steps that keep a tape, which cost the same as with `none`. With
     `timings` of this device the unit is seconds: the measured time or, for a strategy that was
-    not measured, the built-in figure scaled by the most similar measured strategy.
+    not measured, the built-in figure, scaled by the ratio of time to figure of the most similar
+    measured strategy.
     """
     if taped and recompute != "none":
         recomputed = estimate_step_cost(

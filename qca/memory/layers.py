@@ -24,7 +24,7 @@ class Node:
     produced: int
     """The gradient that its backward produces, as large as its input."""
     kept: int = 0
-    """Bytes saved for the backward, of the tensors that this node is the last to use."""
+    """Bytes of the saved tensors that this node is the last to use in the backward."""
     weights: int = 0
     """The gradient of its weights, a separate tensor until it is added to `.grad`."""
     gradient: int = 0

@@ -100,8 +100,8 @@ def read_gpu_name() -> str | None:
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, largest first.
 
-    The list is empty if NVML is not available. In a container, processes outside the container are
-    not in it.
+    The list is empty if NVML is not available. In a container, it does not include processes
+    outside the container.
     """
     holders = itertools.chain.from_iterable(_query_each(_list_holders))
     return sorted(holders, key=lambda holder: -holder[1])

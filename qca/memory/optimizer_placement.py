@@ -17,9 +17,9 @@ def explain_host_placement(
     Args:
         train: the configuration before `choice` resolved it.
         choice: the result of `choose` or `solve` for it.
-        device: the argument passed there.
-        host_budget: the argument passed there.
-        fused: the argument passed there.
+        device: the argument of that call.
+        host_budget: the argument of that call.
+        fused: the argument of that call.
 
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":

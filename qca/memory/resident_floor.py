@@ -1,7 +1,7 @@
 """Cache the measured memory of a training run without tensors on a CPU; see `qca.memory.context`.
 
-`infra.host.resident_floor` measures it. It differs by a factor of two between wheels of the same
-version of torch.
+`infra.host.resident_floor` measures it. The figure differs by a factor of two between wheels of the
+same version of torch.
 """
 
 import platform
@@ -25,7 +25,7 @@ def keep_resident_floor(size: int) -> None:
 
 
 def _describe_build() -> str:
-    """Return the key of the measurement as one line; an environment has only one torch."""
+    """Return a line that identifies the torch build; an environment has only one."""
     parts = (
         f"torch {_find_version('torch')} in {_find_folder('torch')}",
         f"qca {_find_version(DISTRIBUTION)}",

@@ -65,7 +65,7 @@ def estimate_workspace(
         segment: number of steps that are differentiated as one batch.
         tensors: the number of elements of each parameter.
         states: the bytes of the saved states.
-        moving: the bytes of temporary tensors, the activations.
+        moving: the bytes of the activations, which are temporary tensors.
         fused: whether `qca.model.kernels` are used.
         recorded: the bytes of the records that tapes are copied from and to.
 

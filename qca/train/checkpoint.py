@@ -2,8 +2,8 @@
 
 Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of the model and the
 optimizer. The header's metadata holds the episode, the loss, the schedule, the configuration and a
-checksum over everything, as JSON. Reading a checkpoint never runs code. It needs no state of a
-random generator, because all random numbers come from counters (`model.random_streams`).
+checksum over everything, as JSON. Reading a checkpoint never runs code. A checkpoint needs no state
+of a random generator, because all random numbers come from counters (`model.random_streams`).
 
 The newest few are kept, and so is the best one: the one whose most recent episodes had the lowest
 mean loss.
@@ -49,7 +49,7 @@ class Checkpoint:
     """The tensors, on the CPU: `model.*`, by state-dict names, and `optimizer.*`."""
     plateau: Plateau
     config: Mapping[str, Any]
-    """The values of the TrainConfig, as in JSON."""
+    """The fields of the TrainConfig as JSON values."""
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
     """Number of episodes that were skipped, without an optimizer step."""
@@ -214,7 +214,7 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
-    """Remove old checkpoints, but keep all of episodes after `episode`."""
+    """Remove old checkpoints, but none of an episode after `episode`."""
     best = find_best_episode(folder)
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:

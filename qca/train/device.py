@@ -49,7 +49,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     require_gpus(read_local_rank() + 1)
     torch.cuda.set_device(read_local_rank())
     device = torch.device("cuda", read_local_rank())
-    # By default, convolutions round their operands to TF32, which `fp32` must not do.
+    # By default, convolutions round their operands to TF32, which `fp32` rules out.
     products = "tf32" if config.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]

@@ -133,8 +133,8 @@ class RunRecorder(Recorder):
     ) -> None:
         """Report the episode.
 
-        The first call also reports how the steps are run. The first peak above its prediction is
-        reported too.
+        The first call also reports how the steps are run. A peak above its prediction is reported
+        once.
         """
         if not self._has_noted_runner:
             self._has_noted_runner = True

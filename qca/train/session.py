@@ -45,7 +45,7 @@ def run_session(
     """Train as requested, and return why it ended: complete, already complete, or stopped.
 
     Each event goes to the run's journal, to its TensorBoard files and then to `listeners`, in this
-    thread. Write errors there are passed to `warn` and do not stop training.
+    thread. Write errors in the first two are passed to `warn` and do not stop training.
 
     Raises:
         InputError: the folder belongs to another run or another configuration.

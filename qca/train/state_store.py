@@ -119,7 +119,7 @@ class HostStore:
         return self._buffer[t].to(self._device, non_blocking=True, copy=True)
 
     def clear(self) -> None:
-        """Do nothing: the buffer is reused by all episodes."""
+        """Do nothing: all episodes reuse the buffer."""
 
 
 def make_state_store(recompute: str, steps: int, like: Tensor) -> StateStore:

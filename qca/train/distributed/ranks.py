@@ -1,8 +1,8 @@
 """Synchronize the processes that `torchrun` started to train one model.
 
 Each process computes different samples. Once per episode, gradients and metrics are averaged, so
-all processes take the same optimizer step. The only large transfer is the all-reduce of the
-gradients (NCCL between GPUs, gloo between CPUs).
+all processes take the same optimizer step. The only large transfer per episode is the
+all-reduce of the gradients (NCCL between GPUs, gloo between CPUs).
 """
 
 # torch's annotations are incomplete.

@@ -31,7 +31,7 @@ def _set_passive_waiting() -> None:
 def _set_growing_segments() -> None:
     """Let CUDA's allocator grow its segments instead of leaving holes between them.
 
-    On an H100 with torch 2.11, 50 steps of the whole model in float32 reserve 710 MiB instead of
+    On an H100 with torch 2.11, 50 steps of the full model in float32 reserve 710 MiB instead of
     806; at batch 4, 1006 MiB instead of 1216.
     """
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
