@@ -38,7 +38,7 @@ def read_count(text: str) -> int | None:
 
 
 def read_cpu_quota(service: Service) -> float | None:
-    """Return the number of CPUs that `cpus` or a quota allows; None without a limit."""
+    """Return the number of CPUs that `cpus` or a quota allows; None if there is no limit."""
     quota, period = (read_number(service.settings.get(f"cpu_{key}")) for key in ("quota", "period"))
     if quota is not None and quota > 0:
         return quota / (period or _PERIOD)

@@ -42,7 +42,7 @@ def format_diff(edits: Sequence[Edit]) -> str:
 
 
 def _shorten(line: str, other: str) -> str:
-    """Return the line's first key and the words by which it differs from the other line."""
+    """Return the line's first key and the words that differ from the other line."""
     words, others = _WORD.findall(line), _WORD.findall(other)
     first = _count_common(words, others)
     last = _count_common(words[first:][::-1], others[first:][::-1])

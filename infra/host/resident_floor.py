@@ -1,4 +1,4 @@
-"""Measure the host memory of Python with the installed torch, once per torch build.
+"""Measure the host memory that Python needs with the installed torch, once per torch build.
 
 The figure is the peak resident set of a training run with negligible tensors: the interpreter,
 torch with its libraries, and everything else that `qca train` loads. It differs by a factor of two

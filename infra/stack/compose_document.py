@@ -104,7 +104,7 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 
 def is_distroless(image: str) -> bool:
-    """Return whether the tag names Dragonfly's distroless image (from v1.38), without a shell."""
+    """Return whether the tag names Dragonfly's distroless image, which has no shell (v1.38+)."""
     _, _, name = image.partition("@")[0].rpartition("/")
     return "distroless" in name.partition(":")[2]
 

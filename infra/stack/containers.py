@@ -39,7 +39,7 @@ class Container:
     """Whether the kernel killed it for exceeding its memory limit."""
     started_at: datetime
     health: str | None
-    """`starting`, `healthy` or `unhealthy`, by its last check; None without checks."""
+    """`starting`, `healthy` or `unhealthy`, from its last check; None if it has no health check."""
     failed_check: str | None
     """The output of the last health check, if that failed."""
 

@@ -74,10 +74,10 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
 
 
 def compute_runs_bytes(plan: StackPlan) -> int:
-    """Return the bytes to which the run folder can grow, rounded up to whole GiB.
+    """Return the size that the run folder can reach, in bytes, rounded up to whole GiB.
 
-    This is the size of the newest checkpoints, the best one and one that is being written, each
-    with weights and two moments in float32, plus 1 GiB for metrics, events and pictures.
+    It holds the newest checkpoints, the best one and one that is being written, each with weights
+    and two moments in float32. Another GiB is for metrics, events and pictures.
     """
     train = plan.train
     checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))

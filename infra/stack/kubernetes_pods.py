@@ -154,7 +154,7 @@ def _build_torchrun_command(plan: StackPlan, names: Names, nodes: int) -> list[s
 
 def _build_train_command(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
-    # After `--`, torchrun does not look for its own options; `--run` could be one.
+    # After `--`, torchrun does not look for its own options; `--run` could be mistaken for one.
     return ["-m", "--", "qca", *build_trainer_command(plan, store, _FLAGS_FILE)]
 
 

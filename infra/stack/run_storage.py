@@ -24,7 +24,7 @@ class RunStorage:
     """Whether a mounted folder needs SELinux's container label."""
 
     def find_container_user(self) -> tuple[int, int]:
-        """Return the user and group of the containers: those of the files that they use."""
+        """Return the user and group that the containers run as and that own the files they use."""
         return (0, 0) if self.is_rootless else find_secret_owner()
 
 

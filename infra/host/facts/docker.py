@@ -133,7 +133,7 @@ class Library:
 
     version: str
     location: str
-    """The folder from which it would be imported."""
+    """The folder that it would be imported from."""
     user_site: bool
     """Whether that folder is the interpreter's user site (`pip install --user`)."""
     pythonpath: bool = False

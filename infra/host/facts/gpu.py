@@ -109,7 +109,7 @@ class ContainerToolkit:
     """The path of `nvidia-cdi-hook`, if it is on PATH; dockerd needs it to use GPUs as CDI
     devices."""
     hook_changed: Count | None
-    """The time at which the hook was installed, in seconds since 1970; None without a hook."""
+    """When the hook was installed, in seconds since 1970; None if there is no hook."""
     no_cgroups: bool
     """The `no-cgroups` setting of the toolkit, which rootless engines need."""
     char_links: bool

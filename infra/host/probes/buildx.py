@@ -1,4 +1,4 @@
-"""Probe buildx, the `docker` plugin with which Compose builds images.
+"""Probe buildx, the `docker` plugin that Compose builds images with.
 
 The plugin is run directly, since `docker buildx version` starts it twice and takes twice as long.
 """

@@ -77,7 +77,7 @@ def _list_missing(device_files: set[str], root: Path) -> Iterator[str]:
 
 
 def _read_change_time(program: str | None) -> int | None:
-    """Return the ctime of a program; its mtime is the time at which the package was built."""
+    """Return the ctime of a program; its mtime is when the package was built."""
     if program is None:
         return None
     try:

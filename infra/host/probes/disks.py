@@ -1,4 +1,4 @@
-"""Measure the file systems to which the stack writes."""
+"""Measure the file systems that the stack writes to."""
 
 import shutil
 import tempfile

@@ -142,7 +142,7 @@ def _read_pci_address(nvml: Any, handle: Any) -> str | None:
 
 
 def _read_memory(nvml: Any, handle: Any) -> tuple[DeviceMemory, bool]:
-    """Return a device's memory, and whether it is the host's, for a GPU without its own."""
+    """Return a device's memory, and whether it is the host's because the GPU has none."""
     try:
         memory = read_memory(nvml, handle)
     except nvml.NVMLError as error:

@@ -19,7 +19,7 @@ killed qca.
 """
 
 EXPIRY_SECONDS = 3600
-"""The time for which an examination's resources count as in use."""
+"""How long an examination's resources count as in use, in seconds."""
 
 
 def make_labels(token: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ class LiveProbe:
     seconds: float
     """The time limit of each of its containers."""
     run: Callable[[Sandbox, Path], object]
-    """The function to call with the work folder, in which it leaves nothing behind."""
+    """The function to call with the sandbox and the work folder; it leaves nothing behind there."""
 
 
 @frozen_dataclass

@@ -29,7 +29,7 @@ from infra.host.probes.docker_compose.launcher import (
 _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 
 
-# The folder, in the home folder, where `qca doctor --fix` installs a Compose V1 with its own
+# The folder below the home folder where `qca doctor --fix` installs a Compose V1 with its own
 # libraries.
 OWN_V1 = ".local/share/qca/compose-v1"
 

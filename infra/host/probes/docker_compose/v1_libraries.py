@@ -102,7 +102,7 @@ def _parse_library(answer: Mapping[str, Any], *, shadows: tuple[Library, ...] = 
 
 
 def _select_users(requirements: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
-    """Yield the requirements that apply to that Python, without those of extras."""
+    """Yield the requirements that apply to that Python, except those of extras."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     environment = {
