@@ -3,9 +3,10 @@
 `python -m benchmarks.bptt --device cpu --grid 16 --d-state 4 --hidden-channels 16 --steps 50`
 
 Both sides train the same model from the same states with the same noise and loss, at the same
-precision, for which plain autograd uses torch's autocast. Each side runs in a separate process, one
-after the other. An episode consists of forward, backward and AdamW's step. In precisions other than
-fp32, the project's episode also runs in fp32, to print the drift of its loss and gradient.
+precision, for which plain autograd uses torch's autocast. The sides run one after the other, each
+in a separate process. An episode consists of forward, backward and AdamW's step. In precisions
+other than fp32, the project's episode also runs in fp32, to print the drift of its loss and
+gradient.
 """
 
 import json

@@ -186,6 +186,6 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
-    """Return the bytes that a CPU's kernels copy; `tests/memory/test_resident.py` checks them."""
+    """Return the bytes that a CPU's kernels copy; see `tests/memory/test_resident.py`."""
     _, activations = estimate_adjoint_memory(train.override(tapes=0), "step", device="cpu")
     return activations + 2 * FLOAT * max(tensors)

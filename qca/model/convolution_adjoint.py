@@ -1,4 +1,4 @@
-"""A convolution over a batch of known states, and its adjoint for one slice of it at a time.
+"""A convolution over a batch of known states, and its adjoint for a slice of the batch.
 
 The gradient of the output overwrites the output, which the adjoint does not need. The gradient of
 the weights is one product over the whole batch.

@@ -18,10 +18,10 @@ def draw_initial_state(
     grid: int,
     purpose: Purpose = Purpose.STATE,
 ) -> Tensor:
-    """Return normalized complex normal cells, complex64 (B, d_state, grid, grid), on the CPU.
+    """Return random cells of norm 1, complex64 (B, d_state, grid, grid), on the CPU.
 
-    `samples` are the global indices of the batch's samples. Sample i of run `seed` is the same
-    state in any batch.
+    Before the normalization their components have a complex normal distribution. `samples` are the
+    global indices of the batch's samples. Sample i of run `seed` is the same state in any batch.
     """
     shape = (2, d_state, grid, grid)
     parts = [

@@ -1,7 +1,7 @@
 """Load the kernels written in Triton, if this machine can compile and run them.
 
-Triton comes with a CUDA build of torch. It needs a GPU of compute capability 8.0, a C compiler, and
-a folder to write to (https://triton-lang.org/main/getting-started/installation.html).
+Triton comes with a CUDA build of torch. It needs a GPU of compute capability 8.0 or higher, a C
+compiler, and a folder to write to (https://triton-lang.org/main/getting-started/installation.html).
 """
 
 from functools import cache

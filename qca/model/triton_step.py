@@ -19,7 +19,7 @@ constexpr = int  # Triton recognizes compile-time constants by this name
 
 @triton.jit
 def _locate(rows, cells, components, block: "constexpr", lanes: "constexpr"):
-    """Return the program's cells, their offsets in a state and in a field, and a mask."""
+    """Return the program's cells, their offsets in a state and a field, and a mask of both."""
     row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     lane = tl.arange(0, lanes)
     sample = row // cells

@@ -1,7 +1,7 @@
 """UNetUnitary: the network that maps the state of the whole grid to the change of each cell.
 
-The names of its submodules are the keys of the state dict. Do not rename them: weights of this
-architecture that another program saved load unchanged.
+The names of its submodules are the keys of the state dict. They must not change, or weights that
+another program saved would no longer load.
 """
 
 import torch
