@@ -1,1 +1,1 @@
-"""The doctor: checks of facts and plan, their findings, and the output formats."""
+"""The doctor: checks of the facts and the plan, their findings, and the output formats."""

@@ -27,7 +27,7 @@ def examine(
 ) -> list[Finding]:
     """Return the findings about a host and the given Compose files, in the order of the checks.
 
-    `nearby` is a Compose file in the current folder that the user did not name: it is checked too,
+    `nearby` is a Compose file in the current folder that the user did not name. It is checked too,
     but its findings are at most warnings. All findings mask `secrets` and the secrets in the files.
     """
     plan = plan_stack(facts, config)

@@ -129,7 +129,7 @@ def _has_judged(finding: Finding, other: Finding) -> bool:
 
 
 def _has_same_service(finding: Finding, other: Finding) -> bool:
-    """Return whether both have the same check and the same service; their lines may differ."""
+    """Return whether both findings have the same check and service; their lines may differ."""
     services = (side.evidence.get("service") for side in (finding, other))
     return other.id == finding.id and len(set(services)) == 1
 

@@ -35,7 +35,7 @@ def run_checks(
 def _run(
     check: Check, judge: Callable[[S], Verdicts], subject: S, top: Location | None
 ) -> list[Finding]:
-    """Return the findings of a check about one subject, those without a location at `top`."""
+    """Return a check's findings about one subject; those without a location are placed at `top`."""
     unknown = _explain_unknown(check, subject.facts)
     if unknown:
         return [check.report(replace(skip(f"Cannot check. {unknown}"), location=top))]

@@ -10,7 +10,7 @@ from qca.core.frozen import frozen_dataclass
 
 @frozen_dataclass
 class HostSubject:
-    """The host and its plan."""
+    """This host, and the plan for it."""
 
     facts: HostFacts
     plan: StackPlan

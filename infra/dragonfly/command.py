@@ -25,7 +25,7 @@ class Flag(LocatedValue):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it has its value or needs none; if not, the next word may be its value."""
+        """Whether the flag has its value or needs none; if not, the next word may be the value."""
         name = self.words[0].raw.lstrip("-") if self.words else ""
         negated = name.removeprefix("no")
         return len(self.words) > 1 or "=" in name or is_switch(name) or is_switch(negated)
@@ -50,7 +50,7 @@ def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]
 
 
 def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
-    """Yield the name of each flag of a command and the flag, as Abseil reads them.
+    """Yield each flag of a command after its name, as Abseil reads it.
 
     The forms are `--flag=value` and `--flag value`. A boolean flag takes no following word as its
     value, and can be written `--noflag`.

@@ -35,7 +35,7 @@ def _is_field(field: str, position: int) -> bool:
 
 
 def _replace_names(field: str, position: int) -> str:
-    """Return the field with the first occurrence of each month's or day's name as a number."""
+    """Return the field with the first occurrence of each month's or day's name replaced."""
     field = field.upper()
     for number, name in _NAMES.get(position, {}).items():
         field = field.replace(name, str(number), 1)

@@ -37,7 +37,10 @@ def list_broken_rules(values: Values, release: Release) -> Iterator[tuple[str, s
 
 
 def _check_file_name(values: Values, release: Release) -> str:
-    """Return why the storage's ValidateFilename (from server_family.cc) rejects dbfilename."""
+    """Return why dbfilename is rejected, or an empty string.
+
+    The rules are those of the snapshot storage's ValidateFilename (from server_family.cc).
+    """
     name = values["dbfilename"]
     if release < _FILE_NAMES_CHECKED or not name:
         return ""
@@ -82,7 +85,10 @@ def _check_port(values: Values, _: Release) -> str:
 
 
 def _check_socket_mode(values: Values, _: Release) -> str:
-    """Return why dfly_main.cc rejects the mode, which it reads only if there is a socket."""
+    """Return why unixsocketperm is rejected, or an empty string.
+
+    dfly_main.cc reads the mode only if there is a socket.
+    """
     mode = values["unixsocketperm"]
     if not mode or not values.get("unixsocket") or _SOCKET_MODE.fullmatch(mode.strip()):
         return ""

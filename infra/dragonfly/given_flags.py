@@ -12,7 +12,7 @@ _PREFIX = "DFLY_"
 _ABSEIL_PREFIX = "FLAGS_"
 
 VARIABLES_READ: Release = (1, 11, 0)
-"""The first release that reads all DFLY_ variables; earlier ones read only DFLY_PASSWORD."""
+"""The first release that reads DFLY_ variables; earlier ones read only DFLY_PASSWORD."""
 OLD_PASSWORD = "PASSWORD"
 """The part of the name DFLY_PASSWORD after DFLY_."""
 

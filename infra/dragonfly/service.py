@@ -35,7 +35,7 @@ class Dragonfly:
     def other_program(self) -> str:
         """The program that the command starts instead of Dragonfly, or an empty string.
 
-        It may start Dragonfly with other flags.
+        That program may start Dragonfly with other flags.
         """
         program = find_program(self.service)
         if program in _SHELLS:

@@ -13,7 +13,7 @@ Api = tuple[int, ...]
 
 @frozen_dataclass
 class NewestApi:
-    """The range in which the newest version that a release supports must be."""
+    """The lower and upper bound of the newest API version that a release supports."""
 
     least: Api
     most: Api | None
@@ -33,7 +33,8 @@ class NewestApi:
 
 
 # The oldest API that the engine accepts from each release on.
-# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 lowered it again.
+# 29 raised it to 1.44 (https://docs.docker.com/engine/release-notes/29/), and 29.3 lowered it
+# again.
 _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((29, 3), (1, 40)),
     ((29,), (1, 44)),

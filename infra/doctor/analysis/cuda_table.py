@@ -1,9 +1,9 @@
 """List each CUDA version with its drivers, and the GPUs that PyTorch's builds with it support.
 
 The drivers are from tables 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
-https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html. PyTorch's Linux
-x86-64 builds are from https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and those for CUDA
-12.8 and 12.9 from https://dev-discuss.pytorch.org/t/3128.
+from https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html. PyTorch's
+Linux x86-64 builds are from https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and those for
+CUDA 12.8 and 12.9 from https://dev-discuss.pytorch.org/t/3128.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class _Cuda:
     """The oldest driver that can run it, thanks to minor-version compatibility. It is the same for
     all releases of a major version."""
     own_driver: str
-    """The driver that was released with it, and the first that reports this CUDA version."""
+    """The driver that was released with it, which is the first to report this CUDA version."""
     torch: _TorchBuild | None = None
 
 

@@ -12,7 +12,7 @@ from infra.host.probes.engine_resources import list_container_projects, list_net
 def look_up_claims(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with each claim's other owner, or with why that owner is unknown."""
+    """Return the file with the other owner of each claim, or the reason why it is unknown."""
     ask: dict[str, Callable[[], Callable[[EngineClaim], str]]] = {
         "container name": lambda: _find_container(
             list_container_projects(docker_client, environment)

@@ -15,7 +15,7 @@ _ID = re.compile(r"[0-9a-f]{12,64}")
 def look_up_externals(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file, with whether the engine has each of its external resources."""
+    """Return the file with the state of each external resource: whether the engine has it."""
     answers = {
         kind: _list_names(docker_client, kind, environment)
         for kind in dict.fromkeys(resource.kind for resource in file.externals)

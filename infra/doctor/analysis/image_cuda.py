@@ -21,11 +21,11 @@ _LEADING = re.compile(r"(\d{1,2})\.(\d{1,2})")
 
 @frozen_dataclass
 class ImageCuda:
-    """The CUDA version of an image, and its publisher."""
+    """The CUDA version of an image, and whether PyTorch or NVIDIA published the image."""
 
     version: Version
     is_torch: bool
-    """Whether it is PyTorch's own image, built for the GPUs of PyTorch's wheels."""
+    """Whether it is PyTorch's own image, which is built for the GPUs of PyTorch's wheels."""
     has_requirement: bool
     """Whether it is NVIDIA's own image, whose NVIDIA_REQUIRE_CUDA makes the toolkit refuse old
     drivers."""
@@ -82,7 +82,7 @@ def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> I
 
 def _find_named_cuda(image: str) -> ImageCuda | None:
     path, _, tag = image.partition("@")[0].rpartition(":")
-    if "/" in tag or not path:  # the colon precedes a port, or there is none
+    if "/" in tag or not path:  # no tag; the colon, if any, precedes a port
         return None
     is_base = path.endswith("nvidia/cuda")
     match = _LEADING.match(tag) if is_base else _CUDA.search(tag) or _WHEEL.search(tag)

@@ -84,7 +84,7 @@ def _plan_trainer_image(plan: StackPlan) -> MissingImage:
 
 
 def _has_trainer(plan: StackPlan, images: tuple[EngineImage, ...]) -> bool:
-    """Return whether the engine has a trainer image from which a build can reuse layers."""
+    """Return whether a build can reuse the layers of a trainer image for the planned device."""
     uses_cuda = plan.trainer.device.value == "cuda"
     return any(
         (image.size >= _LEAST_CUDA_BYTES) == uses_cuda

@@ -89,7 +89,7 @@ def _find_image_port(service: Service) -> int | None:
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
-    """Return, by its index, each claim's first conflicting predecessor, if it has one."""
+    """Map the index of each claim that conflicts with earlier claims to the first of these."""
     found: dict[int, int] = {}
     reaching: list[int] = []
     for index in sorted(range(len(claims)), key=lambda index: claims[index].ports.first):

@@ -21,7 +21,7 @@ def find_container_cpus(facts: HostFacts) -> int | None:
 def find_container_memory(facts: HostFacts) -> int | None:
     """Return the bytes of memory that a container sees; None if unknown.
 
-    If the engine runs in a VM, they are the VM's.
+    The result is the smaller of the engine's memory and this host's available memory.
     """
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     found = [memory.available] if memory else []

@@ -10,8 +10,8 @@ from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap, is_from_snap, is_visible_to_snap
 from qca.core.versions import parse_version
 
-# The snap's patch of 2026-09-28 (patches/engine/0007) fixes this in moby's module v2; Engine 29 is
-# the first engine built from that module.
+# The snap's patch of 2026-09-28 (patches/engine/0007) changes moby's module v2 so that such
+# containers start; Engine 29 is the first engine that is built from that module.
 _MAY_BE_PATCHED = (29, 0)
 
 

@@ -38,7 +38,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 def _judge_versions(subject: HostSubject, compose: ComposeV1) -> Verdict:
     docker_py, requests, urllib3 = (compose.libraries[name].version for name in _IMPORTS[:3])
     evidence = _collect_evidence(compose)
-    has_chardet = compose.missing_modules is not None  # else it would be among them
+    has_chardet = compose.missing_modules is not None  # a missing chardet would be listed
     prediction = predict(docker_py, requests, urllib3, has_chardet=has_chardet)
     if isinstance(prediction, NotMeasured):
         return skip(f"Cannot determine whether Compose V1 works.\n{prediction.reason}.", **evidence)

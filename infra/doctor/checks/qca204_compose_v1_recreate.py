@@ -9,8 +9,8 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposeV1, ComposeV1Bundle, Engine, require
 from qca.core.versions import parse_version
 
-# Measured with Compose V1 1.29.2: works on Engine 20.10, fails on 26.1. It reads `ContainerConfig`
-# of an image, which API version 1.45 (Engine 26.0) removed:
+# Measured with Compose V1 1.29.2: it works on Engine 20.10 and fails on 26.1. It reads an image's
+# `ContainerConfig`, which API version 1.45 (Engine 26.0) removed:
 # https://docs.docker.com/reference/api/engine/version-history/#v145-api-changes
 _FIRST_WITHOUT_CONTAINER_CONFIG = (26,)
 

@@ -9,9 +9,9 @@ from infra.doctor.subjects import FileSubject
 from infra.host.facts import ComposePlugin, require
 from qca.core.versions import parse_version
 
-# Measured: Compose 2.40.3 and 5.6.1 refuse 0.13.1 and 0.16.2, accept 0.17.0, and build without
-# buildx; 2.26 accepts 0.13.1. The first release of Compose that refuses an old buildx:
-# https://github.com/ddev/ddev/issues/7915
+# Measured: Compose 2.40.3 and 5.6.1 refuse buildx 0.13.1 and 0.16.2, accept 0.17.0, and can build
+# without buildx. Compose 2.26 accepts 0.13.1. The first release of Compose that refuses an old
+# buildx: https://github.com/ddev/ddev/issues/7915
 _ASKING_COMPOSE = (2, 40, 2)
 _OLDEST_BUILDX = (0, 17)
 

@@ -152,7 +152,7 @@ def _judge_unseen_limits(
 
 
 def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
-    """Return the error of a service that fails on hosts that show its limits; None if it starts."""
+    """Return the error of a service that fails on hosts that show its limits, otherwise None."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
     if not isinstance(start, DragonflyStart) or not start.is_refused:
@@ -204,7 +204,7 @@ def _report_start(subject: FileSubject, dragonfly: Dragonfly, start: DragonflySt
 
 
 def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
-    """Return a sentence about a narrow margin that depends on the machine's memory, or nothing."""
+    """Return a sentence about a narrow margin that may vary, otherwise an empty string."""
     needed = rules.compute_required_memory(start.threads.count)
     spare = start.maxmemory.size - needed
     if not start.maxmemory.varies or spare >= needed * _NARROW_MARGIN:

@@ -78,7 +78,7 @@ def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _has_room(subject: HostSubject) -> bool:
-    """Return whether both containers' limits together fit in the memory for containers."""
+    """Return whether both limits together fit in the memory that is available to containers."""
     plan, host = subject.plan, find_usable_memory(subject.facts)
     limit = plan.dragonfly.container_memory_bytes.value
     trainer = plan.trainer.container_memory_bytes.value

@@ -62,7 +62,7 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
 
 
 def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
-    """Return why the service keeps no snapshots, whoever its user is; otherwise an empty string."""
+    """Return why the service keeps no snapshots regardless of its user, or an empty string."""
     name = dragonfly.flags.get("dbfilename")
     if name is not None and name.value == "":
         return "it writes no snapshots"

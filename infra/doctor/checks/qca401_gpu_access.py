@@ -150,7 +150,7 @@ def _judge_containers(
 
 
 def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
-    """Return whether GPUs are only accessible through a CDI file without their numbers (WSL2)."""
+    """Return whether only a CDI file without the GPUs' numbers gives access to them (WSL2)."""
     unresolved = find_unresolved(engine, driver, ("0",))
     return unresolved is not None and unresolved.by_cdi_only
 

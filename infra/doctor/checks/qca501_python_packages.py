@@ -48,7 +48,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _list_other_versions(python: PythonFacts) -> list[str]:
-    """Return the packages with an unsupported version, each with the version that is needed."""
+    """Return the packages with an unsupported version, each with that and the needed version."""
     from packaging.specifiers import SpecifierSet  # imported here because only a local run needs it
 
     return [

@@ -65,7 +65,7 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
 
 
 def _count_needed_bytes(checkpoint: int, kept: int) -> int:
-    """Return the bytes that the checkpoints may need at most, plus the reserve.
+    """Return the bytes that the checkpoints may need at most, plus `_DISK_SLACK`.
 
     The `kept` newest checkpoints and the best one are kept, and the next one is complete before the
     oldest is deleted.

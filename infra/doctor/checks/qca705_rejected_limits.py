@@ -183,7 +183,7 @@ def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
         what = f"cpuset {cpuset.value} names more CPUs than the {cpus} of the engine"
         yield _Fault(cpuset, _quote_docker(what, docker))
     elif max(numbers) >= cpus:
-        # How many CPUs there are does not show their numbers, which may be 0 to 3 and 8 to 11.
+        # The number of CPUs does not determine their indices, which may be 0 to 3 and 8 to 11.
         what = f"CPU {max(numbers)} may not exist, since the engine has {format_count(cpus, 'CPU')}"
         yield _Fault(cpuset, f"{what}.\nIf it does not, Docker reports: {docker}", Severity.WARNING)
 

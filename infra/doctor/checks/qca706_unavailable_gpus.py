@@ -98,7 +98,10 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
 def _judge_names(
     facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
 ) -> Verdict | None:
-    """Return the verdict on GPUs that do not exist; None if all do, or if that is unknown."""
+    """Return the verdict on a GPU that does not exist, or may not exist.
+
+    Return None if all exist, or if this host does not show the engine's GPUs.
+    """
     driver = require(facts.gpu)
     if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
         return None

@@ -55,7 +55,7 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
 
 
 def _is_in_vm(one: NeededPath, facts: HostFacts) -> bool:
-    """Return whether the path is a device in a VM, which shares only this host's files."""
+    """Return whether it is a device in the engine's VM, which shares only files with this host."""
     engine = known_or_none(facts.docker)
     return one.use == "device" and isinstance(engine, Engine) and is_elsewhere(engine)
 

@@ -6,7 +6,7 @@ Each format is a module with one function, which takes findings and plain data a
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the command line reads FORMATS before it starts the probes
+if TYPE_CHECKING:  # FORMATS is read before the probes start; its import must be fast
     from infra.doctor.finding import Finding
     from infra.host.facts import HostFacts
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from infra.doctor.finding import Location
 
-# What relative URIs in a log are relative to: the root of the repository.
+# The name of the folder to which relative URIs refer: the root of the repository.
 _BASE = "%SRCROOT%"
 
 

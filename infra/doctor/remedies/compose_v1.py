@@ -88,7 +88,7 @@ def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
 
 
 def can_reach_daemon(compose: ComposeV1) -> bool:
-    """Return whether the versions of its libraries let Compose V1 talk to the daemon."""
+    """Return whether Compose V1 can talk to the daemon with the versions of its libraries."""
     names = ("docker", "requests", "urllib3")
     if compose.missing_modules or not {*names, "PyYAML"} <= set(compose.libraries):
         return False

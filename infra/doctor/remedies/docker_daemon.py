@@ -14,7 +14,7 @@ from infra.host.facts import NoEngine, SystemFacts
 # The client's default address, if neither DOCKER_HOST nor a context sets another one.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
-# `NoEngine.host` is one of these if `docker` cannot read the certificates that it asks for.
+# If `docker` cannot read the certificates that these require, `NoEngine.host` names one of them.
 TLS_VARIABLES = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 Provider = Literal["system", "snap", "rootless", "desktop", "mac", "colima", "podman", "remote"]

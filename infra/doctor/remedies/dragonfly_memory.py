@@ -31,7 +31,7 @@ def format_answers(
 
 
 def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
-    """Return the same sentence; its comments say whether this host has the memory."""
+    """Return `format_answers` with comments on whether this host has the memory."""
     return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
 
 

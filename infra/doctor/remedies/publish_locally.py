@@ -15,7 +15,7 @@ _PART = r"(?:\$\{[^{}]*\}|[^:{}])+"
 _SHORT = re.compile(rf"(?:0\.0\.0\.0:)?({_PART}:{_PART})")
 # The first key of the long form, with its value on the same line.
 _FIRST_KEY = re.compile(r"(?P<dash>\s*-\s+)\w+:\s+[^\s{\[&*|>].*")
-# The opening brace of the long form, as opposed to that of a variable, which follows a `$`.
+# The opening brace of the long form; the brace of a variable follows a `$`.
 _BRACE = r"(?<!\$)\{"
 
 

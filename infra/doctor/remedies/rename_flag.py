@@ -10,7 +10,7 @@ from infra.dragonfly.flag_faults import FaultKind, FlagFault, is_accepted
 from infra.dragonfly.flag_table import Standing, find_standing
 from infra.dragonfly.service import Dragonfly
 
-# The kinds of places in which a word may contain spaces; Compose splits a command string at them.
+# The kinds of places in which a word may contain spaces; Compose splits a command string at spaces.
 _PLACES_FOR_BLANKS = ("item", "in brackets")
 
 

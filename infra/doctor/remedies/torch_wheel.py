@@ -11,7 +11,7 @@ _REQUIREMENT = "torch~=2.13.0"
 
 
 def offer_torch_build(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer a wheel for a local run, or an image for containers, if one exists that can run."""
+    """Offer a wheel for a local run, or an image for containers, if there is one that can run."""
     driver = known_or_none(subject.facts.gpu)
     if not isinstance(driver, GpuDriver):
         return ()
