@@ -19,7 +19,7 @@ _CHECK_CHARACTERS = 300
 
 
 def log_tail(stack: "DockerClient", service: str) -> str:
-    """Return the end of a service's log, with a note if it exceeded its memory limit."""
+    """Return the end of a service's log, with a note on a memory kill or a failed health check."""
     text = _read_end(stack, service, lines=10)
     container = _list_containers(stack).get(service)
     note = _describe_failure(container) if container else ""

@@ -28,7 +28,7 @@ def check_secret(path: Path) -> None:
     """Refuse an existing password file that `ensure_secret` cannot have created.
 
     Raises:
-        InputError: other users can read it, or the containers cannot.
+        InputError: it is not a plain file, other users can read it, or the containers cannot.
 
     """
     try:

@@ -77,7 +77,7 @@ def decide_budget(
     budget = _leave_room(Decision(free, because), _list_host_takers(running))
     if processes == 1 or budget.value is None:
         return budget
-    # Each process has its own GPU, but all share the host's memory.
+    # The processes on a CPU share the host's memory.
     because = f"{budget.because}, shared by {processes} processes"
     return Decision(budget.value // processes, because)
 

@@ -186,7 +186,7 @@ def _unescape(text: str) -> str:
 
 
 def _replace_escape(escape: str) -> str:
-    """Return the character of an escape; return an octal escape with too few digits as written."""
+    """Return the character of an escape; return an invalid octal escape as written."""
     digits = escape[2:]
     if escape.startswith("\\0") and len(digits) == _OCTAL_DIGITS and int(digits, 8) < 256:
         return chr(int(digits, 8))

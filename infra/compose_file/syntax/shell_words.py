@@ -22,7 +22,7 @@ class SplitCommand:
 
 
 def split_command(text: str) -> SplitCommand:
-    """Return the words of a command string.
+    """Return the words of a command string, and the rest that Compose drops.
 
     Raises:
         ValueError: a quote, a bracket or a backslash is not closed.

@@ -141,9 +141,11 @@ def _score_mount(mount: _Mount, path: PurePosixPath) -> int:
 
 
 def _parse_own_path(text: str, controller: str) -> PurePosixPath | None:
-    """Find the path in /proc/self/cgroup: lines such as "4:memory:/a/b", or "0::/a/b" for v2.
+    """Return our path from /proc/self/cgroup, such as /a/b in "4:memory:/a/b" or, for v2,
+    "0::/a/b".
 
-    If the path begins with "/..", it is in another cgroup namespace and not mounted here.
+    Return None if there is no such line, and "/" for a path with "..", which is in another cgroup
+    namespace and not mounted here.
     """
     for _, names, path in _parse_groups(text):
         if controller in names.split(",") if controller else not names:
