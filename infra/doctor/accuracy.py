@@ -32,7 +32,7 @@ def describe_accuracy(check_id: str) -> str:
 def _describe_corpus(what: str, counts: dict[str, int]) -> str:
     unknown, wrong = counts["unknown"], counts["wrong"]
     judged = format_count(counts["judged"], "verdict")
-    return f"{what}: {judged}, {unknown} left undecided, {wrong} wrong."
+    return f"{what}: {judged}, {wrong} of them wrong; {unknown} cases left undecided."
 
 
 @cache

@@ -53,7 +53,7 @@ def list_examples(check_id: str) -> tuple[tuple[str, Example], ...]:
 def list_example_parts(example: Example) -> tuple[tuple[str, str, str], ...]:
     """Return the parts of an example, each as its caption, its language and its text."""
     parts = (
-        ("With these facts of the host changed:", "yaml", example.facts),
+        ("With these facts about the host changed:", "yaml", example.facts),
         ("With this `qca.toml`:", "toml", example.config),
         ("With this `compose.yaml`:", "yaml", example.compose),
         (f"On the recorded host `{example.host}`, the doctor reports:", "", example.report),

@@ -93,7 +93,7 @@ class Scrubber:
         return _replace_address(text)
 
     def _number_device(self, match: re.Match[str]) -> str:
-        """Return a number for a globally unique device ID, so that facts can still refer to it."""
+        """Replace a globally unique device ID with a number, to which facts can still refer."""
         number = len(self._devices) + 1
         return self._devices.setdefault(match[0].lower(), f"{match['kind'].upper()}-{number}")
 

@@ -104,5 +104,5 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
             f". That exceeds a quarter of the host's {format_size(memory)}, but Dragonfly needs it"
         )
     else:
-        because += f". That is within a quarter of the host's {format_size(memory)}"
+        because += f". That is at most a quarter of the host's {format_size(memory)}"
     return Decision(needed, because)

@@ -218,7 +218,7 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
     elif choice.is_measured:
         because = "the fastest that fits, by the step times measured here"
     else:
-        because = "the fastest that fits, by the built-in cost of a step on an H200"
+        because = "the fastest that fits, according to the built-in step times of an H200"
     return Decision(choice.segment, because)
 
 

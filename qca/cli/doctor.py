@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from infra.host.facts import HostFacts
     from qca.cli.doctor_report import Examination
 
-# If a project builds an image, its Compose files contain one of these: the key, a key that refers
-# to another file, or an escaped key. A null byte means that the file may be UTF-16 or UTF-32, in
-# which the words look different.
+# A project that builds an image has one of these in its Compose file: the key, a key that refers to
+# another file, or an escaped key. A null byte indicates an encoding in which the words differ.
 _BUILD_WORDS = re.compile(rb"build|include|extends|COMPOSE_FILE|\\|\0")
 _SEARCHED_BYTES = 256 * KIB
 
@@ -127,10 +126,10 @@ def doctor(
 ) -> None:
     """Report what would stop the stack on this host, why, and how to fix it.
 
-    Each COMPOSE_FILE is checked separately; several -f are merged into one project.
+    Each COMPOSE_FILE is checked separately; several -f files are merged into one project.
 
-    The exit code is 0 if the stack can start, 1 if something would stop it, and 2 if the call
-    or a file is invalid.
+    The exit code is 0 if the stack can start, 1 if something would stop it, and 2 if the
+    arguments or a file are invalid.
     """
     _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
     _refuse_idle_options(fix, deep, yes, dry_run)
@@ -197,16 +196,16 @@ def _select_checks(only: set[str], ignore: set[str]) -> "tuple[Check, ...]":
 
 
 def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
-    """Refuse to run only checks whose facts were not probed."""
+    """Raise UsageError if all of the checks need facts that were not probed."""
     if all(check.is_idle(facts) for check in checks):
         raise click.UsageError(f"{checks[0].id} needs --deep.")
 
 
 def _may_build(projects: Sequence[Sequence[Path]]) -> bool:
-    """Return whether these projects, or the one in this folder, may need buildx to build an image.
+    """Return whether buildx may have to build images for these projects or for this folder's.
 
-    Only searches the files for words, which is faster than asking buildx. The projects are parsed
-    later, while buildx answers.
+    This only searches the files for words, which takes less time than asking buildx. The projects
+    are read in full while buildx answers.
     """
     from infra.compose_file.default_files import find_default_files
 

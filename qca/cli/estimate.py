@@ -91,8 +91,8 @@ def estimate(
     The configuration is the one that `qca train` would read, but it is not adapted to this host:
     without a file or flags it is the full model on a GPU.
 
-    The budget is --budget, or by default the GPU's free memory. If that is unknown, budget and fits
-    are unknown too (null in JSON), and the exit code is 0.
+    The budget is --budget, or by default the GPU's free memory. If that is unknown, `budget` and
+    `fits` are unknown too (null in JSON), and the exit code is 0.
 
     With --solve, states may use the host memory that this machine has available now.
 

@@ -90,14 +90,18 @@ def _describe_next_step(current: Status) -> str:
 
 def _watch(read: Callable[[], Status | None], current: Status, console: Console) -> None:
     """Show the status until training ends or the stack is taken down."""
-    with Live(_render(current, console), console=console, auto_refresh=False) as live:
-        while current.running:
-            time.sleep(_REFRESH_SECONDS[current.launch.runtime if current.launch else "local"])
-            latest = read()
-            if latest is None:
-                return
-            current = latest
-            live.update(_render(current, console), refresh=True)
+    try:
+        with Live(_render(current, console), console=console, auto_refresh=False) as live:
+            while current.running:
+                time.sleep(_REFRESH_SECONDS[current.launch.runtime if current.launch else "local"])
+                latest = read()
+                if latest is None:
+                    return
+                current = latest
+                live.update(_render(current, console), refresh=True)
+    finally:
+        # A signal that arrives while `with` is still entering leaves the cursor hidden.
+        console.show_cursor()
 
 
 def _render(current: Status, console: Console) -> RenderableType:

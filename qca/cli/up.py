@@ -43,7 +43,7 @@ from qca.runs.run_folder import RunFolder
 
 @click.command()
 @click.option(
-    "-d", "--detach", is_flag=True, help="Return once training runs; `qca attach` follows it."
+    "-d", "--detach", is_flag=True, help="Return once training starts; `qca attach` follows it."
 )
 @config_options("stack", "train")
 def up(config_file: Path | None, detach: bool, **flags: Any) -> None:

@@ -178,10 +178,11 @@ class TrainConfig(_Table):
     """Steps whose gradients are computed as one batch; each step needs memory for its activations.
     `auto`: the fastest number that fits the budget. A resumed run keeps its number."""
     tapes: Annotated[int, Constraint(ge=0, lt=2**63)] | Literal["auto"] = "auto"
-    """Last steps of an episode whose activations are kept instead of recomputed, in whole segments.
-    `auto`: as many as save time and fit the budget. A resumed run keeps its number."""
+    """How many steps, counted from the end of an episode, keep their activations instead of
+    recomputing them, in whole segments. `auto`: as many as save time and fit the budget. A resumed
+    run keeps its number."""
     optimizer_state: OptimizerState = "auto"
-    """Memory for AdamW's moments: `device`, `host`, or `auto`, which is `device` if they fit."""
+    """Where AdamW's moments are kept: `device`, `host`, or `auto`: on the device if they fit."""
     budget: Size | None = None
     """Device memory that training may use; by default the device's free memory."""
 

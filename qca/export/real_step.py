@@ -60,7 +60,7 @@ class RealStep(nn.Module):
         psi = Parts(real, imaginary)
         h = Parts(*self.model(torch.cat([real, imaginary], dim=1)).chunk(2, dim=1))
         after = self.advance(psi, h)
-        return after.real, after.imaginary  # not as Parts: export formats have no named tuples
+        return after.real, after.imaginary  # a plain tuple: the formats have no named tuples
 
     def advance(self, psi: Parts, h: Parts) -> Parts:
         """Return the next state under the field h."""
@@ -79,7 +79,7 @@ def step_cartesian(psi: Parts, h: Parts, gamma: float) -> Parts:
 
 
 def rotate(psi: Parts, h: Parts) -> Parts:
-    """Return exp(h psi^H - psi h^H) psi, see `qca.model.evolution.rotate`."""
+    """Return exp(h psi^H - psi h^H) psi; see `qca.model.evolution.rotate`."""
     squared_norm = psi.sum_squares()
     conjugate = Parts(psi.real, -psi.imaginary)
     overlap = conjugate.multiply(h)

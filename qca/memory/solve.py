@@ -41,8 +41,8 @@ def solve(
 
     The other dimensions do not change. The value is found by bisection in multiples of the
     dimension's increment, because the need grows with each dimension. There is one exception: in
-    tiny networks, the need of `two-level` falls by a few percent at a number of steps that starts
-    another segment. The returned value then fits and the next one does not, but a larger one may.
+    tiny networks, the need of `two-level` falls by a few percent at a step that starts a segment.
+    The value returned then fits and the next one doesn't, but a larger one may.
 
     Raises:
         PlanError: even the smallest value does not fit; the message names its need and the budget.

@@ -35,7 +35,7 @@ def predict_memory(run: Run) -> Estimate | None:
         estimate(config, recompute=recompute, device=device, together=together, fused=fused)
         for fused in (True, False)
     )
-    # The prediction depends on the GPU's compute capability, which the journal does not record.
+    # The journal lacks the compute capability; its predicted peak shows which estimate applies.
     if run.predicted_peak_bytes == unfused.predicted_peak_bytes:
         need = unfused
     if run.predicted_context_bytes is None:
@@ -52,7 +52,7 @@ def find_measured_peak(records: Sequence[EpisodeRecord]) -> int:
 
 
 def select_comparable_peak(run: Run, need: Estimate) -> int:
-    """Return the prediction for the measured peak; on a CPU, both include the context."""
+    """Return the prediction to compare with the measured peak; on a CPU it includes the context."""
     return need.total_bytes if run.config.device == "cpu" else need.predicted_peak_bytes
 
 

@@ -58,7 +58,7 @@ def test_published_ids_keep_their_meaning():
         "QCA202": "compose v1",
         "QCA203": "cannot talk to the daemon",
         "QCA301": "refuse to start",
-        "QCA302": "fit into one another",
+        "QCA302": "fit together",
         "QCA401": "gpu for containers",
         "QCA402": "does not fit the gpu",
     }.items():

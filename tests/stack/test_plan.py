@@ -425,7 +425,7 @@ def test_without_docker_the_trainers_budget_is_the_hosts_memory():
 @pytest.mark.parametrize(
     ("free", "seconds", "train", "segment", "why"),
     [
-        pytest.param(20 * GIB, None, {}, 8, "by the built-in cost", id="room"),
+        pytest.param(20 * GIB, None, {}, 8, "built-in step times", id="room"),
         pytest.param(20 * GIB, 0.01, {}, 8, "measured here", id="measured as faster"),
         pytest.param(20 * GIB, 0.3, {}, 1, "measured here", id="measured as slower"),
         pytest.param(

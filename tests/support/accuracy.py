@@ -96,8 +96,8 @@ def count_hosts() -> tuple[str, Iterator[Outcome]]:
     """Check the recorded hosts against the expectations in their test."""
     table = {name: expected for name, expected in EVERYTHING.items() if expected[0] is not None}
     what = (
-        f"{len(table)} recorded hosts, each judged with and without containers, against verdicts "
-        "set by hand"
+        f"{len(table)} recorded hosts, each examined with and without containers and compared with "
+        "verdicts set by hand"
     )
     return what, (outcome for name in table for outcome in _judge_host(name, table[name]))
 

@@ -39,8 +39,7 @@ _CAPABILITIES = """
     SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE
     SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM
 """
-# moby, daemon/logger (`ValidateLogOpt`): the options of each driver, including those of all
-# drivers.
+# moby, daemon/logger: `ValidateLogOpt` of each driver, and the options that all drivers accept.
 _LOG_OPTIONS = {
     "json-file": "cache-compress cache-disabled cache-max-file cache-max-size compress env "
     "env-regex labels labels-regex max-buffer-size max-file max-size mode tag",
@@ -97,7 +96,7 @@ def _check_names(service: Table) -> Iterator[Refusal]:
 
 
 def _check_program(service: Table) -> Iterator[Refusal]:
-    """Refuse an item that contains a program and its arguments; a path may contain spaces."""
+    """Refuse an item that holds a program and its arguments; a path with spaces is allowed."""
     words = to_items(service.get("entrypoint"))
     program = to_text(words[0]) if words else ""
     if _PROGRAM_WITH_ARGUMENTS.fullmatch(program):

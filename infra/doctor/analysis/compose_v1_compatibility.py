@@ -98,7 +98,7 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
         because=f"requests {requests}, like every version since 2.32, no longer asks docker-py "
-        f"{docker_py} for the connection, and no urllib3 supports docker-py's scheme",
+        f"{docker_py} for the connection, and no version of urllib3 supports docker-py's scheme",
         culprit="requests",
     )
 

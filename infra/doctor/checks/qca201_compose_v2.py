@@ -52,12 +52,12 @@ CHECK = Check(
     category="compose",
     title="No Compose V2",
     needs=("compose",),
-    looks_at="the answer of `docker compose version`. Release 2.40 was followed by 5.0, so any "
+    looks_at="the output of `docker compose version`. Release 2.40 was followed by 5.0, so any "
     "major version from 2 on is accepted.",
     why="`qca up` starts the containers with `docker compose`. Compose V1 (`docker-compose`) "
     "cannot replace it, because it has no `up --wait`.",
     fix="Install the plugin for one user or for all users, or link an installed `docker-compose` "
-    "of V2 or later as the plugin.",
+    "(V2 or later) as the plugin.",
     url="https://docs.docker.com/compose/install/linux/",
     judge_host=_judge_host,
 )

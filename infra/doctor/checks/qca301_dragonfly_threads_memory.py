@@ -51,7 +51,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         need = "needs" if threads == 1 else "need"
         headline = (
             f"Dragonfly starts: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
-            f"maxmemory is {format_size(maxmemory)}."
+            f"and maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
     message = (

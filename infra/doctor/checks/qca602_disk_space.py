@@ -112,7 +112,8 @@ def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFac
     unsized = sum(image.size is None for image in missing)
     if unsized and disk.free - needed >= unsized * _AMPLE:
         names = ", ".join(image.name for image in missing if image.size is None)
-        return ok(f"{free}, ample for {names}, whatever the size.", **evidence)
+        sizes = "its size" if unsized == 1 else "their sizes"
+        return ok(f"{free}, ample for {names}, whatever {sizes}.", **evidence)
     if unknown:
         return skip(f"Cannot determine whether the images of {owner} fit: {unknown}", **evidence)
     return ok(f"{free} for the images of {owner}, which need {format_size(needed)}.", **evidence)

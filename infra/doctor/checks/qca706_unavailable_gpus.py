@@ -209,7 +209,7 @@ def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
     gpu = require(facts.gpu)
     if isinstance(gpu, GpuDriver) and gpu.gpus:
         return assess_gpu_access(engine, gpu)
-    return GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
+    return GpuAccess(None if is_elsewhere(engine) else False, "no GPU is visible on this host")
 
 
 def _accept(service: Service) -> Verdict:

@@ -182,7 +182,7 @@ def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
     every = "every other program that uses that interpreter gets these versions too"
     if broken:
         return f"{every}; the requirements of these would no longer be met: {', '.join(broken)}"
-    return f"{every}; no installed distribution has a requirement that excludes them"
+    return f"{every}; the installed packages all accept them"
 
 
 def _is_satisfied(requirement: str, new_versions: dict[str, str]) -> bool:

@@ -31,6 +31,8 @@ def _find_changed_words(old: str, new: str) -> tuple[str, str, int]:
     end = min(rest, _count_common_prefix(old[::-1], new[::-1]))
     if end == len(old) - start:  # words were inserted: include the one before them
         start = _find_word_start(old, start - 1)
+    if end == len(old) - start:  # there is no word before them: include the rest of the line
+        end = 0
     while start not in (found := _find_occurrences(old[start : len(old) - end], old)):
         start = _find_word_start(old, start - 1)
     return old[start : len(old) - end], new[start : len(new) - end], found.index(start) + 1

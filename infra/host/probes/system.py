@@ -67,7 +67,7 @@ def _list_cgroup_hierarchies(root: Path) -> tuple[str, ...] | None:
 
 
 def _read_io_uring_disabled(root: Path) -> int | None:
-    """Return the kernel's setting; None before Linux 6.6, which introduced it."""
+    """Return the kernel's setting, which has existed since Linux 6.6."""
     path = root / "proc/sys/kernel/io_uring_disabled"
     try:
         text = read_text(path).strip()
