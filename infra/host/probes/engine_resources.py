@@ -103,7 +103,8 @@ def has_health_check(docker_client: str, image: str, environment: Mapping[str, s
 def _inspect_image(
     docker_client: str, image: str, field: str, environment: Mapping[str, str]
 ) -> tuple[Any] | None:
-    """Return a field of an image's configuration; None if the engine does not have the image."""
+    """Return a field of an image's configuration in a tuple, since it may be null; None if `docker`
+    cannot inspect the image."""
     template = f"{{{{json .Config.{field}}}}}"
     command = [docker_client, "image", "inspect", "--format", template, "--", image]
     with Deadline(_SECONDS) as deadline:

@@ -81,7 +81,8 @@ def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoG
 
 
 def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
-    """Add the kernel's and the firmware's facts about the driver's module, if there is a card."""
+    """Add what the kernel and the firmware show about the driver; its module only if there is a
+    card."""
     found = replace(missing, nouveau=has_nouveau(root), secure_boot=read_secure_boot(root))
     if not missing.cards:
         return found

@@ -62,7 +62,7 @@ def _read_variable(root: Path, name: str) -> bytes | None:
 def find_nvidia_module(root: Path = Path("/"), release: str | None = None) -> str | None:
     """Return the module's file for the running kernel; empty if it has none.
 
-    None if the kernel's list of modules cannot be read, as in a container.
+    Return None if the kernel's list of modules cannot be read, as in a container.
     """
     folder = Path("lib/modules") / (release or os.uname().release)
     try:
