@@ -100,7 +100,7 @@ def _wrap(text: str) -> str:
 
 
 def write_pages(docs: Path) -> None:
-    """Write the list and the pages into the folder `docs`, and remove pages without a check."""
+    """Write the list and the page of each check into the folder `docs`; remove all other pages."""
     pages = docs / "checks"
     pages.mkdir(exist_ok=True)
     for path in pages.glob("*.md"):

@@ -1,4 +1,4 @@
-"""Find the CUDA version for which the installed torch was built."""
+"""Find the CUDA version of the torch build that will run."""
 
 import re
 
@@ -7,7 +7,8 @@ from infra.host.facts import known_or_none
 
 
 def find_cuda_version(subject: HostSubject) -> str | None:
-    """Return the CUDA version of the torch that will run, in the image or on this host."""
+    """Return the CUDA version of the torch build in the trainer's image or, for a local run,
+    here."""
     if subject.is_local_run:
         python = known_or_none(subject.facts.python)
         return python.torch_cuda if python else None

@@ -83,7 +83,7 @@ def _explain_name(dragonfly: Dragonfly, fault: FlagFault) -> str:
 
 
 def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
-    """Return a sentence that names the releases without the flag."""
+    """Return a sentence that explains why this release does not accept the flag."""
     if fault.flag == OLD_PASSWORD and not fault.given.words:
         return f"Releases before {format_release(VARIABLES_READ)} read the password from it."
     if fault.standing is Standing.RETIRED:

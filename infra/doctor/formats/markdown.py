@@ -16,7 +16,7 @@ def render_markdown(
     anonymize: Callable[[str], str],
     version: str,
 ) -> str:
-    """Return the report and the recorded host, both without secrets and personal names.
+    """Return the report and the recorded host, both free of secrets and personal names.
 
     `recorded_host` is already anonymous; `anonymize` is applied to the report.
     """

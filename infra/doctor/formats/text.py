@@ -77,7 +77,7 @@ def _has_details(finding: Finding) -> bool:
 
 
 def _format_list(page: _Page, findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings without details, below the name of their category."""
+    """Yield the findings that have no details, below the name of their category."""
     for category, group in groupby(findings, key=lambda finding: finding.category):
         listed = [finding for finding in group if not _has_details(finding)]
         if listed:

@@ -17,7 +17,10 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l":
 def install_plugin(
     system: SystemFacts | None, title: str = "Install Compose V2 for this user"
 ) -> Remedy:
-    """Return the remedy that installs the newest Compose for this user, as Docker documents it."""
+    """Return the remedy that installs the newest Compose for this user, as Docker documents it.
+
+    On systems other than Linux it is to install Docker Desktop.
+    """
     if system is None or system.system != "Linux":
         return Remedy("Install Docker Desktop, which includes it: https://docs.docker.com/desktop/")
     machine = _MACHINES.get(system.machine, system.machine)

@@ -89,7 +89,7 @@ def delete_line(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
 def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | None:
     """Return the edit that deletes a list item, if others remain: Compose rejects an empty key.
 
-    `pattern` matches the item without its dash.
+    `pattern` must match the item except for its dash.
     """
     lines = file.sources.get(at.file, ())
     edit = delete_line(file, at, rf"-\s+{pattern}")

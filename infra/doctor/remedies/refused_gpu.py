@@ -1,7 +1,7 @@
 """Explain why the NVIDIA driver ignores a GPU, as its kernel module says in the log.
 
-The drivers that work depend on the generation of the GPU. The last branch for generations before
-Turing is 580. They have no open kernel module, because they lack the processor that it needs (GSP).
+The drivers that work depend on the generation of the GPU. No branch after 580 supports generations
+before Turing. They have no open kernel module, because they lack the processor that it needs (GSP).
 Blackwell works only with the open module.
 https://github.com/NixOS/nixos-hardware/issues/1880
 https://github.com/NVIDIA/open-gpu-kernel-modules/issues/862
