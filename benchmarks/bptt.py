@@ -36,7 +36,7 @@ _PEAK_MEANS = {
     "cuda": "peak of the bytes that the allocator reserved (torch max_memory_reserved)",
 }
 _PRECISIONS = ["fp32", "tf32", "bf16", "fp16"]
-_RECOMPUTE = ["step", "two-level", "host"]
+_RECOMPUTE = ["none", "step", "two-level", "host"]
 
 
 @click.command()
