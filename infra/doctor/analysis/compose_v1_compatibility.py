@@ -97,8 +97,9 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
-        because=f"requests {requests}, like every version since 2.32, no longer asks docker-py "
-        f"{docker_py} for the connection, and no version of urllib3 supports docker-py's scheme",
+        because=f"since version 2.32, requests (here {requests}) no longer gets its connection "
+        f"from docker-py (here {docker_py}), and no version of urllib3 supports docker-py's "
+        "URL scheme",
         culprit="requests",
     )
 

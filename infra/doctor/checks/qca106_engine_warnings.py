@@ -31,12 +31,15 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if not isinstance(engine, Engine):
         return  # QCA101 reports this
     if engine.warnings is None:
-        yield skip("Cannot determine whether the engine warns about its host: it was not recorded.")
+        yield skip(
+            "Cannot determine whether the engine warns about its host: its warnings were not "
+            "recorded."
+        )
         return
     concerning = [text for text in engine.warnings if not _UNUSED_LIMITS.search(text)]
     yield from map(_judge_warning, concerning)
     if not concerning:
-        yield ok("The engine does not warn about its host.", ignored=len(engine.warnings))
+        yield ok("The engine reports no warnings about its host.", ignored=len(engine.warnings))
 
 
 def _judge_warning(text: str) -> Verdict:

@@ -33,7 +33,7 @@ def _judge_system(system: SystemFacts) -> Verdict:
     if system.kernel_modules == "built-in":
         return ok("The running kernel uses no modules.", **evidence)
     if system.kernel_modules == "present":
-        return ok("The modules of the running kernel are on the disk.", **evidence)
+        return ok("The running kernel's modules are on the disk.", **evidence)
     message = (
         f"The modules of {kernel} are gone, but another kernel's are there.\nAn update has "
         "probably replaced the kernel. Docker may no longer start, or no longer connect "

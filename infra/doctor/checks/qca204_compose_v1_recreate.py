@@ -33,7 +33,7 @@ def _judge_pair(compose: ComposeV1 | ComposeV1Bundle, engine: Engine) -> Verdict
     message = (
         f"Compose V1 cannot recreate a container on Engine {engine.version}.\nThe first "
         "`docker-compose up` works; the next one that needs to replace a container fails with "
-        "KeyError: 'ContainerConfig', a field that Engine 26 no longer sends."
+        "KeyError: 'ContainerConfig', a field that was removed in Engine 26."
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",

@@ -86,7 +86,7 @@ def _describe_defaults(subject: HostSubject) -> Iterator[str]:
     else:
         yield (
             f"By default Dragonfly would start {threads}, which need "
-            f"{format_size(rules.compute_required_memory(cpus))}, and could fill "
+            f"{format_size(rules.compute_required_memory(cpus))}; its data could take up to "
             f"{format_size(maxmemory)}."
         )
 

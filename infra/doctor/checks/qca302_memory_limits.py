@@ -44,9 +44,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if limit + trainer > host:
         return _report_overcommitment(subject, evidence)
     return ok(
-        f"maxmemory ({format_size(maxmemory)}) fits the store's container ({format_size(limit)}). "
-        f"That container and the trainer's ({format_size(trainer)}) fit the "
-        f"{format_size(host)} available to containers.",
+        f"maxmemory ({format_size(maxmemory)}) fits in the store's container "
+        f"({format_size(limit)}). That container and the trainer's ({format_size(trainer)}) fit in "
+        f"the {format_size(host)} available to containers.",
         **evidence,
     )
 

@@ -19,7 +19,7 @@ _ENGINE_THAT_BLOCKS = (25, 0)
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if not subject.is_local_run:
-        yield ok("The stack starts Dragonfly with --force_epoll, which runs anywhere.")
+        yield ok("The stack starts Dragonfly with --force_epoll, which works everywhere.")
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:

@@ -42,8 +42,8 @@ def _judge_gpu(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
     if subject.plan.trainer.fits.value is False:
         return _report_over_budget(subject, gpu, need, evidence)
     return ok(
-        f"Training fits: {format_size(need.bytes)} of {format_size(gpu.memory_free)} free on "
-        f"{gpu.name}.\n{need.parts}.",
+        f"Training fits: it needs {format_size(need.bytes)}, and {gpu.name} has "
+        f"{format_size(gpu.memory_free)} free.\n{need.parts}.",
         **evidence,
     )
 
@@ -64,7 +64,7 @@ def _report_too_large(
 ) -> Verdict:
     message = (
         f"Training needs {format_size(need.bytes)}; {gpu.name} has "
-        f"{format_size(gpu.memory_free)} free of {format_size(gpu.memory_total)}.\n{need.parts}."
+        f"{format_size(gpu.memory_free)} of {format_size(gpu.memory_total)} free.\n{need.parts}."
     )
     remedies = (*offer_roomier_gpus(subject, need.bytes), *offer_smaller_training(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:

@@ -23,15 +23,15 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _judge_engine(engine: Engine, driver: GpuDriver) -> Verdict:
     if engine.cgroup_driver is None:
         return skip(
-            "Cannot determine whether containers keep their GPU: the engine's cgroup driver was "
-            "not recorded."
+            "Cannot determine whether containers keep access to their GPU: the engine's cgroup "
+            "driver was not recorded."
         )
     if engine.cgroup_driver != "systemd":
         return ok(f"The engine manages cgroups itself ({engine.cgroup_driver}).")
     if driver.container_toolkit is None:
         return skip(
-            "Cannot determine whether containers keep their GPU: the links in /dev/char were not "
-            "recorded."
+            "Cannot determine whether containers keep access to their GPU: the links in /dev/char "
+            "were not recorded."
         )
     if driver.container_toolkit.char_links:
         return ok("/dev/char has the links to the GPU's device files that systemd needs.")

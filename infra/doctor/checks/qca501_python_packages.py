@@ -41,7 +41,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         )
         return Verdict(Severity.WARNING, message, evidence)
     return ok(
-        "This Python has all packages for a local run, with torch "
+        "This Python has all the packages that a local run needs, with torch "
         f"{python.distributions['torch']}.",
         **evidence,
     )

@@ -15,7 +15,7 @@ _LAST_PORT = 65535
 def _judge_host(subject: HostSubject) -> Verdict:
     port = subject.plan.store_port.value
     if subject.is_local_run or port is None:
-        return ok("The stack publishes no port on this host.")
+        return ok("The stack publishes no ports on this host.")
     store = Claim(PublishedPorts("127.0.0.1", port, port), "the store")
     return _judge_listeners(require(subject.facts.listeners), store)
 

@@ -18,7 +18,10 @@ def _judge_host(subject: HostSubject) -> Verdict:
     needed = peak + context
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
     if trainer.fits.value is not False:
-        return ok(f"Training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
+        return ok(
+            f"Training fits: it needs {format_size(needed)} and may use {format_size(budget)}.",
+            **evidence,
+        )
     message = (
         f"Training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
         f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), Python with "

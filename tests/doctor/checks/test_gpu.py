@@ -238,7 +238,7 @@ CASES = [
     HostCase("QCA401", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     HostCase("QCA402", host(), OK, "on the CPU"),
     HostCase("QCA402", gpu_host(), OK, "fits"),
-    HostCase("QCA402", gpu_host(gpu(memory_free=300 * MIB)), ERROR, "300 MiB free of 3.68 GiB"),
+    HostCase("QCA402", gpu_host(gpu(memory_free=300 * MIB)), ERROR, "300 MiB of 3.68 GiB free"),
     HostCase(
         "QCA402",
         gpu_host(gpu(memory_free=300 * MIB, processes=(process(),))),

@@ -76,9 +76,9 @@ IMAGE_CASES: list[tuple[Any, ...]] = [
 
 CASES = [
     # The host.
-    HostCase("QCA601", host(), OK, "publishes no port"),
+    HostCase("QCA601", host(), OK, "publishes no ports"),
     HostCase("QCA601", host(), OK, "Port 6379 is free", {"store_port": 6379}),
-    HostCase("QCA601", _listen("redis-server", 812), OK, "publishes no port"),
+    HostCase("QCA601", _listen("redis-server", 812), OK, "publishes no ports"),
     HostCase(
         "QCA601",
         _listen("redis-server", 812),
