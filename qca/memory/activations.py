@@ -14,7 +14,7 @@ allocates them. The backward of the step before it adds to existing gradients, b
 less and, under `none`, one graph less.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
 from qca.core.frozen import frozen_dataclass
@@ -29,16 +29,21 @@ from qca.memory.layers import (
     list_nodes,
     sum_kept_bytes,
 )
-from qca.memory.retained_states import RetainedStates, count_retained_states
+from qca.memory.retained_states import RetainedStates, count_retained_states, list_stored_states
 from qca.memory.segment import SegmentSizes
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
+    FORWARDS,
     UPDATES,
     LossMemory,
     OpMemory,
     StateTensors,
     count_state_bytes,
     get_loss_memory,
+)
+
+OUTCOME_SCALARS = (
+    5  # the loss, the energy, and at most three terms, see `qca.train.episode.Outcome`
 )
 
 
@@ -51,6 +56,7 @@ class EpisodeSizes:
     nodes: tuple[Node, ...]
     update: OpMemory
     first_update: OpMemory
+    forward: StateTensors
     loss: LossMemory
     sample_steps: int
     """The number of steps at which the loss is evaluated."""
@@ -67,6 +73,7 @@ class EpisodeSizes:
             nodes=list_nodes(shape),
             update=UPDATES[train.update, train.gamma > 0],
             first_update=FIRST_UPDATES[train.update, train.gamma > 0],
+            forward=FORWARDS[train.update, train.gamma > 0],
             loss=get_loss_memory(train.loss),
             sample_steps=min(get_max_sample_steps(train.loss), train.steps),
             noise=has_noise(train.max_noise),
@@ -90,7 +97,12 @@ class EpisodeSizes:
     def get_segment(self, length: int) -> SegmentSizes:
         """Return the sizes of a segment of `length` steps."""
         return SegmentSizes(
-            self.shape, length, self.update, self.noise, sums=self.loss.cotangents > 0
+            shape=self.shape,
+            length=length,
+            update=self.update,
+            forward=self.forward,
+            noise=self.noise,
+            sums=self.loss.cotangents > 0,
         )
 
     def sum_tapes(self, count: int, last: int, *, has_adjoint: bool) -> int:
@@ -113,18 +125,25 @@ class EpisodeSizes:
             + (count - 1) * self.update.kept.count_bytes(self.shape)
         )
 
-    def count_samples_apart(self, tapes: int, *, has_adjoint: bool, in_store: bool) -> StateTensors:
+    def count_samples_apart(
+        self, tapes: int, stored: Container[int], *, has_adjoint: bool
+    ) -> StateTensors:
         """Return the tensors of the loss's sample steps that nothing else keeps.
 
-        Autograd's graph of a step keeps its result, and a store of every state (`in_store`) keeps
-        the results of the recomputed steps, except that of the last one.
+        Autograd's graph of a step keeps its input and its result. The adjoint's records are copies.
+        A store keeps the input states of the steps `stored`, which are counted from 0.
         """
-        count, first_taped = self.sample_steps, self.steps - tapes + 1
-        steps = [self.steps * (index + 1) // count for index in range(count)]
-        on_graphs = sum(step >= first_taped for step in steps) if not has_adjoint else 0
-        recomputed = sum(step < self.steps and step < first_taped for step in steps)
-        states = count - on_graphs - (recomputed if in_store else 0)
-        return StateTensors(states, count - on_graphs)
+        count, recomputed = self.sample_steps, self.steps - tapes
+        samples = [self.steps * (index + 1) // count for index in range(count)]
+        graphs = tapes if not has_adjoint else 0
+        on_graphs = sum(step > self.steps - graphs for step in samples)
+        # The result of a step is the input of the next one.
+        as_inputs = sum(
+            step in stored or (graphs > 0 and step == recomputed)
+            for step in samples
+            if step <= recomputed
+        )
+        return StateTensors(count - on_graphs - as_inputs, count - on_graphs)
 
     def compute_adjoint_peak(self, end: int, size: int, *, has_adjoint: bool, first: bool) -> int:
         """Return the peak of the adjoint of `size` steps up to step `end`, counted from 1.
@@ -177,16 +196,21 @@ def estimate_adjoint_memory(
     at_turn = retained.in_loss * state + taped
     at_turn -= episode.gradients if first else 0
     samples = episode.count_samples_apart(
-        tapes, has_adjoint=has_adjoint, in_store=recompute == "step"
+        tapes, list_stored_states(train.steps - tapes, recompute), has_adjoint=has_adjoint
     )
     in_loss = episode.loss.compute_peak(episode.sample_steps, episode.shape)
     peaks.append(at_turn + samples.count_bytes(episode.shape) + in_loss)
     if tapes and has_adjoint:
-        peaks.append(at_turn + episode.get_segment(1).compute_record_peak())
+        # While the last step is recorded, the earlier samples are alive. Its own result is among
+        # the tensors of its update, and the squared norm of the step before takes its place.
+        earlier = samples._replace(states=samples.states - 1).count_bytes(episode.shape)
+        peaks.append(at_turn + earlier + episode.get_segment(1).compute_record_peak())
     states = max(retained) * state
     # The adjoint's records already include the noise.
     noise = episode.noise and not (has_adjoint and tapes == train.steps)
-    return states, max(peaks) - states + episode.count_bytes(noise)
+    # Alive until the episode ends: the initial energies of the batch, and the outcome's scalars.
+    numbers = (episode.shape.batch_size + OUTCOME_SCALARS) * FLOAT
+    return states, max(peaks) - states + episode.count_bytes(noise) + numbers
 
 
 def find_segment(train: TrainConfig) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from qca.core.frozen import frozen_dataclass
 from qca.core.unet_shape import count_groups
 from qca.memory.layers import FLOAT, INDEX, Shape
-from qca.memory.state_tensors import OpMemory, count_state_bytes
+from qca.memory.state_tensors import OpMemory, StateTensors, count_state_bytes
 
 
 class Layer(NamedTuple):
@@ -36,6 +36,8 @@ class SegmentSizes:
     """The shape of one step."""
     length: int
     update: OpMemory
+    forward: StateTensors
+    """The tensors of the update without autograd, see `state_tensors.FORWARDS`."""
     noise: bool
     sums: bool = True
     """Whether the loss's gradient of a state is added to the next step's."""
@@ -49,7 +51,7 @@ class SegmentSizes:
         layers, kept = self._list_layers(), self._sum_kept()
         missing = sum(layer.gradient for layer in layers) if first else 0
         peak = kept - missing + self._compute_transient()
-        others = 3 * count_state_bytes(self.shape) + _count_affine(self.shape.hidden_channels)
+        others = 3 * count_state_bytes(self.shape) + self._count_affine()
         for layer in layers:
             added = layer.weights
             if first and layer.weights != layer.gradient:
@@ -71,7 +73,7 @@ class SegmentSizes:
 
     def compute_record_peak(self) -> int:
         """Return the bytes that running the steps takes, including their records and results."""
-        return self._sum_kept() + self._count_inputs() + self.update.kept.count_bytes(self.shape)
+        return self._sum_kept() + self._count_inputs() + self.forward.count_bytes(self.shape)
 
     def _list_layers(self) -> tuple[Layer, ...]:
         return list_layers(replace(self.shape, batch_size=self.length * self.shape.batch_size))
@@ -90,9 +92,18 @@ class SegmentSizes:
         shape, c, state = self.shape, self.shape.hidden_channels, count_state_bytes(self.shape)
         update = self.update.peak.count_bytes(shape)
         # The gradients of both skip connections, and three maps around the first max-pool.
-        network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 4 * state
+        # Three states are alive with them, and the gradients of the GroupNorms, which accumulate
+        # from step to step; a fourth state only when the maps are smaller.
+        affine = self._count_affine()
+        network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 3 * state
+        network += max(state, affine)
         sums = self.sums and self.length > 1  # for a single step, it is added before
-        return max(update, network) + (1 + sums) * state
+        return max(update + affine, network) + (1 + sums) * state
+
+    def _count_affine(self) -> int:
+        """Return the bytes of the gradients of all GroupNorms' weights and biases, in float32."""
+        c = self.shape.hidden_channels
+        return 2 * 2 * (c + 2 * c + 4 * c + 8 * c + 4 * c + c) * FLOAT
 
 
 @cache  # for the same reason as `qca.memory.layers.list_nodes`
@@ -123,11 +134,6 @@ def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> It
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
     yield _make_layer(shape, kept + out + statistics, 9 * i * o)
     yield _make_layer(shape, 3 * out + statistics, 9 * o * o)
-
-
-def _count_affine(c: int) -> int:
-    """Return the bytes of the gradients of all GroupNorms' weights and biases, in float32."""
-    return 2 * 2 * (c + 2 * c + 4 * c + 8 * c + 4 * c + c) * FLOAT
 
 
 def _make_layer(shape: Shape, kept: int, weights: int) -> Layer:

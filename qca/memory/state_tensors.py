@@ -45,7 +45,14 @@ UPDATES = {
     ("unitary", False): OpMemory(StateTensors(5, 40.25), StateTensors(10, 41.25)),
     ("unitary", True): OpMemory(StateTensors(7, 42.5), StateTensors(12, 43.25)),
 }
-# The same for the first step, whose psi needs no gradient.
+# The peak of a step's update without autograd, including h and the results, but not psi.
+FORWARDS = {
+    ("cartesian", False): StateTensors(4, 0),
+    ("cartesian", True): StateTensors(4, 0),
+    ("unitary", False): StateTensors(5, 11),
+    ("unitary", True): StateTensors(6, 12),
+}
+# The same as in `UPDATES` for the first step, whose psi needs no gradient.
 FIRST_UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
     ("cartesian", True): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),

@@ -9,9 +9,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qca.core.losses import MAX_SAMPLE_STEPS, BuiltInLoss
 from qca.memory.layers import Shape
-from qca.memory.state_tensors import FIRST_UPDATES, LOSSES, UPDATES, OpMemory, StateTensors
+from qca.memory.state_tensors import (
+    FIRST_UPDATES,
+    FORWARDS,
+    LOSSES,
+    UPDATES,
+    OpMemory,
+    StateTensors,
+)
 from qca.model import losses
 from qca.model.evolution import Evolution, Step
+from qca.model.update_adjoint import PlainUpdate
 from tests.support.live_bytes import LiveBytes
 
 GRID = 32
@@ -59,6 +67,21 @@ def test_a_step_holds_the_tabulated_tensors(
     kept, peak = measure_step(d_state, update, 0.01 if damped else 0.0, given=given)
     assert 0 <= count_bytes(table[update, damped].kept, d_state) - kept <= SLACK
     assert 0 <= count_bytes(table[update, damped].peak, d_state) - peak <= 3 * SLACK
+
+
+@pytest.mark.parametrize("d_state", D_STATES)
+@pytest.mark.parametrize(("update", "damped"), FORWARDS)
+def test_an_update_without_autograd_takes_the_tabulated_tensors(
+    update: Any, damped: bool, d_state: int
+) -> None:
+    with FakeTensorMode(), LiveBytes() as live:
+        evolution = Evolution(Net(2 * d_state), 0.01 if damped else 0.0, update)
+        psi = torch.zeros(1, d_state, GRID, GRID, dtype=torch.complex64)
+        field = torch.zeros(1, 2 * d_state, GRID, GRID)
+        live.restart_peak()
+        before = live.live
+        PlainUpdate(evolution).advance(psi, field)
+    assert 0 <= count_bytes(FORWARDS[update, damped], d_state) - (live.peak - before) <= SLACK
 
 
 @pytest.mark.parametrize("d_state", D_STATES)

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import weakref
 
 import pytest
 import torch
 from torch import Tensor
 
-from qca.memory.retained_states import compute_interval
+from qca.memory.retained_states import compute_interval, list_stored_states
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise
@@ -68,6 +69,19 @@ def test_an_aborted_episode_does_not_affect_the_next(recompute, looks):
     with pytest.raises(KeyboardInterrupt):
         gradient(give_up)
     assert torch.equal(gradient(lambda: None), expected)
+
+
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 10, 26])
+def test_the_prediction_knows_which_states_a_store_keeps(recompute, steps):
+    states = make_state_store(recompute, steps, torch.zeros(1))
+    alive = weakref.WeakValueDictionary[int, Tensor]()
+    for t in range(steps):
+        psi = torch.zeros(1)
+        alive[t] = psi
+        states.save(t, psi)
+    del psi
+    assert set(alive) == list_stored_states(steps, recompute)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 100, 101, 500])
