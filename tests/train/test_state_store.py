@@ -77,10 +77,7 @@ def test_the_prediction_knows_which_states_a_store_keeps(recompute, steps):
     states = make_state_store(recompute, steps, torch.zeros(1))
     alive = weakref.WeakValueDictionary[int, Tensor]()
     for t in range(steps):
-        psi = torch.zeros(1)
-        alive[t] = psi
-        states.save(t, psi)
-    del psi
+        states.save(t, alive.setdefault(t, torch.zeros(1)))
     assert set(alive) == list_stored_states(steps, recompute)
 
 
