@@ -79,7 +79,11 @@ class ProgressView:
         self._last_line = -_LINE_SECONDS
 
     def __enter__(self) -> "ProgressView":
-        self._progress.start()
+        try:
+            self._progress.start()
+        except BaseException:  # a signal's; `with` does not call `__exit__` then
+            self._progress.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

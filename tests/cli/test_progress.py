@@ -4,6 +4,7 @@ import re
 
 import click
 import pytest
+from rich.progress import Progress
 
 from qca.cli import cli
 from qca.cli.event_text import describe_event
@@ -62,6 +63,20 @@ def test_the_bar_shows_as_many_numbers_as_fit(columns, capsys):
     last = capsys.readouterr().err.rpartition("5/5")[2].splitlines()[0]
     shown = [number for number in ("loss 0.8", "10 steps/s", "300 MiB") if number in last]
     assert len(shown) == {60: 1, 80: 2, 100: 3}[columns]
+
+
+def test_a_signal_while_the_bar_starts_leaves_the_cursor_shown(columns, capsys, monkeypatch):
+    start = Progress.start
+
+    def start_and_interrupt(progress: Progress) -> None:
+        start(progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "start", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        show()
+    text = capsys.readouterr().err
+    assert -1 < text.rfind("\x1b[?25l") < text.rfind("\x1b[?25h")
 
 
 def test_words_of_a_message_are_not_broken(columns, capsys):
