@@ -61,12 +61,12 @@ def _find_build(name: str, service: Table) -> Iterator[NeededPath]:
     context = to_text(build.get("context"))
     if not PurePath(context).is_absolute():
         return  # a repository, or the URL of an archive
-    yield _need(name, "build context", context, build.origins["context"])
+    yield _make_needed(name, "build context", context, build.origins["context"])
     dockerfile = to_text(build.get("dockerfile")) or "Dockerfile"
     if "dockerfile_inline" not in build and "://" not in dockerfile:
         origin = build.origins.get("dockerfile", build.origins["context"])
         path = os.path.normpath(PurePath(context) / dockerfile)
-        yield _need(name, "Dockerfile", path, origin)
+        yield _make_needed(name, "Dockerfile", path, origin)
 
 
 def _find_mounts(name: str, service: Table) -> Iterator[NeededPath]:
@@ -82,9 +82,9 @@ def _find_mounts(name: str, service: Table) -> Iterator[NeededPath]:
             continue
         suffix = PurePath(source).suffix
         if descend(mount, "bind").get("create_host_path") is False:
-            yield _need(name, "bind mount", source, origin)
+            yield _make_needed(name, "bind mount", source, origin)
         elif suffix in _FILE_SUFFIXES.split() and suffix == PurePath(target).suffix:
-            yield replace(_need(name, "bind mount", source, origin), is_created=True)
+            yield replace(_make_needed(name, "bind mount", source, origin), is_created=True)
 
 
 def _find_sources(name: str, service: Table, defined: Table, kind: str) -> Iterator[NeededPath]:
@@ -93,7 +93,7 @@ def _find_sources(name: str, service: Table, defined: Table, kind: str) -> Itera
         path = to_text(definition.get("file"))
         if PurePath(path).is_absolute():
             use = "secret" if kind == "secrets" else "config"
-            yield _need(name, use, path, definition.origins["file"])
+            yield _make_needed(name, use, path, definition.origins["file"])
 
 
 def _find_profiles(name: str, service: Table, folder: Path) -> Iterator[NeededPath]:
@@ -101,7 +101,7 @@ def _find_profiles(name: str, service: Table, folder: Path) -> Iterator[NeededPa
     for item, origin in to_items(service.get("security_opt")).entries():
         match = _SECCOMP.fullmatch(to_text(item))
         if match and match[1] not in ("unconfined", "builtin"):
-            yield _need(name, "seccomp profile", locate(match[1], folder), origin)
+            yield _make_needed(name, "seccomp profile", locate(match[1], folder), origin)
 
 
 def _find_devices(name: str, service: Table) -> Iterator[NeededPath]:
@@ -109,8 +109,8 @@ def _find_devices(name: str, service: Table) -> Iterator[NeededPath]:
     for entry, origin in to_items(service.get("devices")).entries():
         path = os.path.normpath(to_text(to_table(entry).get("source")))
         if path.startswith("/dev/") and not path.startswith("/dev/nvidia"):
-            yield _need(name, "device", path, origin)
+            yield _make_needed(name, "device", path, origin)
 
 
-def _need(name: str, use: PathUse, path: str, origin: Origin) -> NeededPath:
+def _make_needed(name: str, use: PathUse, path: str, origin: Origin) -> NeededPath:
     return NeededPath(name, use, path, origin.line, origin.source.path)

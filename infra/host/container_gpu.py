@@ -135,11 +135,10 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
             "startup"
         )
         return GpuAccess(False, why, Obstacle.NOT_RESTARTED)
-    is_rootless = any("rootless" in option for option in engine.security_options)
-    if is_rootless and not toolkit.no_cgroups:
+    if engine.is_rootless and not toolkit.no_cgroups:
         why = "the engine is rootless, and the toolkit's `no-cgroups` is not set"
         return GpuAccess(False, why, Obstacle.NEEDS_NO_CGROUPS)
-    if toolkit.no_cgroups and not is_rootless:
+    if toolkit.no_cgroups and not engine.is_rootless:
         why = "the toolkit's `no-cgroups` is set, although this engine is not rootless"
         return GpuAccess(False, why, Obstacle.NO_CGROUPS)
     return GpuAccess(True, f"dockerd finds {hook}")

@@ -29,7 +29,7 @@ def lasting_store() -> Iterator[Valkey]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def reference_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """The folder of an undisturbed run with this number of episodes."""
     made: dict[tuple[int, tuple[str, ...]], Path] = {}
 

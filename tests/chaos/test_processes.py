@@ -77,7 +77,7 @@ def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
 )
 @pytest.mark.parametrize("kind", ["store", pytest.param("lasting_store", marks=slow)])
 def test_trainer_and_store_are_killed_at_random_moments(
-    request, tmp_path, undisturbed, kind, trainers, stores
+    request, tmp_path, reference_run, kind, trainers, stores
 ):
     store = request.getfixturevalue(kind)
     blows = [*["trainer"] * trainers, *["store"] * stores]
@@ -94,7 +94,7 @@ def test_trainer_and_store_are_killed_at_random_moments(
             time.sleep(chance.uniform(0, 0.4))
             store.start()
     episodes = finish(trainer, tmp_path, store)
-    assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+    assert_nothing_was_lost(trainer.run, reference_run(episodes), store)
     print(f"{trainers} kills of the trainer and {stores} of the store survived")
 
 
@@ -111,7 +111,7 @@ def test_trainer_and_store_are_killed_at_random_moments(
     ids=" ".join,
 )
 def test_a_run_keeps_its_segments_and_tapes_whatever_restarts_it(
-    tmp_path, undisturbed, segments, kills
+    tmp_path, reference_run, segments, kills
 ):
     """The segments decide how sums are rounded, so others would give another loss."""
     long = "--steps=10"
@@ -128,7 +128,7 @@ def test_a_run_keeps_its_segments_and_tapes_whatever_restarts_it(
     episodes = trainer.read_last_episode() + 3
     last = Trainer(tmp_path, long, *others, episodes=episodes)
     assert last.end() == 0, last.read_stderr()
-    assert_equal_runs(trainer.run, undisturbed(episodes, long, *segments))
+    assert_equal_runs(trainer.run, reference_run(episodes, long, *segments))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_run_keeps_its_segments_and_tapes_whatever_restarts_it(
     # Longer than the trainer waits for an answer; ten seconds in the long run.
     [("_freeze", 2.5), *(pytest.param(name.__name__, 10, marks=slow) for name in TROUBLES)],
 )
-def test_a_failing_store_does_not_delay_training(tmp_path, store, undisturbed, trouble, seconds):
+def test_a_failing_store_does_not_delay_training(tmp_path, store, reference_run, trouble, seconds):
     bring = next(one for one in TROUBLES if one.__name__ == trouble)
     trainer = start(tmp_path, store)
     trainer.wait_until_it_trains()
@@ -148,7 +148,7 @@ def test_a_failing_store_does_not_delay_training(tmp_path, store, undisturbed, t
     episodes = finish(trainer, tmp_path, store)
     assert "the store does not accept metrics" in trainer.read_stderr()
     assert "the store accepts metrics again and has all of them" in trainer.read_stderr()
-    assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+    assert_nothing_was_lost(trainer.run, reference_run(episodes), store)
 
 
 @contextlib.contextmanager
@@ -178,7 +178,7 @@ def fill(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=slow)])
-def test_a_full_disk_loses_no_episode(tmp_path, store, undisturbed, times):
+def test_a_full_disk_loses_no_episode(tmp_path, store, reference_run, times):
     chance = random.Random(times)
     with small_disk(tmp_path / "runs"):
         for _ in range(times):
@@ -191,5 +191,5 @@ def test_a_full_disk_loses_no_episode(tmp_path, store, undisturbed, times):
             ballast.unlink()
         trainer = start(tmp_path, store)
         episodes = finish(trainer, tmp_path, store)
-        assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+        assert_nothing_was_lost(trainer.run, reference_run(episodes), store)
     print(f"{times} full disks survived")

@@ -45,6 +45,8 @@ _LOG_OPTIONS = {
     "env-regex labels labels-regex max-buffer-size max-file max-size mode tag",
     "local": "compress max-buffer-size max-file max-size mode",
 }
+# docker/go-units, FromHumanSize; -1 means no limit
+_LOG_SIZE = re.compile(r"\d+(\.\d+)*\s?[kmgtp]?i?b?|-1", re.IGNORECASE)
 
 
 def find_engine_refusals(service: Table, top: Table) -> Iterator[Refusal]:
@@ -188,10 +190,14 @@ def _check_log(service: Table) -> Iterator[Refusal]:
     log = descend(service, "logging")
     driver = to_text(log.get("driver"))
     known = _LOG_OPTIONS.get(driver, "").split()
-    for option, _, origin in to_table(log.get("options")).entries():
+    for option, value, origin in to_table(log.get("options")).entries():
+        size = to_text(value)
         if known and option not in known:
             docker = f"unknown log opt '{option}' for {driver} log driver"
             yield refuse(f"the log driver {driver} has no option {option}", docker, origin)
+        elif known and option == "max-size" and size and not _LOG_SIZE.fullmatch(size):
+            docker = f"failed to initialize logging driver: invalid size: '{size}'"
+            yield refuse(f"max-size {size!r} is not a size", docker, origin)
 
 
 def _check_sources(service: Table, top: Table) -> Iterator[Refusal]:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from infra.compose_file.model import Refusal
 from infra.compose_file.rules.engine_refusal import refuse
-from infra.compose_file.yaml.tree import Table, descend, to_items, to_table, to_text
+from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
 # signal(7), without the prefix SIG, and moby's real-time signals.
 _SIGNALS = """
@@ -28,8 +28,6 @@ _SECURITY_OPTIONS = ("apparmor", "label", "no-new-privileges", "seccomp", "writa
 _MAC_ADDRESS = re.compile(
     r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
 )
-# docker/go-units, FromHumanSize
-_LOG_SIZE = re.compile(r"\d+(\.\d+)*\s?[kmgtp]?i?b?", re.IGNORECASE)
 
 
 def check_values(service: Table) -> Iterator[Refusal]:
@@ -40,7 +38,6 @@ def check_values(service: Table) -> Iterator[Refusal]:
     yield from _check_ulimits(service)
     yield from _check_hosts(service)
     yield from _check_mac_address(service)
-    yield from _check_log_size(service)
 
 
 def _check_stop_signal(service: Table) -> Iterator[Refusal]:
@@ -106,16 +103,3 @@ def _check_mac_address(service: Table) -> Iterator[Refusal]:
         what = f"{given!r} is not a MAC address"
         docker = f"address {given}: invalid MAC address"
         yield refuse(what, docker, service.origins["mac_address"])
-
-
-def _check_log_size(service: Table) -> Iterator[Refusal]:
-    log = descend(service, "logging")
-    options = to_table(log.get("options"))
-    size = to_text(options.get("max-size"))
-    if log.get("driver") in ("json-file", "local") and size and not _is_log_size(size):
-        docker = f"failed to initialize logging driver: invalid size: '{size}'"
-        yield refuse(f"max-size {size!r} is not a size", docker, options.origins["max-size"])
-
-
-def _is_log_size(text: str) -> bool:
-    return text == "-1" or bool(_LOG_SIZE.fullmatch(text))

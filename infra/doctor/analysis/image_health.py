@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.host.errors import ProbeError
+from infra.host.image_names import split_name
 from infra.host.probes.engine_resources import has_health_check
 
 HEALTHY = "service_healthy"
@@ -51,7 +52,5 @@ def _is_decided(service: Service) -> bool:
 
 def is_without_health_check(image: str) -> bool | None:
     """Return True if an image of this name has no health check; None if that is unknown."""
-    name = image.partition("@")[0]
-    path = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
-    path = path.removeprefix("docker.io/").removeprefix("library/")
+    path = split_name(image)[0].removeprefix("docker.io/").removeprefix("library/")
     return True if path in _WITHOUT else None

@@ -43,7 +43,7 @@ def _explain(engine: Engine, lacking: list[str]) -> str:
 
 
 def _find_cause(engine: Engine, lacking: list[str]) -> str:
-    if _is_rootless(engine):
+    if engine.is_rootless:
         return _find_rootless_cause(engine)
     if "memory" in lacking:
         return "The kernel's memory controller is off or not mounted."
@@ -66,7 +66,7 @@ def _find_rootless_cause(engine: Engine) -> str:
 
 def _suggest_remedies(engine: Engine) -> tuple[Remedy, ...]:
     is_undelegated = engine.cgroup_version == "2" and engine.cgroup_driver in (None, "systemd")
-    return (_delegate_controllers(),) if _is_rootless(engine) and is_undelegated else ()
+    return (_delegate_controllers(),) if engine.is_rootless and is_undelegated else ()
 
 
 def _delegate_controllers() -> Remedy:
@@ -81,10 +81,6 @@ def _delegate_controllers() -> Remedy:
         ),
         breaks="lets every user of this machine set such limits on their own processes",
     )
-
-
-def _is_rootless(engine: Engine) -> bool:
-    return any("rootless" in option for option in engine.security_options)
 
 
 CHECK = Check(

@@ -1,6 +1,6 @@
 """QCA602: does the disk have space for the checkpoints and for the images?"""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from infra.doctor.analysis.image_space import (
     MissingImage,
@@ -108,23 +108,22 @@ def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFac
             f"{_list_sizes(missing, facts)}"
         )
         return Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
-    unknown = _explain_unknown(missing, facts)
-    unsized = sum(image.size is None for image in missing)
-    if unsized and disk.free - needed >= unsized * _AMPLE:
-        names = ", ".join(image.name for image in missing if image.size is None)
-        sizes = "its size" if unsized == 1 else "their sizes"
-        return ok(f"{free}, ample for {names}, whatever {sizes}.", **evidence)
-    if unknown:
-        return skip(f"Cannot determine whether the images of {owner} fit: {unknown}", **evidence)
-    return ok(f"{free} for the images of {owner}, which need {format_size(needed)}.", **evidence)
+    unsized = [image.name for image in missing if image.size is None]
+    if not unsized:
+        message = f"{free} for the images of {owner}, which need {format_size(needed)}."
+        return ok(message, **evidence)
+    if disk.free - needed >= len(unsized) * _AMPLE:
+        sizes = "its size" if len(unsized) == 1 else "their sizes"
+        return ok(f"{free}, ample for {', '.join(unsized)}, whatever {sizes}.", **evidence)
+    why = _explain_unknown(unsized, facts)
+    return skip(f"Cannot determine whether the images of {owner} fit: {why}", **evidence)
 
 
-def _explain_unknown(missing: Collection[MissingImage], facts: HostFacts) -> str:
-    names = [image.name for image in missing if image.size is None]
-    if names and isinstance(facts.images, Unknown):
+def _explain_unknown(unsized: Sequence[str], facts: HostFacts) -> str:
+    if isinstance(facts.images, Unknown):
         return f"{facts.images.reason}."
-    sizes = "whose size is" if len(names) == 1 else "whose sizes are"
-    return f"the engine does not have {', '.join(names)}, {sizes} unknown." if names else ""
+    sizes = "whose size is" if len(unsized) == 1 else "whose sizes are"
+    return f"the engine does not have {', '.join(unsized)}, {sizes} unknown."
 
 
 def _list_sizes(missing: Collection[MissingImage], facts: HostFacts) -> str:

@@ -64,6 +64,11 @@ class Engine:
         """Whether containerd stores its images; the driver is then a snapshotter of containerd."""
         return self.driver == "overlayfs"  # Docker's own driver is `overlay2`
 
+    @property
+    def is_rootless(self) -> bool:
+        """Whether its daemon runs as an ordinary user."""
+        return any("rootless" in option for option in self.security_options)
+
 
 @strict_dataclass
 class NoEngine:

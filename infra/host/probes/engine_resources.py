@@ -21,11 +21,7 @@ def list_engine_resources(
 
     """
     command = [docker_client, kind, "ls", "--format", "{{.Name}}"]
-    with Deadline(_SECONDS) as deadline:
-        output = deadline.run(command, env=dict(environment))
-    if output.exit_code:
-        raise ProbeError(output.error_line)
-    return frozenset(output.stdout.split())
+    return frozenset(_list_lines(command, environment))
 
 
 def list_container_projects(docker_client: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
 from infra.doctor.analysis.engine_claims import look_up_claims
+from tests.support.fake_programs import write_program
 
 TEXT = (
     "name: mine\nservices:\n  a: {image: x, container_name: cache, networks: [n, m]}\n"
@@ -26,9 +27,7 @@ esac"""
 
 def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
     (folder / "compose.yml").write_text(text)
-    program = folder / "docker"
-    program.write_text(f"#!/bin/sh\necho $1 $2 >> {folder}/asked\n{script}\n")
-    program.chmod(0o755)
+    program = write_program(folder / "docker", f"echo $1 $2 >> {folder}/asked\n{script}")
     file = read_compose_file(folder / "compose.yml", {})
     return look_up_claims(file, str(program), {"PATH": "/usr/bin:/bin"})
 

@@ -7,6 +7,7 @@ import pytest
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
 from infra.doctor.analysis.external_resources import look_up_externals
+from tests.support.fake_programs import write_program
 
 TEXT = (
     "services:\n  a: {image: x, networks: [n, m], volumes: ['vol:/v', './w:/w']}\n"
@@ -17,9 +18,7 @@ TEXT = (
 
 def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
     (folder / "compose.yml").write_text(text)
-    program = folder / "docker"
-    program.write_text(f"#!/bin/sh\necho $1 >> {folder}/asked\n{script}\n")
-    program.chmod(0o755)
+    program = write_program(folder / "docker", f"echo $1 >> {folder}/asked\n{script}")
     file = read_compose_file(folder / "compose.yml", {})
     return look_up_externals(file, str(program), {"PATH": "/usr/bin:/bin"})
 

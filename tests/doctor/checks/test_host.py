@@ -42,7 +42,7 @@ def _with_images(*images: EngineImage, free: int = 40 * GIB, **changes: Any) -> 
     return host(images=images, disks=(disk("work"), disk("docker", free)), **changes)
 
 
-def _unlisted(reason: str) -> HostFacts:
+def _hide_images(reason: str) -> HostFacts:
     """Return a host with little free space whose engine's images are unknown."""
     return host(images=reason, disks=(disk("work"), disk("docker", 40 * GIB)))
 
@@ -67,8 +67,8 @@ IMAGE_CASES: list[tuple[Any, ...]] = [
     (_with_images(free=2 * GIB), WARNING, "store:1 (size unknown)", _OWN_STORE),
     # A CPU's trainer image has no layer in common with a GPU's.
     (_with_images(CUDA_TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), WARNING, "trainer image"),
-    (_unlisted("the list is too long"), OK, ""),
-    (_unlisted("the list is too long"), SKIPPED, "the list is too long.", _OWN_STORE),
+    (_hide_images("the list is too long"), OK, ""),
+    (_hide_images("the list is too long"), SKIPPED, "the list is too long.", _OWN_STORE),
     (_in_containerd(disk("docker", 2 * GIB), disk("images", 40 * GIB)), OK, ""),
     (_in_containerd(disk("docker"), disk("images", GIB)), WARNING, "/images has 1 GiB"),
     (_in_containerd(disk("docker")), SKIPPED, "stores images is not visible"),
@@ -132,7 +132,13 @@ FILE_IMAGE_CASES: list[tuple[str, Severity, str, int, HostFacts]] = [
     ("  b: {build: ., image: mine}\n", OK, "", 3, _with_images(_CACHE, image("mine:latest"))),
     (f"  b: {{{_PYTORCH}, profiles: [x]}}\n", INFO, "profile x", 4, _with_images(_CACHE, free=GIB)),
     ("  b: {image: redis}\n", OK, "ample for redis", 3, _with_images(free=51 * GIB)),
-    ("  b: {image: redis}\n", SKIPPED, "no engine was asked", 3, _unlisted("no engine was asked")),
+    (
+        "  b: {image: redis}\n",
+        SKIPPED,
+        "no engine was asked",
+        3,
+        _hide_images("no engine was asked"),
+    ),
 ]
 
 FILE_CASES = [

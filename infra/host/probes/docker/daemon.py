@@ -20,11 +20,10 @@ def add_daemon_facts(engine: Engine, root: Path = Path("/")) -> Engine:
     daemon = _find_daemon(engine, root / "proc")
     if daemon is None:
         return engine
-    # The capabilities of a rootless daemon apply only in its own user namespace.
-    is_rootless = any("rootless" in option for option in engine.security_options)
     return replace(
         engine,
-        most_memlock=_read_most_memlock(daemon, is_rootless),
+        # The capabilities of a rootless daemon apply only in its own user namespace.
+        most_memlock=_read_most_memlock(daemon, engine.is_rootless),
         started=_read_start_time(daemon, root),
     )
 
