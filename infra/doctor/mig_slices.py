@@ -25,9 +25,10 @@ def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
         return _report_too_large(subject, gpu, need, evidence)
     if len(fitting) < len(gpu.mig_devices):
         return _report_some_too_small(subject, gpu, need, evidence)
+    smallest = min(device.memory_free for device in gpu.mig_devices)
     return ok(
-        f"Training fits: {format_size(need.bytes)} in a slice of {gpu.name}.\n{need.parts}. "
-        f"The slices: {_list_slices(gpu)}.",
+        f"Training fits: it needs {format_size(need.bytes)}, and every slice of {gpu.name} has at "
+        f"least {format_size(smallest)} free.\n{need.parts}. The slices: {_list_slices(gpu)}.",
         **evidence,
     )
 

@@ -88,7 +88,7 @@ def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
         return f"Releases before {format_release(VARIABLES_READ)} read the password from it."
     if fault.standing is Standing.RETIRED:
         since = format_release(read_flag_table()[fault.flag].retired)
-        return f"It is retired since {since}, and ignored only on the command line."
+        return f"It has been retired since {since}, and is ignored only on the command line."
     if fault.standing is not Standing.ABSENT:
         return "No release is known to have it."
     history = read_flag_table()[fault.flag]

@@ -180,7 +180,7 @@ def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
         return
     docker = f"Requested CPUs are not available - requested {cpuset.value}"
     if len(numbers) > cpus:
-        what = f"cpuset {cpuset.value} names more CPUs than the {cpus} of the engine"
+        what = f"cpuset {cpuset.value} names more CPUs than the engine's {cpus}"
         yield _Fault(cpuset, _quote_docker(what, docker))
     elif max(numbers) >= cpus:
         # The number of CPUs does not determine their indices, which may be 0 to 3 and 8 to 11.

@@ -54,10 +54,12 @@ def test_as_few_processes_as_possible_are_stopped():
 
 def test_a_slice_is_the_budget():
     roomy = _judge_memory(gpu(mig=True, mig_devices=(_slice(9 * GIB), _slice(9 * GIB))))
+    uneven = _judge_memory(gpu(mig=True, mig_devices=(_slice(9 * GIB), _slice(8 * GIB))))
     small = _judge_memory(gpu(mig=True, memory_free=70 * GIB, mig_devices=(_slice(300 * MIB),)))
 
     assert roomy.severity is Severity.OK
     assert "2 x 1g.10gb (9 GiB free of 10 GiB)" in roomy.message
+    assert "has at least 8 GiB free" in uneven.message
     assert small.severity is Severity.ERROR
     assert "300 MiB free" in small.message
 
