@@ -195,6 +195,9 @@ class Service:
     image_variables: Mapping[str, str] | None = None
     """The variables that its image sets; None if the engine does not have the image or was not
     asked."""
+    image_unknown_because: str = ""
+    """Why the engine could not say what its image contains; empty if it said so, does not have the
+    image, or was not asked."""
     is_built: bool = False
     """Whether its image is built (`build`)."""
     waits: tuple[Wait, ...] = ()

@@ -59,8 +59,8 @@ def _look_up(service: Service, docker_client: str, environment: Mapping[str, str
         return service
     try:
         variables = read_image_variables(docker_client, service.image.value, environment)
-    except ProbeError:
-        return service
+    except ProbeError as error:
+        return replace(service, image_unknown_because=str(error))
     if variables is None:
         return service
     kept = {name: text for name, text in variables.items() if _IS_KEPT.match(name)}

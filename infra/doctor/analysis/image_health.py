@@ -37,8 +37,8 @@ def look_up_health_checks(
             return service
         try:
             found = has_health_check(docker_client, service.image.value, environment)
-        except ProbeError:
-            return service
+        except ProbeError as error:
+            return replace(service, image_unknown_because=str(error))
         return replace(service, image_has_health_check=found)
 
     return replace(file, services=tuple(look_up(service) for service in file.services))

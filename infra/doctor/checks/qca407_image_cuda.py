@@ -75,21 +75,28 @@ def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
     cuda = find_image_cuda(image, service.image_variables)
     oldest = find_oldest_driver(cuda.text) if cuda else None
     if cuda is None or oldest is None:
-        return skip(f"Service {service.name}: cannot determine the CUDA version of {image}.")
+        return _skip(service, f"cannot determine the CUDA version of {image}")
     if not parse_version(driver.driver_version):
         return skip(
             f"Service {service.name}: cannot determine whether driver "
             f"{driver.driver_version!r} can run CUDA {cuda.text}: it is not a version number."
         )
     evidence = {"service": service.name, "cuda": cuda.text, "driver": driver.driver_version}
-    fault = _find_fault(cuda, oldest, driver)
-    if fault is None:
-        message = (
-            f"Service {service.name}: driver {driver.driver_version} can run CUDA {cuda.text}."
+    if fault := _find_fault(cuda, oldest, driver):
+        severity, words = fault
+        return Verdict(severity, f"Service {service.name}: {words}", evidence)
+    runs = f"driver {driver.driver_version} can run CUDA {cuda.text}"
+    if service.image_unknown_because:
+        return _skip(
+            service, f"{runs}, but cannot determine what else {image} requires", **evidence
         )
-        return ok(message, **evidence)
-    severity, words = fault
-    return Verdict(severity, f"Service {service.name}: {words}", evidence)
+    return ok(f"Service {service.name}: {runs}.", **evidence)
+
+
+def _skip(service: Service, unknown: str, /, **evidence: str) -> Verdict:
+    """Return the skipped verdict, with the engine's error if it did not inspect the image."""
+    reason = f": {service.image_unknown_because}" if service.image_unknown_because else ""
+    return skip(f"Service {service.name}: {unknown}{reason}.", **evidence)
 
 
 def _find_fault(cuda: ImageCuda, oldest: str, driver: GpuDriver) -> tuple[Severity, str] | None:

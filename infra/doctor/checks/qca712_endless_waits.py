@@ -80,9 +80,10 @@ def _refuse(service: Service, other: Service, why: str) -> Verdict:
 
 
 def _skip(other: Service, unread: str) -> Verdict:
+    reason = f": {other.image_unknown_because}" if other.image_unknown_because else ""
     return skip(
         f"Cannot determine whether service {other.name} has a health check, which another service "
-        f"waits for: {unread} was not examined."
+        f"waits for: {unread} was not examined{reason}."
     )
 
 

@@ -1,6 +1,7 @@
 """List the networks, volumes and images of the engine; nothing is created or pulled."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from infra.host.errors import ProbeError
 from qca.core.json_object import is_object
 
 _SECONDS = 5
+# The words of Docker and of Podman, in any case, for an image that the engine does not have.
+_NO_IMAGE = re.compile(r"no such image|image not known", re.IGNORECASE)
 
 
 def list_engine_resources(
@@ -70,7 +73,8 @@ def read_image_variables(
     """Return the variables that an image sets; None if the engine does not have the image.
 
     Raises:
-        ProbeError: the client cannot be started, or its answer is invalid.
+        ProbeError: the client cannot be started, the engine does not answer, or its answer is
+            invalid.
 
     """
     found = _inspect_image(docker_client, image, "Env", environment)
@@ -87,7 +91,8 @@ def has_health_check(docker_client: str, image: str, environment: Mapping[str, s
     """Return whether an image has a health check; None if the engine does not have the image.
 
     Raises:
-        ProbeError: the client cannot be started, or its answer is invalid.
+        ProbeError: the client cannot be started, the engine does not answer, or its answer is
+            invalid.
 
     """
     found = _inspect_image(docker_client, image, "Healthcheck", environment)
@@ -99,14 +104,16 @@ def has_health_check(docker_client: str, image: str, environment: Mapping[str, s
 def _inspect_image(
     docker_client: str, image: str, field: str, environment: Mapping[str, str]
 ) -> tuple[Any] | None:
-    """Return a field of an image's configuration in a tuple, since it may be null; None if `docker`
-    cannot inspect the image."""
+    """Return a field of an image's configuration in a tuple, since it may be null; None if the
+    engine does not have the image."""
     template = f"{{{{json .Config.{field}}}}}"
     command = [docker_client, "image", "inspect", "--format", template, "--", image]
     with Deadline(_SECONDS) as deadline:
         output = deadline.run(command, env=dict(environment))
-    if output.exit_code:
+    if output.exit_code and _NO_IMAGE.search(output.error_line):
         return None
+    if output.exit_code:
+        raise ProbeError(f"`docker image inspect` failed: {output.error_line}")
     try:
         return (json.loads(output.stdout),)
     except ValueError:

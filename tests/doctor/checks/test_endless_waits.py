@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from infra.doctor.analysis.image_health import look_up_health_checks
 from infra.doctor.examine import examine, select
 from infra.doctor.finding import Finding
+from tests.support.fake_programs import write_program
 from tests.support.hosts import compose_file, config, host
 from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING, judge_file
 
@@ -44,6 +46,27 @@ TEST = "healthcheck: {test: [CMD, redis-cli, ping]}"
 )
 def test_a_health_check_that_is_waited_for(tmp_path, other, has_check, severity, says):
     finding = _judge_pair(tmp_path, HEALTHY, other, has_check)
+
+    assert finding.severity is severity
+    assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("script", "severity", "says"),
+    [
+        ("echo permission denied >&2; exit 1", SKIPPED, "inspect` failed: permission denied."),
+        ("echo No such image >&2; exit 1", SKIPPED, "example/db was not examined."),
+        ("echo null", ERROR, "the image example/db has one"),
+        ("""echo '{"Test": ["CMD", "true"]}'""", OK, "no service waits"),
+    ],
+)
+def test_what_the_engine_says_about_an_image(tmp_path, script, severity, says):
+    waiting = f"{{image: app, depends_on: {{db: {HEALTHY}}}}}"
+    text = f"services: {{app: {waiting}, db: {{image: example/db}}}}\n"
+    client = write_program(tmp_path / "docker", script)
+    file = look_up_health_checks(compose_file(tmp_path, text), str(client), {"PATH": "/bin"})
+
+    (finding,) = examine(host(), config(), files=[file], checks=select({"QCA712"}, ()))
 
     assert finding.severity is severity
     assert says in finding.message

@@ -176,6 +176,25 @@ def test_the_engine_reports_the_variables_of_an_image(tmp_path, script, variable
 
 
 @pytest.mark.parametrize(
+    ("image", "facts", "severity", "says"),
+    [
+        ("example/app:1", _host(), SKIPPED, "determine the CUDA version of example/app:1: `docker"),
+        (TORCH_13, _host(), SKIPPED, "can run CUDA 13.0, but cannot determine what else"),
+        (TORCH_13, _host(**OLD_DRIVER), ERROR, "needs 580.65.06"),
+    ],
+)
+def test_an_image_that_could_not_be_inspected_is_not_fine(tmp_path, image, facts, severity, says):
+    text = f"services:\n  app: {{image: '{image}', gpus: all}}\n"
+    file = _look_up(tmp_path, text, "echo permission denied >&2; exit 1")
+
+    found = one(facts, "QCA407", files=[file])
+
+    assert (found.severity, found.message) == (severity, found.message)
+    assert says in found.message
+    assert ("permission denied" in found.message) is (severity is SKIPPED)
+
+
+@pytest.mark.parametrize(
     "keys", ["image: a", "build: ., gpus: all", "image: a, build: ., gpus: all"]
 )
 def test_only_images_of_gpu_services_are_queried(tmp_path, keys):
