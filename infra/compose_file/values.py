@@ -23,6 +23,7 @@ _SINGLE = (
     "container_name",
     "cpu_period",
     "cpu_quota",
+    "cpu_shares",
     "cpus",
     "cpuset",
     "image",
@@ -31,7 +32,9 @@ _SINGLE = (
     "mem_reservation",
     "memswap_limit",
     "network_mode",
+    "oom_kill_disable",
     "pid",
+    "pids_limit",
     "privileged",
     "restart",
     "runtime",
@@ -60,8 +63,9 @@ def read_settings(service: Table) -> dict[str, LocatedValue]:
     found.update(_read_keys(deploy, "deploy.", ("replicas",)))
     for kind in ("limits", "reservations"):
         table = descend(deploy, "resources", kind)
-        keys = ("memory", "cpus") if kind == "limits" else ("memory",)
+        keys = ("memory", "cpus", "pids") if kind == "limits" else ("memory",)
         found.update(_read_keys(table, f"deploy.resources.{kind}.", keys))
+    found.update(_read_block_limits(descend(service, "blkio_config")))
     for name, value, origin in to_table(service.get("ulimits")).entries():
         found.update(_read_ulimit(f"ulimits.{name}", value, origin))
     return found
@@ -74,6 +78,15 @@ def _read_keys(
         value = table.get(key)
         if value is not None and not isinstance(value, Table | Items):
             yield f"{prefix}{key}", _locate_value(value, table.origins[key])
+
+
+def _read_block_limits(table: Table) -> Iterator[tuple[str, LocatedValue]]:
+    """Yield the weight, and for each list the number of its devices."""
+    for key, value, origin in table.entries():
+        found = _locate_value(value, origin)
+        if isinstance(value, Items):
+            found = replace(found, value=str(len(value)))
+        yield f"blkio_config.{key}", found
 
 
 def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, LocatedValue]]:

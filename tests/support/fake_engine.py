@@ -35,6 +35,7 @@ INFO: dict[str, Any] = {
     "MemoryLimit": True,
     "Warnings": ["WARNING: No swap limit support"],
     "CpuCfsQuota": False,
+    "PidsLimit": True,
     "ServerVersion": "28.5.2",
 }
 

@@ -57,6 +57,7 @@ ENGINE = Engine(
     daemon_architecture="amd64",
     limits_memory=True,
     limits_cpu=True,
+    limits_pids=True,
     warnings=(),
 )
 

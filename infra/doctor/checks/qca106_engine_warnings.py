@@ -3,14 +3,18 @@
 import re
 from collections.abc import Iterator
 
+from infra.compose_file.model import Service
+from infra.doctor.analysis.engine_limits import UsedLimit, explain_missing_pids, list_used_limits
 from infra.doctor.check import Check
-from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.subjects import HostSubject
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Engine, require
+from infra.stack.compose_document import PIDS_LIMIT
 from qca.core.frozen import frozen_dataclass
 
-# QCA102 checks the limits on memory and CPU; no other missing limit stops a container.
-_UNUSED_LIMITS = re.compile(
+# QCA102 judges the limits on memory and CPU time, and `_judge_processes` that on processes. The
+# stack sets no others; those of a file are judged with the service.
+_LIMITS = re.compile(
     r"\bNo (?:memory limit|swap limit|kernel memory|oom kill|cpu cfs|cpu shares|cpuset|pids|blkio"
     r"|io\.)"
 )
@@ -36,10 +40,29 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
             "recorded."
         )
         return
-    concerning = [text for text in engine.warnings if not _UNUSED_LIMITS.search(text)]
-    yield from map(_judge_warning, concerning)
-    if not concerning:
-        yield ok("The engine reports no warnings about its host.", ignored=len(engine.warnings))
+    concerning = [text for text in engine.warnings if not _LIMITS.search(text)]
+    verdicts = [_judge_warning(text) for text in concerning]
+    if not subject.is_local_run:
+        verdicts += _judge_processes(engine)
+    no_fault = ok("The engine reports no warnings about its host.", ignored=len(engine.warnings))
+    yield from verdicts or [no_fault]
+
+
+def _judge_processes(engine: Engine) -> Iterator[Verdict]:
+    """Judge the stack's `pids_limit`."""
+    reason = explain_missing_pids(engine)
+    if reason is None:
+        yield skip(
+            "Cannot determine whether the engine can limit the number of a container's processes: "
+            "it does not report that."
+        )
+    elif reason:
+        message = (
+            f"The engine cannot limit the number of a container's processes: {reason}.\nIt ignores "
+            f"the stack's `pids_limit: {PIDS_LIMIT}`, so one container can start as many processes "
+            "as the host allows."
+        )
+        yield Verdict(Severity.WARNING, message, {"limits_pids": False})
 
 
 def _judge_warning(text: str) -> Verdict:
@@ -51,6 +74,32 @@ def _judge_warning(text: str) -> Verdict:
             return Verdict(meaning.severity, message, evidence, meaning.remedies)
     message = f"The engine warns: {line}\nWhat this means for the stack is unknown."
     return Verdict(Severity.INFO, message, evidence)
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    docker = require(subject.facts.docker)
+    engine = docker if isinstance(docker, Engine) else None
+    for service in subject.file.services:
+        for limit in list_used_limits(service, engine):
+            yield locate(_judge_limit(service, limit), subject.file, limit.at)
+
+
+def _judge_limit(service: Service, limit: UsedLimit) -> Verdict:
+    evidence = {"service": service.name, "key": limit.key}
+    what = f"`{limit.key}`"
+    if limit.ignored_because is None:
+        return skip(
+            f"Cannot determine whether the engine enforces {what} of service {service.name}: it "
+            "did not report that.",
+            **evidence,
+        )
+    if not limit.ignored_because:
+        return ok(f"Service {service.name}: the engine can enforce {what}.", **evidence)
+    message = (
+        f"Service {service.name}: the engine ignores {what}; {limit.ignored_because}.\nThe service "
+        "starts without this limit."
+    )
+    return Verdict(Severity.WARNING, message, evidence)
 
 
 _FORWARD = Remedy(
@@ -98,11 +147,17 @@ CHECK = Check(
     title="The engine warns about its host",
     needs=("docker",),
     looks_at="the warnings that the engine reports about itself, as `docker info` prints them "
-    "below its answer, without those about limits that the stack does not set.",
+    "below its answer, without those about limits that the stack does not set; whether it can "
+    "limit the number of processes, as the stack does; and for the files given with -f, those "
+    "about limits that a service sets: `pids_limit`, `cpuset`, `cpu_shares`, `memswap_limit`, "
+    "`oom_kill_disable` and `blkio_config`. QCA102 judges the limits on memory and CPU time.",
     why="The engine knows when its host breaks containers: without IPv4 forwarding they have no "
-    "network, and without d_type images are unpacked wrongly. A warning that qca does not know is "
-    "quoted as an info.\nFor example: `WARNING: IPv4 forwarding is disabled`",
+    "network, and without d_type images are unpacked wrongly. It ignores a limit that its kernel "
+    "cannot enforce; a rootless engine, for example, has no `cpuset` unless that controller is "
+    "delegated to its user. A warning that qca does not know is quoted as an info.\nFor "
+    "example: `WARNING: IPv4 forwarding is disabled`",
     fix="Follow the engine's warning.",
     url="https://docs.docker.com/reference/cli/docker/system/info/",
     judge_host=_judge_host,
+    judge_file=_judge_file,
 )

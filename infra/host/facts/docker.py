@@ -48,6 +48,9 @@ class Engine:
     """Whether it can enforce a container's memory limit, which needs the cgroup controller; None if
     it does not report that."""
     limits_cpu: bool | None = None
+    limits_pids: bool | None = None
+    """Whether it can limit the number of a container's processes; None if it does not report
+    that."""
     most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
     """The highest limit on locked memory that a container may request, in bytes; -1 means no
     maximum, None that it is unknown."""

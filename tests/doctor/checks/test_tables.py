@@ -8,6 +8,7 @@ from tests.doctor.checks import (
     test_compose,
     test_docker,
     test_dragonfly,
+    test_engine_limits,
     test_files,
     test_gpu,
     test_host,
@@ -51,6 +52,7 @@ def test_every_check_of_hosts_has_three_cases(check: Check):
 def test_every_check_of_files_has_three_cases(check: Check):
     """For the facts that a check needs, test_unknown_facts.py covers the unknown case."""
     severities = {case.severity for case in FILE_CASES if case.check == check.id}
+    severities |= {case[2] for case in test_engine_limits.CASES if check.id == "QCA106"}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
     severities |= {case[3] for case in test_image_cuda.CASES if check.id == "QCA407"}
     severities |= {case[1] for case in test_files.EXTERNALS if check.id == "QCA709"}

@@ -58,6 +58,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", ARRAY)),
         limits_memory=get_optional(info, "MemoryLimit", bool),
         limits_cpu=get_optional(info, "CpuCfsQuota", bool),
+        limits_pids=get_optional(info, "PidsLimit", bool),
         warnings=_read_warnings(info),
         swarm_role=_read_swarm_role(info),
         components={

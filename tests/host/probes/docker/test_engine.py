@@ -74,6 +74,7 @@ def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -
         cdi_dirs=("/etc/cdi", "/var/run/cdi"),
         limits_memory=True,
         limits_cpu=False,
+        limits_pids=True,
         warnings=("WARNING: No swap limit support",),
         components={"Engine": "28.5.2", "runc": "1.3.3"},
     )
@@ -86,6 +87,7 @@ def test_an_older_engine_omits_fields(monkeypatch: pytest.MonkeyPatch, folder: P
         engine = probe(monkeypatch, folder / "d.sock")
     assert (engine.version, engine.cdi_devices, engine.runtimes) == ("20.10.24", (), ())
     assert engine.warnings is None
+    assert engine.limits_pids is None
     assert engine.daemon_architecture is None
 
 

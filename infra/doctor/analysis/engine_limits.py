@@ -1,0 +1,74 @@
+"""Find the limits of a service that the engine ignores, because its kernel cannot enforce them.
+
+moby's daemon warns about missing support (daemon/info_unix.go) and discards the limit when it
+creates a container (daemon/daemon_unix.go). Missing support for `PidsLimit` is only a field of its
+answer; other engines with its API warn about that too. QCA102 judges the limits on memory and CPU
+time.
+"""
+
+import re
+
+from infra.compose_file.model import LocatedValue, Service
+from infra.host.facts import Engine
+from qca.core.frozen import frozen_dataclass
+
+_PIDS_KEYS = ("pids_limit", "deploy.resources.limits.pids")
+_NO_PIDS = "it reports `PidsLimit: false`"
+# The values that set no limit, by what Docker and Compose make of them.
+_NONE = ("", "0", "-1", "false")
+# The keys of a service, and the warning of an engine that does not support them.
+_WARNINGS = {
+    ("cpu_shares",): r"No cpu shares support",
+    ("cpuset",): r"No cpuset support",
+    ("memswap_limit",): r"No swap limit support",
+    ("oom_kill_disable",): r"No oom kill disable support",
+    ("blkio_config.weight",): r"No (blkio weight|io\.weight) support",
+    ("blkio_config.weight_device",): r"No (blkio weight_device|io\.weight \(per device\)) support",
+    ("blkio_config.device_read_bps",): r"No (blkio throttle\.read_bps|io\.max \(rbps\))",
+    ("blkio_config.device_write_bps",): r"No (blkio throttle\.write_bps|io\.max \(wbps\))",
+    ("blkio_config.device_read_iops",): r"No (blkio throttle\.read_iops|io\.max \(riops\))",
+    ("blkio_config.device_write_iops",): r"No (blkio throttle\.write_iops|io\.max \(wiops\))",
+}
+
+
+@frozen_dataclass
+class UsedLimit:
+    """A limit that a service sets, and what the engine says about it."""
+
+    key: str
+    at: LocatedValue
+    ignored_because: str | None
+    """The engine's words; empty if it enforces the limit, None if that is unknown."""
+
+
+def list_used_limits(service: Service, engine: Engine | None) -> list[UsedLimit]:
+    """Return the limits that a service sets, without those on memory and CPU time."""
+    found: list[UsedLimit] = []
+    for keys, words in [*_WARNINGS.items(), (_PIDS_KEYS, "")]:
+        given = [key for key in keys if _is_limit(service.settings.get(key))]
+        for key in given[:1]:
+            reason = _find_warning(engine, words) if words else explain_missing_pids(engine)
+            found.append(UsedLimit(key, service.settings[key], reason))
+    return found
+
+
+def explain_missing_pids(engine: Engine | None) -> str | None:
+    """Return why the engine cannot limit the number of processes; empty if it can, None if that is
+    unknown."""
+    if warning := _find_warning(engine, r"No pids limit support"):
+        return warning
+    if engine is None or engine.limits_pids is None:
+        return None
+    return "" if engine.limits_pids else _NO_PIDS
+
+
+def _find_warning(engine: Engine | None, words: str) -> str | None:
+    if engine is None or engine.warnings is None:
+        return None
+    matching = (warning for warning in engine.warnings if re.search(words, warning))
+    warning = next(matching, "").removeprefix("WARNING: ")
+    return f"it warns: {warning}" if warning else ""
+
+
+def _is_limit(given: LocatedValue | None) -> bool:
+    return given is not None and given.value not in _NONE
