@@ -16,18 +16,16 @@ from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
-from qca.core.gpu_kernels import can_run_kernels
-from qca.memory.budget import estimate
-from qca.memory.nvml import read_compute_capability
-from qca.memory.resident_floor import read_resident_floor
 from qca.runs.run_folder import RunFolder
 from qca.train.distributed.launcher_env import (
+    count_processes,
     is_launched,
     is_leader,
     is_restarted,
     set_when_launcher_exits,
 )
 from qca.train.distributed.torch_env import prepare_environment
+from qca.train.prediction import predict_memory
 from qca.train.request import TrainRequest
 
 if TYPE_CHECKING:
@@ -120,13 +118,13 @@ def train(
         processes=processes,
         nnodes=nnodes,
         rdzv_endpoint=rdzv_endpoint,
-        **_predict_memory(config),
     )
     stop = threading.Event()
     if request.is_distributed() and not is_launched():
         _launch(request, stop)
     else:
-        _train_here(request, stop)
+        predicted = predict_memory(config, processes=count_processes())
+        _train_here(replace(request, predicted=predicted), stop)
 
 
 def _train_here(request: TrainRequest, stop: threading.Event) -> None:
@@ -169,21 +167,6 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
         _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
     require_fit(plan)
     return plan.train
-
-
-def _predict_memory(train: TrainConfig) -> dict[str, int]:
-    """Predict the memory; return the prediction as keyword arguments for `TrainRequest`."""
-    if train.device == "auto" or train.recompute == "auto":
-        return {}  # unreachable: both are resolved before a training run starts
-    floor = read_resident_floor() if train.device == "cpu" else None
-    fused = train.device == "cpu" or can_run_kernels(read_compute_capability())
-    found = estimate(
-        train, recompute=train.recompute, device=train.device, resident_floor=floor, fused=fused
-    )
-    return {
-        "predicted_peak_bytes": found.predicted_peak_bytes,
-        "predicted_context_bytes": found.context_bytes,
-    }
 
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from qca.memory.activations import find_segment
+from qca.memory.budget import Estimate
 from qca.runs.events import ConfigChanged, Finish, Finished, Noted, PlanChanged
 from qca.train.memory_refusal import (
     RefusedMemory,
@@ -32,7 +33,7 @@ class TrainingLoop:
         stop: checked after every step; once set, the unfinished episode is dropped and a checkpoint
             of the finished ones is written. Several processes check it between two episodes and
             stop together.
-        predicted_peak_bytes: the prediction to report.
+        predicted: the prediction to report.
         warnings: warnings to report with the start.
         notes: events to report after the start.
 
@@ -44,7 +45,7 @@ class TrainingLoop:
         recorder: Recorder,
         stop: StopFlag,
         *,
-        predicted_peak_bytes: int | None = None,
+        predicted: Estimate | None = None,
         warnings: Sequence[str] = (),
         notes: Sequence[ConfigChanged | Noted] = (),
     ) -> None:
@@ -52,7 +53,7 @@ class TrainingLoop:
         self._ranks = trainer.ranks
         self._recorder = recorder
         self._stop = stop
-        self._predicted_peak_bytes = predicted_peak_bytes
+        self._predicted = predicted
         self._warnings = warnings
         self._notes = notes
         self._strategies_left = STRATEGIES_TRIED_AFTER_A_REFUSAL
@@ -100,7 +101,7 @@ class TrainingLoop:
             self.trainer.restore(checkpoint)
 
     def _report_start(self) -> None:
-        self._recorder.report_start(self.trainer, self._warnings, self._predicted_peak_bytes)
+        self._recorder.report_start(self.trainer, self._warnings, self._predicted)
         for event in self._notes:
             self._recorder.report(event)
 
@@ -130,10 +131,9 @@ class TrainingLoop:
         because = refusal or "another process ran out of memory"
         cheaper = rebuild_with_cheaper_strategy(self.trainer) if self._strategies_left else None
         if cheaper is None:
-            raise out_of_memory_error(self.trainer, because, self._predicted_peak_bytes)
+            raise out_of_memory_error(self.trainer, because, self._predicted)
         self._strategies_left -= 1
-        self.trainer, needs = cheaper
-        self._predicted_peak_bytes = needs.predicted_peak_bytes
+        self.trainer, self._predicted = cheaper
         self._recorder.write_config(self.trainer.config)
         self._recorder.report(
             PlanChanged(
@@ -143,7 +143,7 @@ class TrainingLoop:
                 segment=find_segment(self.trainer.config),
                 tapes=self.trainer.tapes,
                 optimizer_state=self.trainer.config.optimizer_state,
-                predicted_peak_bytes=needs.predicted_peak_bytes,
+                predicted_peak_bytes=self._predicted.predicted_peak_bytes,
             )
         )
 

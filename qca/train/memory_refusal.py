@@ -57,16 +57,15 @@ def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] 
     return rebuilt, needs
 
 
-def out_of_memory_error(
-    trainer: Trainer, refusal: str, predicted_peak_bytes: int | None
-) -> PlanError:
+def out_of_memory_error(trainer: Trainer, refusal: str, predicted: Estimate | None) -> PlanError:
     """Return the error to raise if no cheaper strategy is left."""
-    config, peak = trainer.config, predicted_peak_bytes
-    predicted = "" if peak is None else f"; the predicted peak was {format_size(peak)}"
+    config, prediction = trainer.config, ""
+    if predicted is not None:
+        prediction = f"; the predicted peak was {format_size(predicted.predicted_peak_bytes)}"
     return PlanError(
         f"out of memory in an episode with recompute={config.recompute}, "
         f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "
-        f"grid={config.grid}: {refusal}{predicted}{describe_memory_holders(trainer.device)}",
+        f"grid={config.grid}: {refusal}{prediction}{describe_memory_holders(trainer.device)}",
         hint="Earlier episodes are not lost. Free memory, or use a smaller batch; `qca estimate` "
         "predicts the peak.",
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from qca.core.config import TrainConfig
 from qca.memory.activations import find_segment
+from qca.memory.budget import Estimate
 from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
@@ -41,7 +42,7 @@ class Recorder:
         """Report an event."""
 
     def report_start(
-        self, trainer: Trainer, warnings: Sequence[str], predicted_peak_bytes: int | None
+        self, trainer: Trainer, warnings: Sequence[str], predicted: Estimate | None
     ) -> None:
         """Report the start of training from the state of `trainer`."""
 
@@ -62,7 +63,6 @@ class RunRecorder(Recorder):
         metrics: its metrics file, already open.
         listener: called with each event, in the training thread.
         saved_episode: the episode of the checkpoint to resume from, if any.
-        predicted_context_bytes: see `TrainRequest`.
 
     """
 
@@ -72,15 +72,13 @@ class RunRecorder(Recorder):
         metrics: MetricsLog,
         listener: Listener,
         saved_episode: int | None = None,
-        *,
-        predicted_context_bytes: int | None = None,
     ) -> None:
         self._folder = folder
         self._metrics = metrics
         self._listener = listener
         self._saved_episode = saved_episode
         self._predicted_peak_bytes: int | None = None
-        self._predicted_context_bytes = predicted_context_bytes
+        self._predicted_context_bytes: int | None = None
         self._has_noted_runner = self._has_noted_excess = False
 
     def beat(self) -> None:
@@ -97,10 +95,12 @@ class RunRecorder(Recorder):
             self._metrics.append(event)
         if isinstance(event, Started | PlanChanged):
             self._predicted_peak_bytes = event.predicted_peak_bytes
+        if isinstance(event, Started):
+            self._predicted_context_bytes = event.predicted_context_bytes
         self._listener(event)
 
     def report_start(
-        self, trainer: Trainer, warnings: Sequence[str], predicted_peak_bytes: int | None
+        self, trainer: Trainer, warnings: Sequence[str], predicted: Estimate | None
     ) -> None:
         """Report the configuration, and episodes that are missing or repeated after a restart."""
         config = trainer.config
@@ -122,8 +122,8 @@ class RunRecorder(Recorder):
                 precision=config.precision,
                 optimizer_state=config.optimizer_state,
                 processes=trainer.ranks.size,
-                predicted_peak_bytes=predicted_peak_bytes,
-                predicted_context_bytes=self._predicted_context_bytes,
+                predicted_peak_bytes=predicted and predicted.predicted_peak_bytes,
+                predicted_context_bytes=predicted and predicted.context_bytes,
                 warnings=(*warnings, *lost, *_describe_immovable_terms(trainer)),
             )
         )

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from qca.core.config import TrainConfig
 from qca.core.train_flags import format_train_flags
+from qca.memory.budget import Estimate
 
 
 class StopFlag(Protocol):
@@ -38,10 +39,8 @@ class TrainRequest:
     """Machines that train together, each with the same number of processes."""
     rdzv_endpoint: str | None = None
     """HOST:PORT of the machine to which the others connect; None for one machine."""
-    predicted_peak_bytes: int | None = None
-    """The predicted peak. It is reported, and on CUDA it also limits the allocator."""
-    predicted_context_bytes: int | None = None
-    """The predicted memory of the process in addition to that peak."""
+    predicted: Estimate | None = None
+    """The predicted memory of this process. On CUDA its peak also limits the allocator."""
 
     def is_distributed(self) -> bool:
         """Return whether several processes train together."""

@@ -55,7 +55,8 @@ def run_session(
         QcaError: the loss or its gradient was not finite in several consecutive episodes.
 
     """
-    device = prepare_device(request.config, request.predicted_peak_bytes)
+    predicted = request.predicted
+    device = prepare_device(request.config, predicted and predicted.predicted_peak_bytes)
     with (
         join_ranks(device) as ranks,
         _open_training(request, device, ranks, stop, listeners, warn) as loop,
@@ -79,10 +80,9 @@ def _open_training(
 
     If the block exits normally, the loop's memory is freed.
     """
-    peak, context = request.predicted_peak_bytes, request.predicted_context_bytes
     if ranks.rank > 0:
         trainer = Trainer(request.config, device, ranks)
-        yield TrainingLoop(trainer, Recorder(), stop, predicted_peak_bytes=peak)
+        yield TrainingLoop(trainer, Recorder(), stop, predicted=request.predicted)
         return
     folder = RunFolder(request.folder)
     with folder.hold():
@@ -91,14 +91,12 @@ def _open_training(
             closing(MetricsLog(folder.metrics, keep=start.trainer.episodes)) as metrics,
             _connect(folder, listeners, warn) as notify,
         ):
-            recorder = RunRecorder(
-                folder, metrics, notify, start.saved_episode, predicted_context_bytes=context
-            )
+            recorder = RunRecorder(folder, metrics, notify, start.saved_episode)
             loop = TrainingLoop(
                 start.trainer,
                 recorder,
                 stop,
-                predicted_peak_bytes=peak,
+                predicted=request.predicted,
                 warnings=start.warnings,
                 notes=start.changes,
             )

@@ -11,6 +11,7 @@ from qca.cli import train as command
 from qca.cli.signals import raise_on_sigterm
 from qca.cli.train import train
 from qca.core.errors import LaunchError
+from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
 from qca.train.distributed import elastic
 
 WORDS = ("--profile=cpu", "--device=cpu", "--recompute=step", "--precision=fp32")
@@ -49,6 +50,29 @@ def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(device, tmp_p
     )
     flags = [*WORDS, "--optimizer-state=device", f"--device={device}"]
     subprocess.run([sys.executable, "-c", code, *flags], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("launched", "expected"),
+    [({}, CUDA_CONTEXT), ({"WORLD_SIZE": "2"}, CUDA_CONTEXT + NCCL_CONTEXT)],
+    ids=["alone", "one of two"],
+)
+def test_the_prediction_for_one_of_several_gpus_includes_nccl(
+    launched, expected, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    requests = []
+    monkeypatch.setattr(
+        command,
+        "_load_session",
+        lambda: lambda request, stop, **_: requests.append(request) or "complete",
+    )
+
+    train.main([*WORDS, "--optimizer-state=device", "--device=cuda"], standalone_mode=False)
+
+    assert [request.predicted.context_bytes for request in requests] == [expected]
 
 
 def test_a_trainer_that_stops_with_another_is_not_finished(monkeypatch, tmp_path):

@@ -227,9 +227,9 @@ def test_refused_memory_is_freed_and_a_cheaper_plan_continues(tmp_path):
     many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
     how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
     config = many.override(**how)
-    allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
+    allowed = estimate(config, recompute="host", device="cuda")
     events: list[Event] = []
-    request = TrainRequest(config, tmp_path, predicted_peak_bytes=allowed)
+    request = TrainRequest(config, tmp_path, predicted=allowed)
     run_session(request, threading.Event(), listeners=[events.append])
     changed = [event for event in events if isinstance(event, PlanChanged)]
     assert [event.recompute for event in changed][-1] in ("two-level", "host")

@@ -2,11 +2,14 @@
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qca.core.units import MIB
+from qca.memory.budget import Breakdown, estimate
+from qca.memory.context import Context
 from qca.runs.events import Event, Noted
 from qca.train.memory import PeakMemory, describe_excess
 from qca.train.request import TrainRequest
@@ -40,9 +43,12 @@ def test_a_run_above_its_prediction_reports_it_once(
     tmp_path: Path, context: int, notes: int
 ) -> None:
     events: list[Event] = []
-    request = TrainRequest(
-        small(), tmp_path, predicted_peak_bytes=1, predicted_context_bytes=context
+    tiny = replace(
+        estimate(small(), recompute="step", device="cpu"),
+        breakdown=Breakdown(1, 0, 0, 0, 0, 0),
+        context=Context(context),
     )
+    request = TrainRequest(small(), tmp_path, predicted=tiny)
     run_session(request, threading.Event(), listeners=[events.append])
     found = [event for event in events if isinstance(event, Noted)]
     assert sum("more than the predicted" in event.message for event in found) == notes

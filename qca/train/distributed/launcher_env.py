@@ -12,6 +12,11 @@ def is_launched() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
+def count_processes() -> int:
+    """Return how many processes train together, on all machines; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def is_leader() -> bool:
     """Return whether this process has rank 0, the only one that writes and reports."""
     return os.environ.get("RANK", "0") == "0"

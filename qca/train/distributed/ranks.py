@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from qca.core.errors import LaunchError
+from qca.train.distributed.launcher_env import count_processes
 
 # Time limit for waiting for another process, which may run a whole episode on a slow CPU.
 _PATIENCE = timedelta(hours=2)
@@ -82,11 +83,11 @@ def read_local_rank() -> int:
 
 @contextmanager
 def join_ranks(device: torch.device) -> Generator[Ranks]:
-    """Connect to the other processes if `torchrun`, which sets WORLD_SIZE, started this one.
+    """Connect to the other processes if `torchrun` started this one.
 
     Yield this process's rank and the number of processes; without `torchrun`, rank 0 of 1.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = count_processes()
     if size == 1:
         yield Ranks()
         return
