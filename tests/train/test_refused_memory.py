@@ -5,7 +5,9 @@ import torch
 
 from qca.core.errors import PlanError
 from qca.memory.budget import estimate
+from qca.memory.choose import find_next_cheaper
 from qca.runs.events import PlanChanged
+from qca.runs.journal import read_journal
 from qca.train import memory as memory_module
 from qca.train import memory_refusal
 from qca.train.trainer import Trainer
@@ -94,10 +96,16 @@ def test_without_a_cheaper_plan_it_ends_with_the_numbers_and_the_holder(
 
 def test_after_three_other_plans_it_gives_up(tmp_path, refusing, monkeypatch):
     """A GPU has more than three strategies."""
-    monkeypatch.setattr(memory_refusal, "_device_kind", lambda device: "cuda")
+    monkeypatch.setattr(
+        memory_refusal,
+        "find_next_cheaper",
+        lambda config, **_: find_next_cheaper(config, device="cuda"),
+    )
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="out of memory in an episode"):
         run(small(recompute="none", **LONG), tmp_path)
+    kinds = [event["event"] for event in read_journal(tmp_path / "events.jsonl")]
+    assert kinds.count("plan-changed") == 3
 
 
 def test_other_errors_are_raised(tmp_path, refusing):
