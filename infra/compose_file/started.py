@@ -15,20 +15,15 @@ def keep_started(file: ComposeFile) -> ComposeFile:
 def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
     """Yield each reason for not starting services, and the project reduced to those services.
 
-    Unset variables, refusals and unread references of the whole project are left out.
+    What concerns the whole project or its active services is left out.
     """
-    bare = replace(
-        file,
+    bare = ComposeFile(
+        path=file.path,
+        services=(),
         keys={},
-        unread=(),
-        unset=(),
-        override=None,
-        refusals=(),
-        refused="",
-        confirmed_by="",
-        externals=(),
-        claims=(),
-        overlays=(),
+        sources=file.sources,
+        files=file.files,
+        missing=file.missing,
     )
     reasons = dict.fromkeys(service.not_started_because for service in file.services)
     for reason in reasons:

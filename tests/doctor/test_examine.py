@@ -1,9 +1,22 @@
 """An examination covers the host, the given files, and the file in the current folder."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
+import pytest
+
 from infra.compose_file.load import read_compose_files
+from infra.compose_file.model import (
+    ComposeFile,
+    EngineClaim,
+    ExternalResource,
+    LocatedValue,
+    NeededPath,
+    Refusal,
+    UnreadReference,
+    UnsetVariable,
+)
+from infra.compose_file.syntax.interpolation import MissingVariable
 from infra.doctor.blocking import select_blocking
 from infra.doctor.examine import examine
 from infra.host.facts import HostFacts, Unknown
@@ -119,6 +132,46 @@ def test_faults_of_services_that_are_not_started_are_infos(tmp_path):
     (note,) = [f for f in findings if f.id == "QCA301" and f.location]
     assert (note.severity, note.location.line if note.location else 0) == (INFO, 6)
     assert "does not start it: only with profile big" in note.message
+
+
+# For each field of a file, a fault that does not concern the service `other`, and the checks that
+# report it. The fields without a fault of their own are empty.
+FAULTS: dict[str, tuple[Any, list[str]] | None] = {
+    "path": None,
+    "services": None,
+    "keys": ({"version": 1}, ["QCA703"]),
+    "unread": ((UnreadReference("`include`", 2),), ["QCA701", "QCA702"]),
+    "unset": ((UnsetVariable(MissingVariable("A", None), 2),), ["QCA702"]),
+    "override": ("compose.override.yaml", ["QCA701"]),
+    "sources": None,
+    "files": None,
+    "externals": ((ExternalResource("network", "n", 2, is_there=False),), ["QCA709"]),
+    "claims": ((EngineClaim("container name", "web", "p", 2, taken_by="of q"),), ["QCA715"]),
+    "overlays": ((LocatedValue("n", 2, "n"),), ["QCA711"]),
+    "missing": None,
+    "needed_paths": ((NeededPath("web", "Dockerfile", "f", 2, state="missing"),), ["QCA713"]),
+    "hidden": None,
+    "folder": None,
+    "profiles": None,
+    "refusals": ((Refusal("no", 2),), ["QCA707"]),
+    "confirmed_by": None,
+    "refused": ("no", ["QCA707"]),
+    "not_confirmed_because": ("it was not found", ["QCA707"]),
+}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(ComposeFile)])
+def test_a_service_that_is_not_started_repeats_no_fault_of_the_project(tmp_path, field):
+    text = "services:\n  web: {image: x}\n  other: {image: y, profiles: [p]}\n"
+    file = compose_file(tmp_path, text)
+    fault, checks = FAULTS[field] or (getattr(file, field), [])
+    faulty = replace(file, **{field: fault})
+
+    before = examine(host(), config(), files=[file])
+    found = [f for f in examine(host(), config(), files=[faulty]) if f not in before]
+
+    assert [f.id for f in found] == checks
+    assert not [f for f in found if "does not start it" in f.message]
 
 
 def test_a_profile_that_is_active_counts(tmp_path):
