@@ -18,7 +18,6 @@ from infra.compose_file.config_values import (
 )
 from infra.compose_file.dependencies import find_dependencies
 from infra.compose_file.project import Project
-from infra.compose_file.service_environment import ENV_FILE_VALUES
 from infra.compose_file.yaml.tree import (
     Table,
     descend,
@@ -35,7 +34,10 @@ def project_to_json(project: Project) -> dict[str, Any]:
     shown = {name: to_table(services[name]) for name in sorted(project.active)}
     document: dict[str, Any] = {
         "name": project.name,
-        "services": {name: _write_service(service) for name, service in shown.items()},
+        "services": {
+            name: _write_service(service, project.env_file_values.get(name, Table()))
+            for name, service in shown.items()
+        },
     }
     for kind in ("networks", "volumes"):
         used = set[str]().union(*(_list_used(service, kind) for service in shown.values()))
@@ -45,13 +47,13 @@ def project_to_json(project: Project) -> dict[str, Any]:
     return _escape(document)
 
 
-def _write_service(service: Table) -> dict[str, Any]:
+def _write_service(service: Table, env_file_values: Table) -> dict[str, Any]:
     found: dict[str, Any] = {
         "command": write_command(service.get("command")),
         "entrypoint": write_command(service.get("entrypoint")),
         "depends_on": dict(sorted(_write_dependencies(service))),
         "deploy": _write_deploy(service),
-        "environment": _write_environment(service),
+        "environment": _write_environment(service, env_file_values),
         "networks": _write_networks(service),
     }
     for key, write in WRITERS.items():
@@ -74,8 +76,8 @@ def _write_dependencies(service: Table) -> Iterator[tuple[str, dict[str, Any]]]:
         yield dependency.name, {**entry, "restart": True} if dependency.restart else entry
 
 
-def _write_environment(service: Table) -> dict[str, str | None]:
-    both = {**to_table(service.get(ENV_FILE_VALUES)), **to_table(service.get("environment"))}
+def _write_environment(service: Table, env_file_values: Table) -> dict[str, str | None]:
+    both = {**env_file_values, **to_table(service.get("environment"))}
     return {key: None if value is None else to_text(value) for key, value in sorted(both.items())}
 
 

@@ -49,7 +49,7 @@ def read_compose_files(
 
     """
     project = read_project(paths, environment, profiles, policy, version)
-    services = read_services(project.top, project.active)
+    services = read_services(project.top, project.active, project.env_file_values)
     return ComposeFile(
         path=str(paths[0]),
         services=tuple(_shorten_mounts(service, project) for service in services),

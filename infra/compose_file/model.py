@@ -8,7 +8,9 @@ from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.syntax.interpolation import MissingVariable
 from qca.core.frozen import frozen_dataclass
 
-# A key of `Service.unread_sources` for a merge tag with an uncertain effect.
+# The members of `Service.unread_sources`: two keys, and a merge tag with an uncertain effect.
+UNREAD_ENV_FILE = "env_file"
+UNREAD_EXTENDS = "extends"
 UNCERTAIN_TAGS = "!reset"
 
 

@@ -25,6 +25,8 @@ class Project:
     name: str
     top: Table
     """All services, with any profile."""
+    env_file_values: Mapping[str, Table]
+    """The variables from the `env_file` of each service."""
     active: tuple[str, ...]
     """The services that the profiles activate."""
     profiles: tuple[str, ...]
@@ -66,11 +68,12 @@ def read_project(
     top = read_tree(reading, paths, folder, variables)
     chosen = _choose_profiles(profiles, variables)
     active = tuple(_find_active_services(top, chosen))
-    top = resolve_environments(reading, top, active, variables)
+    top, env_file_values = resolve_environments(reading, top, active, variables)
     reading.refusals += [*check_values(top), *find_conflicts(top, active, reading)]
     return Project(
         name=name,
         top=top,
+        env_file_values=env_file_values,
         active=active,
         profiles=chosen,
         folder=folder,

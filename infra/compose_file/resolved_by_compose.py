@@ -64,7 +64,7 @@ def _read_services(document: Any, path: str) -> tuple[Service, ...]:
     origin = Origin(Source(path, (), {}), 1)
     written = _convert_to_tree(document, origin, 0)
     top = interpolate_document(to_table(written), {}).top  # Compose writes a dollar sign as $$
-    return tuple(read_services(top, to_table(top.get("services"))))
+    return tuple(read_services(top, to_table(top.get("services")), env_file_values={}))
 
 
 def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from infra.compose_file.model import UNREAD_ENV_FILE
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.syntax.dotenv import BadDotenvError, parse_assignments
@@ -16,34 +17,33 @@ from infra.compose_file.yaml.tree import (
     to_text,
 )
 
-ENV_FILE_VALUES = "x-env-file-values"
-"""The key that holds the variables from a service's `env_file`."""
-UNREAD_ENV_FILE = "x-unread-env-file"
-"""The key that marks a service with an env file that was not read."""
-
 
 def resolve_environments(
     reading: Reading, top: Table, names: Iterable[str], variables: Mapping[str, str]
-) -> Table:
-    """Return the tree with each service's environment as a mapping, and with its env files read.
+) -> tuple[Table, dict[str, Table]]:
+    """Return the tree with each service's environment as a mapping, and the variables that its env
+    files set.
 
     A name without a value takes the value of the project's variable, if it is set.
     """
     services = to_table(top.get("services"))
     if not services:
-        return top
+        return top, {}
     resolved, active = services.copy(), set(names)
+    env_file_values: dict[str, Table] = {}
     for name, value, _ in services.entries():
         if isinstance(value, Table):
-            resolved[name] = _resolve(reading, name, value, variables, name in active)
+            resolved[name], env_file_values[name] = _resolve(
+                reading, name, value, variables, name in active
+            )
     top = top.copy()
     top["services"] = resolved
-    return top
+    return top, env_file_values
 
 
 def _resolve(
     reading: Reading, name: str, service: Table, variables: Mapping[str, str], is_active: bool
-) -> Table:
+) -> tuple[Table, Table]:
     environment = _read_environment(service, variables)
     service = service.copy()
     if "environment" in service:
@@ -57,14 +57,12 @@ def _resolve(
         except NotFollowedError as error:
             if not (error.missing and file.get("required") is False):
                 _note_unread(reading, name, file, origin, error, is_active)
-                service.put(UNREAD_ENV_FILE, True, origin)
+                service.marks |= {UNREAD_ENV_FILE}
             continue
         for key, value, at in values.entries():
             found.put(key, value, at)
     _check_label_files(reading, name, service)
-    if found:
-        service.put(ENV_FILE_VALUES, found, service.origins["env_file"])
-    return service
+    return service, found
 
 
 def _check_label_files(reading: Reading, name: str, service: Table) -> None:

@@ -1,13 +1,16 @@
 """Convert the services of a project to the model."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from infra.compose_file.command_words import find_dropped_words, read_words
-from infra.compose_file.model import UNCERTAIN_TAGS, Service
-from infra.compose_file.passes.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
+from infra.compose_file.model import (
+    UNCERTAIN_TAGS,
+    UNREAD_ENV_FILE,
+    UNREAD_EXTENDS,
+    Service,
+)
 from infra.compose_file.rules.engine_options import find_engine_refusals
-from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_FILE
 from infra.compose_file.values import (
     find_read_only_mounts,
     read_capabilities,
@@ -30,20 +33,24 @@ from infra.compose_file.yaml.tree import (
     to_text,
 )
 
-# The keys that mark a service as not completely read.
-_MARKS = {
-    UNREAD_ENV_FILE: "env_file",
-    UNREAD_EXTENDS: "extends",
-    UNCERTAIN_EXTENDS: UNCERTAIN_TAGS,
-}
+_UNREAD_SOURCES = (UNREAD_ENV_FILE, UNREAD_EXTENDS, UNCERTAIN_TAGS)
 
 
-def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
-    """Yield all services, including those that a plain `up` does not start."""
+def read_services(
+    top: Table, active: Collection[str], env_file_values: Mapping[str, Table]
+) -> Iterator[Service]:
+    """Yield all services, including those that a plain `up` does not start.
+
+    `env_file_values` are the variables from the `env_file` of each service.
+    """
     for name, value, origin in to_table(top.get("services")).entries():
         if isinstance(value, Table):
             read = _read_service(name, value, origin, name in active)
-            yield replace(read, engine_refusals=tuple(find_engine_refusals(value, top)))
+            yield replace(
+                read,
+                env_file_values=read_environment(env_file_values.get(name, Table())),
+                engine_refusals=tuple(find_engine_refusals(value, top)),
+            )
 
 
 def _read_service(name: str, service: Table, origin: Origin, is_active: bool) -> Service:
@@ -57,7 +64,6 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         arguments=read_words(service, "command"),
         dropped_words=find_dropped_words(service),
         variables=read_environment(to_table(service.get("environment"))),
-        env_file_values=read_environment(to_table(service.get(ENV_FILE_VALUES))),
         ports=tuple(read_ports(service)),
         profiles=profiles,
         not_started_because=_explain_not_started(service, profiles, is_active),
@@ -71,7 +77,7 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         health_check=read_health_check(service),
         host_devices=tuple(read_host_devices(service)),
         host_paths=tuple(read_host_paths(service)),
-        unread_sources=tuple(key for mark, key in _MARKS.items() if mark in service),
+        unread_sources=tuple(source for source in _UNREAD_SOURCES if source in service.marks),
     )
 
 

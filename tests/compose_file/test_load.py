@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.compose_file.default_files import find_default_file
 from infra.compose_file.devices import DeviceRequest
-from infra.compose_file.load import read_compose_file
+from infra.compose_file.load import read_compose_file, read_compose_files
 from infra.dragonfly.service import is_dragonfly, read_dragonfly
 from qca.core.errors import InputError
 from tests.support.hosts import compose_file
@@ -215,6 +215,44 @@ def test_files_outside_the_folder_are_listed_and_not_followed(tmp_path):
     }
     assert all(unread.outside for unread in file.unread)
     assert [service.name for service in file.services] == ["cache"]
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        "x-env-file-values: {LEAK: '1'}",
+        "x-unread-env-file: true",
+        "x-unread-extends: true",
+        "x-uncertain-extends: true",
+    ],
+)
+def test_extensions_mean_nothing(tmp_path, extension):
+    file = compose_file(tmp_path, f"services:\n  a:\n    init: true\n    {extension}\n")
+
+    (service,) = file.services
+    assert (service.environment, service.unread_sources) == ({}, ())
+    assert "neither an image nor a build context" in file.refusals[0].message
+
+
+EXTENDS = "services: {a: {extends: {file: ../none.yml, service: b}}}\n"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (EXTENDS, "services: {a: {init: true}}\n"),
+        ("services: {a: {init: true}}\n", EXTENDS),
+        (EXTENDS, "services: {b: {image: y}}\n"),
+    ],
+)
+def test_a_service_stays_partly_unread_when_files_are_merged(tmp_path, texts):
+    paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+
+    service, *_ = read_compose_files(paths, {}).services
+
+    assert service.unread_sources == ("extends",)
 
 
 def test_an_override_file_in_the_folder_is_found(tmp_path):

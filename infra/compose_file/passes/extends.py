@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from infra.compose_file.model import UNCERTAIN_TAGS, UNREAD_EXTENDS
 from infra.compose_file.passes.merge import merge_services
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.references import NotFollowedError
@@ -68,7 +69,7 @@ class _Extender:
         own.drop("extends")
         base_name, file = _read_reference(service["extends"])
         if self._is_uncertain(name, base_name, file, place, is_first=not trail):
-            _mark(own, UNCERTAIN_EXTENDS, origin)
+            own.marks |= {UNCERTAIN_TAGS}
         if not file and _has_uncertain_tags(base_name, place):
             self._note_uncertainty(name, base_name, origin)
         step = (place.file.path, name)
@@ -81,7 +82,8 @@ class _Extender:
             there = self._find_place(file, place) if file else place
         except NotFollowedError as error:
             self._note_unread(name, file, origin, error)
-            return _mark(own, UNREAD_EXTENDS, origin)
+            own.marks |= {UNREAD_EXTENDS}
+            return own
         if base_name not in there.file.services:
             self._refuse_missing(name, base_name, file, place, origin)
             return own
@@ -128,17 +130,6 @@ class _Extender:
     def _refuse_circle(self, steps: tuple[tuple[str, str], ...], origin: Origin) -> None:
         names = ", which extends ".join(f"{name} in {file}" for file, name in steps)
         self._reading.refuse(f"Circular reference: {names}", origin)
-
-
-UNREAD_EXTENDS = "x-unread-extends"
-"""The key that marks a service whose base was not read."""
-UNCERTAIN_EXTENDS = "x-uncertain-extends"
-"""The key that marks a service that Compose reads inconsistently."""
-
-
-def _mark(service: Table, mark: str, origin: Origin) -> Table:
-    service.put(mark, True, origin)
-    return service
 
 
 def _has_uncertain_tags(name: str, place: _Place) -> bool:

@@ -45,6 +45,7 @@ def _merge_tables(
     base: Table, over: Table, rules: KeyPathRules[Merger] | None, path: str, refusals: list[Refusal]
 ) -> Table:
     merged = base.copy()
+    merged.marks |= over.marks
     for key, value, origin in over.entries():
         if key not in base:
             merged.put(key, value, origin)

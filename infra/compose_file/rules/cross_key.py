@@ -8,8 +8,7 @@ https://github.com/compose-spec/compose-go, loader/validate.go
 from collections.abc import Callable, Iterable, Iterator
 
 from infra.compose_file.dependencies import find_dependencies, find_dependency_circle
-from infra.compose_file.model import Refusal
-from infra.compose_file.passes.extends import UNREAD_EXTENDS
+from infra.compose_file.model import UNREAD_EXTENDS, Refusal
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.syntax.sizes import parse_cpus, parse_docker_size
 from infra.compose_file.yaml.tree import (
@@ -101,7 +100,7 @@ def _check_secrets(top: Table) -> Iterator[Refusal]:
 
 
 def _check_service(name: str, service: Table, origin: Origin, scene: _Scene) -> Iterator[Refusal]:
-    is_whole = scene.is_whole and UNREAD_EXTENDS not in service
+    is_whole = scene.is_whole and UNREAD_EXTENDS not in service.marks
     if is_whole and not any(service.get(key) for key in ("image", "build", "provider")):
         message = "has neither an image nor a build context specified"
         yield _refuse(f'service "{name}" {message}', origin)

@@ -38,12 +38,14 @@ class Origin:
 class Table(dict[str, Value]):
     """A mapping with the origin of each of its values."""
 
-    __slots__ = ("is_flow", "origins")
+    __slots__ = ("is_flow", "marks", "origins")
 
     def __init__(self) -> None:
         super().__init__()
         self.origins: dict[str, Origin] = {}
         self.is_flow = False
+        self.marks: frozenset[str] = frozenset()
+        """What a pass found out about the mapping; later passes keep it."""
 
     def put(self, key: str, value: Value, origin: Origin) -> None:
         """Set a value and its origin."""
@@ -61,6 +63,7 @@ class Table(dict[str, Value]):
         other.update(self)
         other.origins.update(self.origins)
         other.is_flow = self.is_flow
+        other.marks = self.marks
         return other
 
     def entries(self) -> Iterator[tuple[str, Value, Origin]]:
