@@ -62,11 +62,13 @@ class UnsetVariable:
 
 @frozen_dataclass
 class Refusal:
-    """A reason why Compose refuses a file."""
+    """A reason why Compose refuses a file, or the engine a service or one of its networks."""
 
     message: str
     line: int
     file: str = ""
+    network: str = ""
+    """The network that the engine does not create; each of its services has the same refusal."""
 
 
 @frozen_dataclass

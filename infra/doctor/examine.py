@@ -36,7 +36,9 @@ def examine(
     checks = tuple(checks)
     findings = run_checks(checks, host, [FileSubject(keep_started(file), facts) for file in files])
     for file in files:
-        findings += _examine_dormant(file, facts, checks)
+        dormant = _find_dormant_faults(file, facts, checks)
+        # The fault of a network that a started service uses too is already there.
+        findings += [_note_dormant(fault, why) for fault, why in dormant if fault not in findings]
     if nearby is not None and nearby.path not in {file.path for file in files}:
         found = run_checks(checks, None, [FileSubject(keep_started(nearby), facts)])
         findings += [_demote(finding) for finding in found]
@@ -46,14 +48,14 @@ def examine(
     return sorted(masked, key=lambda finding: order.index(finding.id))
 
 
-def _examine_dormant(
+def _find_dormant_faults(
     file: ComposeFile, facts: HostFacts, checks: Sequence[Check]
-) -> Iterator[Finding]:
-    """Yield an info for each fault of a service that a plain `up` does not start."""
+) -> Iterator[tuple[Finding, str]]:
+    """Yield each fault of a service that a plain `up` does not start, and why it does not."""
     for reason, dormant in split_dormant(file):
         for finding in run_checks(checks, None, [FileSubject(dormant, facts)]):
             if finding.severity in (Severity.ERROR, Severity.WARNING):
-                yield _note_dormant(finding, reason)
+                yield finding, reason
 
 
 def _note_dormant(finding: Finding, reason: str) -> Finding:

@@ -5,6 +5,7 @@ Each rule was tested with Engine 20.10 and Compose 2.40. The rules are in moby
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
@@ -46,9 +47,9 @@ def _check_subnets(name: str, network: Table) -> Iterator[Refusal]:
         table = to_table(entry)
         subnet = to_text(table.get("subnet"))
         if subnet and not _is_subnet(subnet):
-            what = f"the subnet {subnet} of the network {name} is not valid"
+            what = f"the subnet {subnet} is not valid"
             docker = f"Invalid subnet {subnet} : invalid CIDR address: {subnet}"
-            yield refuse(what, docker, table.origins["subnet"])
+            yield replace(refuse(what, docker, table.origins["subnet"]), network=name)
 
 
 def _is_subnet(text: str) -> bool:

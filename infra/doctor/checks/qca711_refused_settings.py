@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.compose_file.model import LocatedValue, Service
+from infra.compose_file.model import ComposeFile, LocatedValue, Refusal, Service
 from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
@@ -30,7 +30,9 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         locate(_refuse(service, refusal.message), file, refusal)
         for service in file.services
         for refusal in service.engine_refusals
+        if not refusal.network
     ]
+    faults += [locate(_refuse_network(fault), file, fault) for fault in _list_network_faults(file)]
     for service in file.services:
         faults += _judge_by_engine(subject, service)
     faults += _judge_overlays(subject)
@@ -44,6 +46,17 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 def _refuse(service: Service, message: str) -> Verdict:
     message = f"Service {service.name}: {message}"
     return Verdict(Severity.ERROR, message, {"service": service.name})
+
+
+def _list_network_faults(file: ComposeFile) -> list[Refusal]:
+    """Return the refusals of networks, each once, although every service of the network has it."""
+    refusals = (refusal for service in file.services for refusal in service.engine_refusals)
+    return list(dict.fromkeys(refusal for refusal in refusals if refusal.network))
+
+
+def _refuse_network(refusal: Refusal) -> Verdict:
+    message = f"Network {refusal.network}: {refusal.message}"
+    return Verdict(Severity.ERROR, message, {"network": refusal.network})
 
 
 def _judge_by_engine(subject: FileSubject, service: Service) -> Iterator[Verdict]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from infra.doctor.examine import examine, select
 from infra.host.facts import HostFacts
-from tests.support.hosts import engine, host, no_engine
+from tests.support.hosts import compose_file, config, engine, host, no_engine
 from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, judge_file
 
 INTERVAL = "services: {a: {image: redis, healthcheck: {test: ls, start_interval: 1s}}}\n"
@@ -97,3 +98,27 @@ def test_a_log_driver_of_a_plugin_is_unknown(tmp_path, driver, severity):
     text = f"services: {{a: {{image: redis, logging: {{driver: {driver}}}}}}}\n"
 
     assert judge_file(tmp_path, "QCA711", text).severity is severity
+
+
+DORMANT = ", profiles: [debug]"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "severities"),
+    [("", "", [ERROR]), ("", DORMANT, [ERROR]), (DORMANT, DORMANT, [INFO])],
+)
+def test_a_network_is_reported_once_for_all_its_services(tmp_path, a, b, severities):
+    text = (
+        f"services:\n  a: {{image: redis, networks: [n]{a}}}\n"
+        f"  b: {{image: redis, networks: [n]{b}}}\n"
+        "networks:\n  n: {ipam: {config: [{subnet: 172.28.8.0}]}}\n"
+    )
+    file = compose_file(tmp_path, text)
+
+    found = examine(host(), config(), files=[file], checks=select({"QCA711"}, ()))
+    faults = [finding for finding in found if finding.severity is not OK]
+
+    assert [finding.severity for finding in faults] == severities
+    assert faults[0].message.startswith("Network n: the subnet 172.28.8.0 is not valid.")
+    assert faults[0].location is not None
+    assert faults[0].location.line == 5
