@@ -7,9 +7,11 @@ MiB per thread.
 
 import math
 from collections.abc import Collection
+from enum import Enum, auto
 
 from infra.dragonfly.releases import NEWEST_READ, Release
 from infra.dragonfly.sizes import format_human_readable
+from qca.core.config import MAX_DRAGONFLY_THREADS
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
@@ -23,10 +25,6 @@ DEFAULT_SHARE = 0.8
 # https://github.com/dragonflydb/dragonfly/issues/3658
 SNAPSHOT_HEADROOM = 1.35
 
-# kMaxThreadSize (main_service.cc): with this many threads or more, Dragonfly aborts regardless of
-# its memory.
-TOO_MANY_THREADS = 1024
-
 THREADS_NAMED = (0, 11, 0)
 """The first release whose error message names the threads and the memory."""
 CGROUPS_READ = (1, 2, 0)
@@ -38,6 +36,13 @@ FLAG_BEATS_QUOTA = (1, 38, 0)
 V1_HIERARCHIES = frozenset({"cpu,cpuacct", "memory"})
 """The full names of the cgroup v1 hierarchies from which Dragonfly reads its limits (GetCGroupPath
 in dfly_main.cc). If one of them is missing, it reads no limits at all."""
+
+
+class StartFault(Enum):
+    """A reason for which Dragonfly exits at startup."""
+
+    TOO_MANY_THREADS = auto()
+    TOO_LITTLE_MEMORY = auto()
 
 
 @frozen_dataclass
@@ -104,13 +109,21 @@ def compute_required_memory(thread_count: int) -> int:
 
 
 def compute_max_threads(maxmemory: int) -> int:
-    """Return the largest number of threads for which `maxmemory` is enough; it may be 0."""
-    return maxmemory // BYTES_PER_THREAD
+    """Return the largest number of threads that start with `maxmemory`; it may be 0."""
+    return min(maxmemory // BYTES_PER_THREAD, MAX_DRAGONFLY_THREADS)
 
 
-def refuses_to_start(thread_count: int, maxmemory: int) -> bool:
-    """Return whether Dragonfly would exit at startup because maxmemory is too small."""
-    return maxmemory < compute_required_memory(thread_count)
+def find_start_fault(thread_count: int, maxmemory: int) -> StartFault | None:
+    """Return why Dragonfly would exit at startup, or None if it starts.
+
+    Too many threads come first because no amount of memory is then enough, although Dragonfly
+    checks the memory first.
+    """
+    if thread_count > MAX_DRAGONFLY_THREADS:
+        return StartFault.TOO_MANY_THREADS
+    if maxmemory < compute_required_memory(thread_count):
+        return StartFault.TOO_LITTLE_MEMORY
+    return None
 
 
 def format_refusal(thread_count: int, release: Release = NEWEST_READ) -> str:

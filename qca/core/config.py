@@ -24,6 +24,9 @@ from qca.core.validation import Constraint, strict_dataclass, validate
 # issue 4251).
 DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.1"
 
+# Dragonfly aborts unless it has fewer threads than kMaxThreadSize, 1024 (main_service.cc).
+MAX_DRAGONFLY_THREADS = 1023
+
 # Each episode's gradient is clipped to this norm before the optimizer's step; this is fixed.
 GRADIENT_NORM_LIMIT = 1.0
 
@@ -108,7 +111,7 @@ class StackConfig(_Table):
     """`compose`, `local`, or `auto`: compose if an engine and Compose V2 answer."""
     maxmemory: Size | None = None
     """Dragonfly's memory, e.g. `2GiB`; by default sized from the host."""
-    proactor_threads: Annotated[int, Constraint(ge=1, le=1024)] | None = None
+    proactor_threads: Annotated[int, Constraint(ge=1, le=MAX_DRAGONFLY_THREADS)] | None = None
     """Dragonfly's threads; by default sized from the host."""
     store_image: str = DRAGONFLY_IMAGE
     """The store's image; Dragonfly 2.1 has a different license, free in production up to 100 vCPUs.

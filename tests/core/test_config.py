@@ -124,9 +124,16 @@ def test_several_machines_need_a_rendezvous(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("rdzv_endpoint", "host"), ("gpus", "0"), ("gpus", "many"), ("nnodes", "0")]
+    ("key", "value"),
+    [
+        ("rdzv_endpoint", "host"),
+        ("gpus", "0"),
+        ("gpus", "many"),
+        ("nnodes", "0"),
+        ("proactor_threads", "1024"),  # Dragonfly aborts
+    ],
 )
-def test_an_invalid_number_of_gpus_or_endpoint_is_refused_by_its_flag(key, value):
+def test_an_invalid_number_or_endpoint_is_refused_by_its_flag(key, value):
     with pytest.raises(InputError, match=f"--{key.replace('_', '-')}: "):
         load_config(flags={"stack": {key: value}}, environment={})
 

@@ -5,23 +5,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.startup_rules import StartFault
+from qca.core.config import MAX_DRAGONFLY_THREADS
 from qca.core.units import GIB, MIB
 
 
 @pytest.mark.parametrize(
-    ("threads", "maxmemory", "refused"),
+    ("threads", "maxmemory", "fault"),
     [
-        (16, 2 * GIB, True),  # the seed
-        (16, 4 * GIB, False),  # equality passes
-        (16, 4 * GIB - 1, True),
-        (8, 2 * GIB, False),
-        (1, 256 * MIB, False),
-        (1, 255 * MIB, True),
-        (24, 5 * GIB, True),  # issue 3526
+        (16, 2 * GIB, StartFault.TOO_LITTLE_MEMORY),  # the seed
+        (16, 4 * GIB, None),  # equality passes
+        (16, 4 * GIB - 1, StartFault.TOO_LITTLE_MEMORY),
+        (8, 2 * GIB, None),
+        (1, 256 * MIB, None),
+        (1, 255 * MIB, StartFault.TOO_LITTLE_MEMORY),
+        (24, 5 * GIB, StartFault.TOO_LITTLE_MEMORY),  # issue 3526
+        (1023, 256 * GIB, None),
+        (1024, 256 * GIB, StartFault.TOO_MANY_THREADS),
+        (1024, 2 * GIB, StartFault.TOO_MANY_THREADS),
     ],
 )
-def test_it_refuses_less_than_256_mib_per_thread(threads, maxmemory, refused):
-    assert rules.refuses_to_start(threads, maxmemory) is refused
+def test_why_it_does_not_start(threads, maxmemory, fault):
+    assert rules.find_start_fault(threads, maxmemory) is fault
 
 
 def test_the_message_is_dragonflys_own():
@@ -68,7 +73,11 @@ def test_its_default_maxmemory_is_a_share_of_the_available_memory():
     assert rules.compute_default_maxmemory(10 * GIB, 5 * GIB, (1, 1, 0)) == 8 * GIB
 
 
-@given(st.integers(min_value=1, max_value=1024))
+@given(st.integers(min_value=1, max_value=MAX_DRAGONFLY_THREADS))
 def test_as_many_threads_as_fit_in_memory_are_never_refused(threads):
-    assert not rules.refuses_to_start(threads, rules.compute_required_memory(threads))
+    assert rules.find_start_fault(threads, rules.compute_required_memory(threads)) is None
     assert rules.compute_max_threads(rules.compute_required_memory(threads)) == threads
+
+
+def test_no_memory_is_enough_for_more_threads_than_it_supports():
+    assert rules.compute_max_threads(1024 * GIB) == MAX_DRAGONFLY_THREADS

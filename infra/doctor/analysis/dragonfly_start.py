@@ -44,9 +44,9 @@ class DragonflyStart:
     maxmemory: Maxmemory
 
     @property
-    def is_refused(self) -> bool:
-        """Whether Dragonfly exits because it has too little memory."""
-        return rules.refuses_to_start(self.threads.count, self.maxmemory.size)
+    def fault(self) -> rules.StartFault | None:
+        """Why Dragonfly exits at startup, or None if it starts."""
+        return rules.find_start_fault(self.threads.count, self.maxmemory.size)
 
 
 def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:

@@ -28,8 +28,10 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.releases import format_release, parse_release
 from infra.dragonfly.service import Dragonfly
+from infra.dragonfly.startup_rules import StartFault
 from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
+from qca.core.config import MAX_DRAGONFLY_THREADS
 from qca.core.units import format_count, format_size
 
 
@@ -47,24 +49,40 @@ def _judge_host(subject: HostSubject) -> Verdict:
         "maxmemory_bytes": maxmemory,
         "required_bytes": needed,
     }
-    if not rules.refuses_to_start(threads, maxmemory):
+    fault = rules.find_start_fault(threads, maxmemory)
+    if fault is None:
         need = "needs" if threads == 1 else "need"
         headline = (
             f"Dragonfly starts: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
             f"and maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
-    message = (
-        f"Dragonfly would report: {rules.format_refusal(threads, parse_release(plan.image))}\nIt "
-        f"needs 256 MiB for each of its {format_count(threads, 'thread')}; maxmemory is "
-        f"{format_size(maxmemory)}.\n{format_plan_answers(subject, threads, maxmemory)}"
-    )
+    message = _describe_plan_fault(subject, fault)
     if subject.is_local_run:
         message += (
             "\nThis does not affect `qca up` here, which would run locally without Dragonfly."
         )
     severity = Severity.WARNING if subject.is_local_run else Severity.ERROR
     return Verdict(severity, message, evidence, offer_for_plan(subject, threads, maxmemory))
+
+
+def _describe_plan_fault(subject: HostSubject, fault: StartFault) -> str:
+    plan = subject.plan.dragonfly
+    threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
+    if fault is StartFault.TOO_MANY_THREADS:
+        return f"The store's {_describe_excess(threads)}."
+    return (
+        f"Dragonfly would report: {rules.format_refusal(threads, parse_release(plan.image))}\nIt "
+        f"needs 256 MiB for each of its {format_count(threads, 'thread')}; maxmemory is "
+        f"{format_size(maxmemory)}.\n{format_plan_answers(subject, threads, maxmemory)}"
+    )
+
+
+def _describe_excess(threads: int) -> str:
+    return (
+        f"{format_count(threads, 'thread')} are too many; Dragonfly aborts with more than "
+        f"{MAX_DRAGONFLY_THREADS:,}"
+    )
 
 
 def _describe_defaults(subject: HostSubject) -> Iterator[str]:
@@ -77,7 +95,10 @@ def _describe_defaults(subject: HostSubject) -> Iterator[str]:
     if maxmemory is None or cpus is None:
         return
     threads = format_count(cpus, "thread")
-    if rules.refuses_to_start(cpus, maxmemory):
+    fault = rules.find_start_fault(cpus, maxmemory)
+    if fault is StartFault.TOO_MANY_THREADS:
+        yield f"By default Dragonfly would abort: {_describe_excess(cpus)}."
+    elif fault is StartFault.TOO_LITTLE_MEMORY:
         refusal = rules.format_refusal(cpus, parse_release(subject.plan.dragonfly.image))
         yield (
             f"By default Dragonfly would start {threads} and exit: {refusal} "
@@ -116,14 +137,8 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
         return start
     if verdict := _judge_unseen_limits(subject, dragonfly, start):
         return verdict
-    if start.is_refused:
-        return _report_refusal(subject, dragonfly, start)
-    if start.threads.count >= rules.TOO_MANY_THREADS:
-        message = (
-            f"Service {name}: {format_count(start.threads.count, 'thread')} are too many; "
-            f"Dragonfly aborts with {rules.TOO_MANY_THREADS} threads or more."
-        )
-        return Verdict(Severity.ERROR, message, _collect_evidence(dragonfly, start))
+    if start.fault:
+        return _report_fault(subject, dragonfly, start, start.fault)
     return _report_start(subject, dragonfly, start)
 
 
@@ -142,8 +157,8 @@ def _judge_unseen_limits(
 ) -> Verdict | None:
     """Return the verdict if it depends on whether cgroup v1 shows the limits, otherwise None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
-    is_open = unlimited is not None and unlimited.is_refused != start.is_refused
-    starts_unseen = sees_limits(subject.facts) is False and not start.is_refused
+    is_open = unlimited is not None and unlimited.fault is not start.fault
+    starts_unseen = sees_limits(subject.facts) is False and not start.fault
     if not is_open and not starts_unseen:
         return None
     if refusal := _report_refusal_elsewhere(subject, dragonfly):
@@ -155,9 +170,9 @@ def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Ver
     """Return the error of a service that fails on hosts that show its limits, otherwise None."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
-    if not isinstance(start, DragonflyStart) or not start.is_refused:
+    if not isinstance(start, DragonflyStart) or not start.fault:
         return None
-    verdict = _report_refusal(elsewhere, dragonfly, start)
+    verdict = _report_fault(elsewhere, dragonfly, start, start.fault)
     message = (
         f"{verdict.message}\nThis happens on every host that shows Dragonfly the container's "
         "limits; on this host's cgroup v1, Dragonfly may not see them and start."
@@ -221,18 +236,27 @@ def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
     )
 
 
-def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
+def _report_fault(
+    subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart, fault: StartFault
+) -> Verdict:
     threads, maxmemory = start.threads.count, start.maxmemory.size
-    message = (
-        f"Service {dragonfly.service.name}: Dragonfly would report: "
-        f"{rules.format_refusal(threads, dragonfly.release)}\nIt needs 256 MiB for each thread, "
-        f"and would have {describe_start(dragonfly, start)}.\n{format_answers(threads, maxmemory)}"
-    )
+    message = f"Service {dragonfly.service.name}: {_describe_fault(dragonfly, start, fault)}"
     if overlooks_limits(subject.facts, dragonfly):
         message += f"\n{_UNSEEN_LIMITS}"
     evidence = _collect_evidence(dragonfly, start)
     remedies = offer_for_service(subject, dragonfly, threads, maxmemory)
     return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+def _describe_fault(dragonfly: Dragonfly, start: DragonflyStart, fault: StartFault) -> str:
+    threads, maxmemory = start.threads.count, start.maxmemory.size
+    if fault is StartFault.TOO_MANY_THREADS:
+        return f"{_describe_excess(threads)}."
+    return (
+        f"Dragonfly would report: {rules.format_refusal(threads, dragonfly.release)}\n"
+        f"It needs 256 MiB for each thread, and would have {describe_start(dragonfly, start)}.\n"
+        f"{format_answers(threads, maxmemory)}"
+    )
 
 
 def _collect_evidence(dragonfly: Dragonfly, start: DragonflyStart) -> dict[str, str | int]:
@@ -257,7 +281,7 @@ CHECK = Check(
     why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by default "
     "it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without maxmemory it "
     "uses 80% of the memory that is available to it. Before v1.38 a CPU limit silently overrides "
-    "--proactor_threads.",
+    "--proactor_threads. With more than 1023 threads it always aborts.",
     fix="Increase the memory or reduce the threads. The plan always sets both numbers, so neither "
     "depends on the host.",
     url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",

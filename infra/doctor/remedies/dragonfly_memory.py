@@ -13,6 +13,7 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
 from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
+from qca.core.config import MAX_DRAGONFLY_THREADS
 from qca.core.units import format_count, format_exact_size, format_size
 
 
@@ -63,7 +64,8 @@ def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[
     If neither is possible, the only remedy is to train without Dragonfly.
     """
     more, less = _add_memory(threads), _take_fewer_threads(maxmemory)
-    room = _has_room(subject, rules.compute_required_memory(threads))
+    can_have = threads <= MAX_DRAGONFLY_THREADS
+    room = can_have and _has_room(subject, rules.compute_required_memory(threads))
     if less is None:
         return (more,) if room else (TRAIN_LOCALLY,)
     return (more, less) if room else (less,)
@@ -97,7 +99,7 @@ def offer_for_service(
     threads, a lower limit comes last. More memory is offered unless the host does not have it.
     """
     fewer = rules.compute_max_threads(maxmemory)
-    more = _add_memory_to_service(subject, dragonfly, rules.compute_required_memory(threads))
+    more = _add_memory_to_service(subject, dragonfly, threads)
     if fewer == 0:
         return more
     would_start = count_threads(subject.facts, dragonfly, fewer)
@@ -108,8 +110,11 @@ def offer_for_service(
 
 
 def _add_memory_to_service(
-    subject: FileSubject, dragonfly: Dragonfly, needed: int
+    subject: FileSubject, dragonfly: Dragonfly, threads: int
 ) -> tuple[Remedy, ...]:
+    if threads > MAX_DRAGONFLY_THREADS:
+        return ()
+    needed = rules.compute_required_memory(threads)
     service, safe = dragonfly.service, compute_container_limit(needed)
     host, limit = find_usable_memory(subject.facts), read_size(service.memory_limit)
     if host is not None and needed > host:

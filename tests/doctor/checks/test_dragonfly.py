@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.doctor.examine import examine, select
 from infra.doctor.finding import Finding, Severity
 from infra.host.facts import (
     CpuFacts,
@@ -13,6 +14,7 @@ from infra.host.facts import (
     MemoryFacts,
     SystemFacts,
 )
+from qca.core.config import Config, StackConfig
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
     compose_file,
@@ -67,6 +69,13 @@ CASES = [
         {**LOCAL, "maxmemory": "2GiB", "proactor_threads": 16},
     ),
     HostCase("QCA301", host(cpu="no /proc"), SKIPPED, "no /proc"),
+    HostCase(
+        "QCA301",
+        host(docker=engine(cpus=1100)),
+        OK,
+        "By default Dragonfly would abort: 1,100 threads are too many",
+        {**COMPOSE, "maxmemory": "512GiB"},
+    ),
     HostCase("QCA302", host(), OK),
     HostCase("QCA302", host(), WARNING, "containers may use", {"maxmemory": "15GiB"}),
     HostCase("QCA302", host(memory="no /proc"), SKIPPED, "no /proc"),
@@ -313,6 +322,24 @@ def test_the_seeds_store_gets_both_options_and_whether_they_fit(proactor_threads
     assert "There are 16 threads, so 4.00GiB are required. Exiting..." in finding.message
     assert "4 GiB for 16 threads (fits in this host's memory" in finding.message
     assert "at most 8 threads in 2 GiB (fits in this host's memory" in finding.message
+
+
+def test_a_plan_and_a_file_with_more_threads_than_dragonfly_supports_are_errors(tmp_path):
+    # `override` does not validate, as the configuration of an older `qca` did not.
+    stack = StackConfig().override(runtime="compose", proactor_threads=1024, maxmemory=256 * GIB)
+    command = "    command: --maxmemory=256G --proactor_threads=1024\n"
+
+    (planned,) = examine(host(), Config(stack=stack), checks=select({"QCA301"}, ()))
+    written = judge_file(tmp_path, "QCA301", HEAD + command)
+
+    for finding in (planned, written):
+        assert finding.severity is ERROR
+        assert (
+            "1,024 threads are too many; Dragonfly aborts with more than 1,023." in finding.message
+        )
+        assert [
+            one.title for one in finding.remedies if "1,023" in one.title or "1023" in one.title
+        ]
 
 
 def test_on_a_small_host_the_larger_option_is_too_much():
