@@ -11,23 +11,25 @@ from tempfile import TemporaryDirectory
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
+from qca.core.config import TrainConfig
 from qca.core.json_object import parse_object
+from qca.core.train_flags import format_train_command
 from qca.memory.resident_floor import keep_resident_floor
 
 # Loading torch from a slow disk takes most of this time.
 _SECONDS = 120.0
-_SMALLEST = {
-    "profile": "default",
-    "device": "cpu",
-    "grid": 4,
-    "d-state": 1,
-    "hidden-channels": 1,
-    "steps": 2,
-    "episodes": 2,
-    "recompute": "step",
-    "precision": "fp32",
-    "optimizer-state": "device",
-}
+_SMALLEST = TrainConfig(
+    profile="default",
+    device="cpu",
+    grid=4,
+    d_state=1,
+    hidden_channels=1,
+    steps=2,
+    episodes=2,
+    recompute="step",
+    precision="fp32",
+    optimizer_state="device",
+)
 
 
 def measure_resident_floor() -> int:
@@ -38,24 +40,12 @@ def measure_resident_floor() -> int:
 
     """
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
-        flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
         # The user's configuration must not apply to this run.
         variables = {
             name: value for name, value in os.environ.items() if not name.startswith("QCA_")
         }
-        output = deadline.run(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "qca",
-                "train",
-                f"--runs={runs}",
-                "--progress=json",
-                *flags,
-            ],
-            env=variables,
-        )
+        command = [sys.executable, "-P", "-m", "qca", *format_train_command(_SMALLEST, runs=runs)]
+        output = deadline.run(command, env=variables)
     if output.exit_code != 0:
         raise ProbeError(f"the smallest training run failed: {output.error_line}")
     found = max(map(_read_memory, output.stdout.splitlines()), default=0)

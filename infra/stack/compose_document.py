@@ -8,9 +8,9 @@ on everything that grows.
 
 from typing import Any
 
-from infra.stack.plan import StackPlan, TrainerPlan
+from infra.stack.plan import StackPlan
 from infra.stack.run_storage import RunStorage, name_secret_volume, name_volume
-from qca.core.train_flags import format_train_flags
+from infra.stack.trainer_command import build_distributed_flags, build_trainer_command
 from qca.core.units import format_exact_size
 
 STORE_PORT = 6379
@@ -134,7 +134,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
         "command": [
-            *build_trainer_command(plan, _build_store_url(plan), STORE_FLAGS),
+            *build_trainer_command(plan, RUNS, _build_store_url(plan), STORE_FLAGS),
             *build_distributed_flags(plan.trainer),
         ],
         **_build_hardening(plan.trainer.container_memory_bytes.value),
@@ -193,28 +193,6 @@ def _find_published_port(plan: StackPlan) -> int | None:
     """Return the store's port on 127.0.0.1, which a trainer in the host's network uses; None if it
     is not published."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
-
-
-def build_trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
-    """Return the arguments of `qca` for training in a container."""
-    return [
-        "train",
-        *format_train_flags(plan.train),
-        "--resume",
-        f"--runs={RUNS}",
-        "--progress=json",
-        f"--store={store_url}",
-        f"--store-flags={flags_file}",
-    ]
-
-
-def build_distributed_flags(trainer: TrainerPlan) -> list[str]:
-    """Return the flags of `qca train` for several GPUs or machines; none for a single GPU."""
-    gpus, nnodes = trainer.gpus.value, trainer.nnodes.value
-    flags = [f"--processes={gpus}"] if gpus > 1 else []
-    if nnodes > 1:
-        flags += [f"--nnodes={nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint.value}"]
-    return flags
 
 
 def _build_hardening(memory_bytes: int) -> dict[str, Any]:

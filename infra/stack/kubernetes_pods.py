@@ -8,9 +8,9 @@ from infra.stack.compose_document import (
     STORE_STOP_SECONDS,
     TRAINER_STOP_SECONDS,
     build_store_command,
-    build_trainer_command,
 )
 from infra.stack.plan import StackPlan
+from infra.stack.trainer_command import build_trainer_command
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
@@ -155,7 +155,7 @@ def _build_torchrun_command(plan: StackPlan, names: Names, nodes: int) -> list[s
 def _build_train_command(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
     # After `--`, torchrun does not look for its own options; `--run` could be mistaken for one.
-    return ["-m", "--", "qca", *build_trainer_command(plan, store, _FLAGS_FILE)]
+    return ["-m", "--", "qca", *build_trainer_command(plan, RUNS, store, _FLAGS_FILE)]
 
 
 def _build_trainer_resources(plan: StackPlan) -> Object:

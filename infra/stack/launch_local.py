@@ -9,14 +9,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
-from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateFolder
+from infra.stack.trainer_command import build_distributed_flags, build_trainer_command
 from qca.core.diagnostics import log_command
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
-from qca.core.train_flags import format_train_flags
 
 # The store normally answers within a tenth of a second; a busy machine needs longer.
 _STORE_SECONDS = 15.0
@@ -54,10 +53,17 @@ def run_embedded_store(state: StateFolder) -> Generator[str]:
         run.exit_code = process.returncode
 
 
-def run_trainer(
-    plan: StackPlan, state: StateFolder, *, runs: Path, store_url: str
-) -> Generator[str, None, None]:
-    """Run the trainer, and yield the lines that it writes to stdout.
+def build_local_command(plan: StackPlan, runs: Path, store_url: str) -> list[str]:
+    """Return the command that runs the trainer of `plan` with this Python."""
+    return [
+        *(*_PYTHON, "-m", "qca"),
+        *build_trainer_command(plan, runs, store_url),
+        *build_distributed_flags(plan.trainer),
+    ]
+
+
+def run_trainer(command: list[str], state: StateFolder) -> Generator[str, None, None]:
+    """Run the trainer's command, and yield the lines that it writes to stdout.
 
     If the caller stops early (Ctrl-C, SIGTERM), the trainer is told to stop, and this function
     returns after the trainer has written its checkpoint.
@@ -66,7 +72,6 @@ def run_trainer(
         LaunchError: the trainer failed; the message has the end of its output.
 
     """
-    command = _build_trainer_command(plan, runs, store_url)
     with _open_log(state, "trainer") as log, log_command(command) as run:
         process = subprocess.Popen(
             command,
@@ -100,18 +105,6 @@ def _trainer_error(exit_code: int, log: Path) -> LaunchError:
         f"{_read_last_lines(log)}",
         hint=f"The complete log: {log}",
     )
-
-
-def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[str]:
-    return [
-        *(*_PYTHON, "-m", "qca", "train"),
-        *format_train_flags(plan.train),
-        *build_distributed_flags(plan.trainer),
-        "--resume",
-        f"--runs={runs}",
-        "--progress=json",
-        f"--store={store_url}",
-    ]
 
 
 def list_log_files(state: StateFolder, names: list[str]) -> list[Path]:

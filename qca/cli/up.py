@@ -99,13 +99,13 @@ def _detach(words: list[str], run: str) -> None:
 def _launch_processes(
     plan: StackPlan, launch: Launch, state: StateFolder, view: ProgressView
 ) -> None:
-    from infra.stack.launch_local import run_embedded_store, run_trainer
+    from infra.stack.launch_local import build_local_command, run_embedded_store, run_trainer
 
     write_launch(state, launch)
     with (
         describe_interruption(plan, None, view),
         run_embedded_store(state) as store_url,
-        closing(run_trainer(plan, state, runs=RUNS, store_url=store_url)) as lines,
+        closing(run_trainer(build_local_command(plan, RUNS, store_url), state)) as lines,
     ):
         try:
             show_lines(lines, view)

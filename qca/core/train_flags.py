@@ -1,10 +1,11 @@
 """Write a run's configuration as flags that `qca train` parses to the same configuration.
 
 All code that starts a trainer in another process (Compose, Kubernetes, the local launch, torch's
-elastic launcher) passes the configuration with `format_train_flags`.
+elastic launcher) builds its command with `format_train_command`.
 """
 
 from dataclasses import asdict
+from pathlib import Path
 
 from qca.core.config import PROFILES, TrainConfig
 
@@ -25,6 +26,32 @@ def format_train_flags(config: TrainConfig) -> list[str]:
         if key != "budget" and (is_needed or key in _ALWAYS):
             flags.append(f"{format_flag_name(key)}={value}")
     return flags
+
+
+def format_train_command(
+    config: TrainConfig,
+    *,
+    runs: str | Path,
+    progress: str = "json",
+    resume: bool = False,
+    store: str | None = None,
+    store_flags: str | Path | None = None,
+    init: Path | None = None,
+) -> list[str]:
+    """Return the arguments with which `qca` trains `config`: the subcommand and its flags."""
+    options = {
+        "runs": runs,
+        "progress": progress,
+        "store": store,
+        "store-flags": store_flags,
+        "init": init,
+    }
+    return [
+        "train",
+        *format_train_flags(config),
+        *(["--resume"] if resume else []),
+        *(f"--{name}={value}" for name, value in options.items() if value is not None),
+    ]
 
 
 def format_flag_name(key: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from qca.core.config import TrainConfig
-from qca.core.train_flags import format_train_flags
+from qca.core.train_flags import format_train_command
 from qca.memory.budget import Estimate
 
 
@@ -47,13 +47,14 @@ class TrainRequest:
         return self.processes > 1 or self.nnodes > 1
 
 
-def format_process_flags(request: TrainRequest) -> list[str]:
-    """Return the flags of `qca train` for one of the processes of a request."""
-    options = {"store": request.store_url, "store-flags": request.store_flags, "init": request.init}
-    return [
-        *format_train_flags(request.config),
-        f"--runs={request.folder.parent}",
-        f"--progress={request.progress}",
-        *(f"--{name}={value}" for name, value in options.items() if value is not None),
-        *(["--resume"] if request.resume else []),
-    ]
+def format_process_command(request: TrainRequest) -> list[str]:
+    """Return the arguments of `qca` for one of the processes of a request."""
+    return format_train_command(
+        request.config,
+        runs=request.folder.parent,
+        progress=request.progress,
+        resume=request.resume,
+        store=request.store_url,
+        store_flags=request.store_flags,
+        init=request.init,
+    )

@@ -1,6 +1,7 @@
 """A configuration survives the round trip through the flags of `qca train`."""
 
 from dataclasses import fields
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from qca.cli.options import read_config
 from qca.cli.train import train
 from qca.core.config import PROFILES, TrainConfig, apply_profile
-from qca.core.train_flags import format_train_flags
+from qca.core.train_flags import format_train_command, format_train_flags
 
 COUNTS = st.integers(1, 2**63 - 1)
 VALUES = {
@@ -60,3 +61,15 @@ def test_a_default_that_the_profile_would_replace_is_written():
 
 def test_the_budget_is_omitted():
     assert not any("budget" in flag for flag in format_train_flags(TrainConfig(budget=2**30)))
+
+
+def test_a_command_has_only_the_options_that_are_set():
+    config = TrainConfig(run="second")
+    flags = format_train_flags(config)
+
+    assert format_train_command(config, runs="/runs", resume=True, store="redis://store") == [
+        *("train", *flags, "--resume", "--runs=/runs", "--progress=json", "--store=redis://store")
+    ]
+    assert format_train_command(config, runs=Path("r"), progress="auto", init=Path("w.pt")) == [
+        *("train", *flags, "--runs=r", "--progress=auto", "--init=w.pt")
+    ]

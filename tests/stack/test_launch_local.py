@@ -2,34 +2,43 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.host.recording import load
-from infra.stack import launch_local
+from infra.stack.decision import Decision
+from infra.stack.launch_local import build_local_command, run_trainer
 from infra.stack.plan import plan_stack
 from infra.stack.state import StateFolder
-from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.config import Config
 from qca.core.errors import LaunchError
+from tests.support.hosts import host
 
-HOSTS = Path(__file__).parents[1] / "hosts"
 Launch = Callable[[str], list[str]]
 
 
 @pytest.fixture
-def launch(tmp_path, monkeypatch) -> Launch:
+def launch(tmp_path) -> Launch:
     """Return a function that runs a program instead of the trainer."""
-    facts = load(HOSTS / "gpu-no-permission.json")
-    plan = plan_stack(facts, Config(StackConfig(runtime="local"), TrainConfig()))
 
     def run(program: str) -> list[str]:
         command = [sys.executable, "-c", f"import os, sys\n{program}"]
-        monkeypatch.setattr(launch_local, "_build_trainer_command", lambda *_: command)
-        state = StateFolder(tmp_path)
-        return list(launch_local.run_trainer(plan, state, runs=tmp_path, store_url="unix://store"))
+        return list(run_trainer(command, StateFolder(tmp_path)))
 
     return run
+
+
+def test_the_trainer_uses_both_gpus_resumes_and_reports_to_the_store():
+    plan = plan_stack(host(), Config())
+    both = replace(plan, trainer=replace(plan.trainer, gpus=Decision(2, "both")))
+
+    command = build_local_command(both, Path("runs"), "unix://store")
+
+    assert command[:5] == [sys.executable, "-P", "-m", "qca", "train"]
+    assert command[-5:] == [
+        *("--resume", "--runs=runs", "--progress=json", "--store=unix://store", "--processes=2")
+    ]
 
 
 def test_undecodable_bytes_are_replaced(launch):

@@ -18,7 +18,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from qca.core.errors import LaunchError
 from qca.train.device import require_gpus
-from qca.train.request import TrainRequest, format_process_flags
+from qca.train.request import TrainRequest, format_process_command
 
 MAX_RESTARTS = 3
 
@@ -79,8 +79,8 @@ def _launch(request: TrainRequest) -> None:
         monitor_interval=_POLL_SECONDS,
     )
     # With -P, a module in the user's folder cannot shadow one of ours.
-    train = ("-P", "-m", "qca", "train", *format_process_flags(request))
-    elastic_launch(config, sys.executable)(*train)
+    arguments = ("-P", "-m", "qca", *format_process_command(request))
+    elastic_launch(config, sys.executable)(*arguments)
 
 
 def _block_sigterm() -> None:
