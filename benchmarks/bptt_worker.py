@@ -9,14 +9,12 @@ import json
 import math
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.cuda.green_contexts import GreenContext
 
@@ -30,6 +28,7 @@ from qca.train.episode import OnStep, Outcome, plain_episode
 from qca.train.memory import read_peak_memory, read_peak_resident_bytes
 from qca.train.precision import HALF
 from qca.train.step_result import SkippedStep
+from qca.train.step_timing import read_clock, save_gradient
 from qca.train.trainer import Trainer
 
 
@@ -65,7 +64,7 @@ def _measure_episodes(
     seconds: list[float] = []
     skipped, loss = 0, math.nan
     for repeat in range(request["repeats"] + 1):
-        start = _read_clock(device)
+        start = read_clock(device)
         outcome = trainer.compute_gradients(lambda: None)
         if repeat == 0:
             # Under float16 the first loss scales are too large, but the gradient to save must be
@@ -74,11 +73,11 @@ def _measure_episodes(
                 skipped += 1
                 trainer.loss_scale = trainer.loss_scale.advance(False)
                 outcome = trainer.compute_gradients(lambda: None)
-            _save_gradient(trainer, Path(request["save"]))
+            save_gradient(trainer, Path(request["save"]))
             loss = outcome.loss.item()
         skipped += isinstance(trainer.apply_gradients(outcome), SkippedStep)
         if repeat > 0:
-            seconds.append(_read_clock(device) - start)
+            seconds.append(read_clock(device) - start)
     memory = read_peak_memory(device)
     return {
         "seconds_per_episode": statistics.median(seconds),
@@ -90,7 +89,7 @@ def _measure_episodes(
         "baseline_bytes": None if memory.reserved else baseline,
         "loss": loss,
         "skipped": skipped,
-        "eager_because": trainer.eager_because,
+        "eager_because": trainer.runner_notes and trainer.runner_notes.eager_because,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -130,7 +129,7 @@ class AutogradTrainer(Trainer):
             loss=self.loss,
             noise=Noise(config.seed, samples, config.max_noise).draw_factor,
             on_step=on_step,
-            scale=self._scale,
+            scale=self.gradient_scale,
         )
 
 
@@ -151,25 +150,12 @@ def _is_finite(trainer: Trainer) -> bool:
     return bool(torch.nn.utils.get_total_norm(found).isfinite())
 
 
-def _save_gradient(trainer: Trainer, path: Path) -> None:
-    scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
-    named = trainer.model.named_parameters()
-    found = {name: p.grad.cpu() / scale for name, p in named if p.grad is not None}
-    save_file({name: gradient.contiguous() for name, gradient in found.items()}, path)
-
-
 def _measure_outside(device: torch.device) -> int | None:
     """Return the GPU memory in use outside the allocator, if no other process uses the GPU."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)
     return total - free - torch.cuda.memory_reserved(device)
-
-
-def _read_clock(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import find_best_episode, write_checkpoint
 from qca.train.memory import describe_excess, read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
-from qca.train.trainer import Trainer
+from qca.train.trainer import RunnerNotes, Trainer
 
 
 class Recorder:
@@ -136,9 +136,9 @@ class RunRecorder(Recorder):
         The first call also reports how the steps are run. A peak above its prediction is reported
         once.
         """
-        if not self._has_noted_runner:
+        if trainer.runner_notes is not None and not self._has_noted_runner:
             self._has_noted_runner = True
-            for message in describe_runner(trainer):
+            for message in describe_runner(trainer.runner_notes, trainer.unfused_because):
                 self.report(Noted(message=message))
         self.report(describe_episode(trainer, result, seconds))
         excess = describe_excess(
@@ -179,17 +179,17 @@ class RunRecorder(Recorder):
         return find_last_repeated(episode, self._metrics.last_episode_found, skipped)
 
 
-def describe_runner(trainer: Trainer) -> Iterator[str]:
-    """Yield notes about how a GPU runs the steps."""
-    if trainer.eager_because is not None:
-        yield (f"CUDA graphs cannot be used ({trainer.eager_because}): steps are run one by one")
-    if trainer.unfused_because is not None:
+def describe_runner(notes: RunnerNotes, unfused_because: str | None) -> Iterator[str]:
+    """Yield sentences about how a GPU runs the steps."""
+    if notes.eager_because is not None:
+        yield f"CUDA graphs cannot be used ({notes.eager_because}): steps are run one by one"
+    if unfused_because is not None:
         yield (
-            f"fused kernels cannot be used ({trainer.unfused_because}): "
+            f"fused kernels cannot be used ({unfused_because}): "
             "PyTorch's operators are used instead"
         )
-    if trainer.trial_seconds is not None:
-        yield f"cuDNN's algorithms were chosen by trial in {trainer.trial_seconds:.1f} s"
+    if notes.trial_seconds is not None:
+        yield f"cuDNN's algorithms were chosen by trial in {notes.trial_seconds:.1f} s"
 
 
 def describe_episode(

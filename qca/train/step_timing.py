@@ -66,26 +66,27 @@ def _run_episode(trainer: Trainer, gradient_file: Path) -> None:
     while not isinstance(result, StepResult):
         trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`
         outcome = trainer.compute_gradients(lambda: None)
-        _save_gradient(trainer, gradient_file)
+        save_gradient(trainer, gradient_file)
         result = trainer.apply_gradients(outcome)
 
 
 def _time_episode(trainer: Trainer, device: torch.device) -> float:
-    start = _read_clock(device)
+    start = read_clock(device)
     trainer.apply_gradients(trainer.compute_gradients(lambda: None))
-    return _read_clock(device) - start
+    return read_clock(device) - start
 
 
-def _read_clock(device: torch.device) -> float:
+def read_clock(device: torch.device) -> float:
+    """Return the time in seconds, after the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
-def _save_gradient(trainer: Trainer, path: Path) -> None:
-    scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
+def save_gradient(trainer: Trainer, path: Path) -> None:
+    """Save the gradient of each parameter, without the loss scale, in a file."""
     gradients = {
-        name: parameter.grad.cpu().contiguous() / scale
+        name: parameter.grad.cpu().contiguous() / trainer.gradient_scale
         for name, parameter in trainer.model.named_parameters()
         if parameter.grad is not None
     }

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -35,6 +35,15 @@ from qca.train.weights import build_model, require_loadable
 # This many non-finite episodes in a row mean that training has diverged. Episodes after which
 # float16 lowers its loss scale do not count.
 SKIPS_IN_A_ROW = 3
+
+
+class RunnerNotes(NamedTuple):
+    """What is unusual about how the steps are run."""
+
+    eager_because: str | None = None
+    """The reason why CUDA graphs are not used on a GPU."""
+    trial_seconds: float | None = None
+    """Seconds spent choosing cuDNN's algorithms; None without trials."""
 
 
 class Trainer:
@@ -67,18 +76,16 @@ class Trainer:
         self._half = HalfModel(self.model, half) if half else None
         self.evolution = Evolution(self._half or self.model, config.gamma, config.update)
         self.optimizer = Optimizer(self.model, config)
-        self.eager_because: str | None = None
-        """The reason why CUDA graphs are not used on a GPU."""
-        self.unfused_because: str | None = None
+        self.unfused_because = find_obstacle(device) if device.type == "cuda" else None
         """The reason why `qca.model.kernels` are not used on a GPU."""
-        self.trial_seconds: float | None = None
-        """Seconds spent choosing cuDNN's algorithms; None without trials."""
+        self.runner_notes: RunnerNotes | None = None
+        """How the steps are run; None before the first episode."""
         self._states: StateStore | None = None
         self._runner: StepRunner | None = None
         self._skips_in_a_row = 0
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
-        """Run the next episode, and leave its gradients, times the loss scale, in `.grad`.
+        """Run the next episode, and leave its gradients, times `gradient_scale`, in `.grad`.
 
         The optimizer does not step yet, and no other process is involved: if this raises (in
         `on_step` or an allocator), the same episode can be run again.
@@ -95,7 +102,7 @@ class Trainer:
             loss=self.loss,
             noise=Noise(config.seed, samples, rate).draw_factor,
             on_step=on_step,
-            scale=self._scale,
+            scale=self.gradient_scale,
         )
 
     def apply_gradients(self, outcome: Outcome) -> StepResult | SkippedStep:
@@ -107,9 +114,9 @@ class Trainer:
         """
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         self.ranks.average(gradients)
-        if self._scale != 1:
+        if self.gradient_scale != 1:
             for gradient in gradients:
-                gradient.mul_(1 / self._scale)
+                gradient.mul_(1 / self.gradient_scale)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM_LIMIT)
         result = self._read_numbers(outcome, norm)
         because = find_nonfinite(result)
@@ -184,7 +191,8 @@ class Trainer:
         return find_tapes(self.config, recompute)
 
     @property
-    def _scale(self) -> float:
+    def gradient_scale(self) -> float:
+        """The factor in the gradients that `compute_gradients` leaves; 1 except in fp16."""
         return self.loss_scale.factor if self.config.precision == "fp16" else 1.0
 
     def _next_samples(self) -> range:
@@ -199,24 +207,22 @@ class Trainer:
         if self._states is None:
             self._states = make_state_store(config.recompute, config.steps - self.tapes, psi)
         if self._runner is None:
-            self._runner = self._make_runner(psi)
+            self._runner, self.runner_notes = self._make_runner(psi)
         self._runner.refresh()
         # A captured graph adds to the gradients in place.
         self.model.zero_grad(set_to_none=isinstance(self._runner, EagerRunner))
         return partial(adjoint_episode, states=self._states, runner=self._runner, tapes=self.tapes)
 
-    def _make_runner(self, psi: Tensor) -> StepRunner:
+    def _make_runner(self, psi: Tensor) -> tuple[StepRunner, RunnerNotes]:
         """Return a runner with captured CUDA graphs if a GPU allows it, otherwise an eager one."""
         segment = find_segment(self.config)
         if self.device.type != "cuda":
-            return EagerRunner(self.evolution, segment)
-        self.unfused_because = find_obstacle(self.device)
-        fused = self.unfused_because is None
+            return EagerRunner(self.evolution, segment), RunnerNotes()
         for parameter in self.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         try:
             noise = has_noise(self.config.max_noise)
-            trials = are_worthwhile(self.config, fused=fused)
+            trials = are_worthwhile(self.config, fused=self.unfused_because is None)
             runner = GraphRunner(
                 self.evolution,
                 psi,
@@ -229,10 +235,9 @@ class Trainer:
             raise
         # an old card or driver, or an operation that cannot be captured
         except RuntimeError as error:
-            self.eager_because = str(error).splitlines()[0]
-            return EagerRunner(self.evolution, segment)
-        self.trial_seconds = runner.trial_seconds
-        return runner
+            notes = RunnerNotes(eager_because=str(error).splitlines()[0])
+            return EagerRunner(self.evolution, segment), notes
+        return runner, RunnerNotes(trial_seconds=runner.trial_seconds)
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
         """Return the episode's numbers, averaged over the ranks, in one copy from the device."""
@@ -258,7 +263,7 @@ class Trainer:
 
     def _skip(self, because: str) -> None:
         self.skipped += 1
-        if self._scale == 1:
+        if self.gradient_scale == 1:
             self._skips_in_a_row += 1
         if self._skips_in_a_row == SKIPS_IN_A_ROW:
             raise QcaError(

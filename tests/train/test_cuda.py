@@ -22,7 +22,7 @@ from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device
 from qca.train.request import TrainRequest
 from qca.train.session import run_session
-from qca.train.trainer import Trainer
+from qca.train.trainer import RunnerNotes, Trainer
 from tests.support.training import StopAfter, run, run_episode, select_records, small
 
 pytestmark = [
@@ -39,7 +39,7 @@ import torch
 from qca.core.config import TrainConfig
 from qca.model import kernels
 from qca.train.device import prepare_device
-from qca.train.trainer import Trainer
+from qca.train.trainer import RunnerNotes, Trainer
 config = TrainConfig(**json.loads(sys.argv[1]))
 if sys.argv[3] == "plain":
     kernels.can_run_kernels = lambda _: False
@@ -114,7 +114,7 @@ def list_gradients(config: TrainConfig, make_trainer: type[Trainer] = Trainer) -
     trainer = make_trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES  # with noise
     trainer.compute_gradients(lambda: None)
-    assert trainer.eager_because is None
+    assert trainer.runner_notes is None or trainer.runner_notes.eager_because is None
     return {name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None}
 
 
@@ -191,7 +191,8 @@ def test_without_a_captured_graph_steps_are_run_one_by_one(monkeypatch):
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES
     trainer.compute_gradients(lambda: None)
-    assert trainer.eager_because == "operation not permitted when stream is capturing"
+    because = "operation not permitted when stream is capturing"
+    assert trainer.runner_notes == RunnerNotes(eager_because=because)
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     torch.testing.assert_close(torch.cat(found), expected, rtol=1e-4, atol=1e-5)
 

@@ -19,9 +19,8 @@ CPU = torch.device("cpu")
 
 def _gradient(trainer: Trainer) -> torch.Tensor:
     trainer.compute_gradients(lambda: None)
-    scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
-    return torch.cat(found) / scale
+    return torch.cat(found) / trainer.gradient_scale
 
 
 @pytest.mark.parametrize("dtype", HALF.values(), ids=HALF.keys())

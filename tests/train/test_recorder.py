@@ -1,23 +1,23 @@
 """The notes of a run about the way its steps are computed."""
 
 import pytest
-import torch
 
 from qca.train.recorder import describe_runner
-from qca.train.trainer import Trainer
-from tests.support.training import small
+from qca.train.trainer import RunnerNotes
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("notes", "unfused_because", "expected"),
     [
-        ({}, []),
+        (RunnerNotes(), None, []),
         (
-            {"eager_because": "no capture"},
+            RunnerNotes(eager_because="no capture"),
+            None,
             ["CUDA graphs cannot be used (no capture): steps are run one by one"],
         ),
         (
-            {"unfused_because": "no compiler", "trial_seconds": 2.49},
+            RunnerNotes(trial_seconds=2.49),
+            "no compiler",
             [
                 "fused kernels cannot be used (no compiler): PyTorch's operators are used instead",
                 "cuDNN's algorithms were chosen by trial in 2.5 s",
@@ -25,8 +25,7 @@ from tests.support.training import small
         ),
     ],
 )
-def test_unusual_decisions_are_reported(found: dict[str, object], expected: list[str]) -> None:
-    trainer = Trainer(small(), torch.device("cpu"))
-    for name, value in found.items():
-        setattr(trainer, name, value)
-    assert list(describe_runner(trainer)) == expected
+def test_unusual_decisions_are_reported(
+    notes: RunnerNotes, unfused_because: str | None, expected: list[str]
+) -> None:
+    assert list(describe_runner(notes, unfused_because)) == expected

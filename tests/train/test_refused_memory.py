@@ -10,7 +10,10 @@ from qca.runs.events import PlanChanged
 from qca.runs.journal import read_journal
 from qca.train import memory as memory_module
 from qca.train import memory_refusal
+from qca.train import trainer as trainer_module
+from qca.train.memory_refusal import rebuild_with_cheaper_strategy
 from qca.train.trainer import Trainer
+from qca.train.weights import build_model
 from tests.support.training import list_kinds, read_learned, read_newest, run, small
 
 REFUSALS = {
@@ -106,6 +109,24 @@ def test_after_three_other_plans_it_gives_up(tmp_path, refusing, monkeypatch):
         run(small(recompute="none", **LONG), tmp_path)
     kinds = [event["event"] for event in read_journal(tmp_path / "events.jsonl")]
     assert kinds.count("plan-changed") == 3
+
+
+def test_a_gpu_without_kernels_is_known_before_its_first_episode(monkeypatch):
+    """Capturing the graphs can run out of memory, too."""
+
+    def build_on_cpu(config):
+        model = build_model(config)
+        model.to = lambda *_, **__: model
+        return model
+
+    monkeypatch.setattr(trainer_module, "build_model", build_on_cpu)
+    monkeypatch.setattr(trainer_module, "find_obstacle", lambda device: "no compiler")
+    trainer = Trainer(small(recompute="none"), torch.device("cuda"))
+    rebuilt = rebuild_with_cheaper_strategy(trainer)
+    assert rebuilt is not None
+    config, needs = rebuilt[0].config, rebuilt[1]
+    assert needs == estimate(config, recompute=needs.recompute, device="cuda", fused=False)
+    assert needs != estimate(config, recompute=needs.recompute, device="cuda", fused=True)
 
 
 def test_other_errors_are_raised(tmp_path, refusing):
