@@ -9,13 +9,13 @@ import torch
 from qca.automaton.load import Saved, read_saved
 from qca.automaton.memory import require_memory
 from qca.automaton.start import check_grid, has_own_grid, make_start
-from qca.automaton.stepper import DrawFactor, iterate_steps, make_stepper
+from qca.automaton.stepper import iterate_steps, make_stepper
 from qca.core.config import Device, TrainConfig
 from qca.core.errors import InputError
 from qca.measures.state import ComplexArray, State
 from qca.memory.layers import Shape
 from qca.model.evolution import Evolution, Step, compute_squared_norm
-from qca.model.noise import Noise
+from qca.model.noise import DrawFactor, Noise
 from qca.model.unet import UNetUnitary
 from qca.train.device import prepare_device
 from qca.train.request import StopFlag

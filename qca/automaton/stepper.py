@@ -1,19 +1,17 @@
 """Run single steps without gradients, kernel by kernel or as a captured CUDA graph."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from qca.model.cuda_graphs import GraphPool, warm_up
 from qca.model.evolution import Evolution, Step
-
-_WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs recommends
+from qca.model.noise import DrawFactor
 
 Stepper = Callable[[Tensor], Step]
 """A function that returns the step after a state, complex64 (B, d_state, H, W)."""
-DrawFactor = Callable[[Tensor, int], Tensor | None]
-"""A function that draws the factor by which to multiply a state before step t; None without
-noise."""
 
 
 class GraphStepper:
@@ -29,22 +27,15 @@ class GraphStepper:
     def __init__(self, evolution: Evolution, like: Tensor) -> None:
         self._psi = torch.zeros_like(like)
         self._psi[:, 0] = 1  # cells of norm 1: a warm-up on zeros would divide by zero
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(_WARM_UP):
-                evolution.advance(self._psi)
-        torch.cuda.current_stream().wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._next = evolution.advance(self._psi)
+        run = partial(evolution.advance, self._psi)
+        warm_up(run)
+        self._step = GraphPool().capture(run)
 
     @torch.inference_mode()
     def __call__(self, psi: Tensor) -> Step:
         """Run one step."""
         self._psi.copy_(psi)
-        self._graph.replay()
-        return Step(*(part.clone() for part in self._next))
+        return Step(*(part.clone() for part in self._step.replay()))
 
 
 def make_stepper(evolution: Evolution, like: Tensor) -> Stepper:

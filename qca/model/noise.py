@@ -4,7 +4,7 @@ It depends only on (seed, global sample index, step), so a step that is recomput
 gets the same noise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,10 @@ from qca.model.random_streams import Purpose, make_generator
 
 _FLIP_PROBABILITY = 0.2  # probability that a step flips any cells at all
 _FLIP_SHARE = 0.1  # times the rate: probability that such a step flips a given cell
+
+DrawFactor = Callable[[Tensor, int], Tensor | None]
+"""A function that returns the noise of step t: a factor by which to multiply the state before the
+step, or None for no noise. It returns the same factor on each call. `Noise.draw_factor` is one."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,11 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, compute_squared_norm
 from qca.model.losses import Loss, compute_energy
+from qca.model.noise import DrawFactor
 from qca.train.segment import Cotangent, StepInput
 from qca.train.state_store import DeviceStore, RunForward, StateStore
 from qca.train.step_runner import EagerRunner, StepRunner
 from qca.train.tape import Tape
-
-NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""A function that returns the noise of step t: a factor by which to multiply the state before the
-step, or None for no noise. It returns the same factor on each call. `Noise.draw_factor` is one."""
 
 OnStep = Callable[[], None]
 """A function called after each step, forward and backward; it may raise to abort the episode."""
@@ -52,7 +49,7 @@ class Episode(Protocol):
         *,
         steps: int,
         loss: Loss,
-        noise: NoiseFactor = ...,
+        noise: DrawFactor = ...,
         on_step: OnStep = ...,
         scale: float = ...,
     ) -> Outcome:
@@ -77,7 +74,7 @@ def plain_episode(
     *,
     steps: int,
     loss: Loss,
-    noise: NoiseFactor = draw_no_noise,
+    noise: DrawFactor = draw_no_noise,
     on_step: OnStep = _ignore_step,
     scale: float = 1.0,
 ) -> Outcome:
@@ -108,7 +105,7 @@ def adjoint_episode(
     *,
     steps: int,
     loss: Loss,
-    noise: NoiseFactor = draw_no_noise,
+    noise: DrawFactor = draw_no_noise,
     on_step: OnStep = _ignore_step,
     scale: float = 1.0,
     states: StateStore | None = None,
@@ -122,7 +119,7 @@ def adjoint_episode(
         psi: the state before the first step.
         steps: the number of steps to run.
         loss: the loss to differentiate.
-        noise: see `NoiseFactor`.
+        noise: see `DrawFactor`.
         on_step: see `OnStep`.
         scale: factor of the gradients.
         states: saves the states; by default on the device.
@@ -175,7 +172,7 @@ def _run_forward(
     psi: Tensor,
     segments: Sequence[range],
     sample_steps: frozenset[int],
-    noise: NoiseFactor,
+    noise: DrawFactor,
     on_step: OnStep,
     states: StateStore,
     recorded: list[Tape],
@@ -203,7 +200,7 @@ def _run_forward(
 
 
 def _pop_starts(
-    segment: range, states: StateStore, recompute: RunForward, noise: NoiseFactor
+    segment: range, states: StateStore, recompute: RunForward, noise: DrawFactor
 ) -> list[StepInput]:
     """Return the inputs of a segment's steps."""
     starts = deque[StepInput]()

@@ -11,8 +11,8 @@ from itertools import cycle
 import torch
 from torch import Tensor
 
+from qca.model.cuda_graphs import GraphPool
 from qca.model.evolution import Step
-from qca.train.cuda_graphs import GraphPool
 from qca.train.graph_buffers import GraphBuffers
 from qca.train.segment import Cotangent, Record, SegmentAdjoint, StepInput
 

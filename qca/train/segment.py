@@ -138,7 +138,7 @@ class SegmentAdjoint:
         Args:
             psi: the input states of the steps, complex (k * B, d_state, H, W), each already
                 multiplied by its factor.
-            factors: the noise of each step, see `qca.train.episode.NoiseFactor`.
+            factors: the noise of each step, see `qca.model.noise.DrawFactor`.
             cotangents: the gradient of each step's results from outside the segment.
 
         """

@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from qca.model import cuda_graphs
 from qca.model.evolution import Evolution, Step
-from qca.train import cuda_graphs
 from qca.train.conv_trials import try_algorithms
 from qca.train.graph_buffers import GraphBuffers
 from qca.train.graph_tape import SegmentRecorder

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from qca.model import cuda_graphs
 from qca.model.evolution import Evolution
-from qca.train import cuda_graphs
 from qca.train.episode import Episode, adjoint_episode
 from qca.train.segment import Record
 from qca.train.step_runner import EagerRunner, GraphRunner
