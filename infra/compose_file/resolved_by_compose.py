@@ -23,9 +23,7 @@ from infra.compose_file.services import read_services
 from infra.compose_file.syntax.sizes import parse_docker_size
 from infra.compose_file.yaml.tree import Origin, Source, Table, Value, make_items, to_table
 from qca.core.json_object import is_array, is_object
-
-# Shorter values would mask parts of words.
-_SHORTEST_SECRET = 4
+from qca.core.masking import mask_secrets
 
 _DEEPEST = 100
 
@@ -43,19 +41,11 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
 
 
 def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
-    """Return the file with Compose's error message, with secrets masked."""
-    return replace(file, refused=_mask_secrets(message, file))
-
-
-def _mask_secrets(text: str, file: ComposeFile) -> str:
-    """Mask the values of `.env` and `env_file` files, which Compose may have repeated."""
-    values = set(file.hidden)
-    values |= {
+    """Return the file with Compose's error message, in which it may have repeated variables."""
+    variables = (
         variable.value for service in file.services for variable in service.environment.values()
-    }
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "***") if len(value) >= _SHORTEST_SECRET else text
-    return text
+    )
+    return replace(file, refused=mask_secrets(message, file.hidden.union(variables)))
 
 
 def _read_services(document: Any, path: str) -> tuple[Service, ...]:

@@ -90,14 +90,22 @@ def test_compose_is_called_only_with_the_files(folder):
     ]
 
 
-def test_a_refusal_has_composes_message_without_secrets(folder):
-    (folder / ".env").write_text("SECRET=hunter2hunter2\n")
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("services.cache.cpus: invalid 'open:sesame'", "services.cache.cpus: invalid '***'"),
+        ("cannot fetch https://x/open%3Asesame/y", "cannot fetch https://x/***/y"),
+        ("services.cache.init must be true", "services.cache.init must be true"),
+    ],
+)
+def test_a_refusal_has_composes_message_without_secrets(folder, message, shown):
+    (folder / ".env").write_text("WORD=open:sesame\nDEBUG=true\n")
 
-    file = _confirm(folder, "", 1, "services.cache.cpus: invalid 'hunter2hunter2'")
+    file = _confirm(folder, "", 1, message)
     finding = _finding(file, "QCA707")
 
     assert finding.severity is Severity.ERROR
-    assert "services.cache.cpus: invalid '***'" in finding.message
+    assert finding.message.endswith(f"It reports: {shown}")
 
 
 def test_secrets_of_an_include_are_masked_too(folder):
