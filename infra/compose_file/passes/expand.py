@@ -68,9 +68,7 @@ _RULES = compile_rules(
         "services.*.build": long_forms.expand_build,
         "services.*.build.secrets.*": long_forms.expand_mount,
         "services.*.configs.*": long_forms.expand_mount,
-        "services.*.depends_on": long_forms.expand_names(
-            {"condition": "service_started", "required": True}
-        ),
+        "services.*.depends_on": long_forms.expand_dependencies,
         "services.*.depends_on.*": long_forms.require_by_default,
         "services.*.deploy.resources.reservations.devices.*": long_forms.expand_device_request,
         "services.*.devices.*": long_forms.expand_device,
@@ -79,8 +77,8 @@ _RULES = compile_rules(
         "services.*.gpus": long_forms.expand_gpus,
         "services.*.gpus.*": long_forms.expand_device_request,
         "services.*.label_file": long_forms.expand_text_to_list,
-        "services.*.models": long_forms.expand_names(None),
-        "services.*.networks": long_forms.expand_names(None),
+        "services.*.models": long_forms.expand_names(),
+        "services.*.networks": long_forms.expand_names(),
         "services.*.ports.*": long_forms.expand_port,
         "services.*.secrets.*": long_forms.expand_mount,
         "services.*.volumes.*": long_forms.expand_volume,

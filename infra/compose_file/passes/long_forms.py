@@ -34,7 +34,7 @@ def expand_build(value: Value, origin: Origin) -> Value:
     return make_table({"context": value}, origin) if isinstance(value, str) else value
 
 
-def expand_names(values: dict[str, Value] | None) -> Expand:
+def expand_names(values: dict[str, Value] | None = None) -> Expand:
     """Convert a list of names to a mapping from each name to `values`."""
 
     def expand(value: Value, _origin: Origin) -> Value:
@@ -46,6 +46,10 @@ def expand_names(values: dict[str, Value] | None) -> Expand:
         return table
 
     return expand
+
+
+expand_dependencies = expand_names({"condition": "service_started", "required": True})
+"""Convert a list of services to a mapping from each name to the condition that is waited for."""
 
 
 def require_by_default(value: Value, origin: Origin) -> Value:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from infra.compose_file.model import Refusal
+from infra.compose_file.passes import long_forms
+from infra.compose_file.passes.long_forms import Expand
 from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
 from infra.compose_file.yaml.tree import (
     Items,
@@ -16,7 +18,6 @@ from infra.compose_file.yaml.tree import (
     Table,
     Value,
     make_items,
-    make_table,
     to_items,
     to_table,
     to_text,
@@ -118,29 +119,9 @@ def _format_pair(key: str, value: Value) -> str:
     return key if value is None else f"{key}={to_text(value)}"
 
 
-def _merge_by_name(values: dict[str, Value] | None) -> Merger:
-    """Merge lists of names as mappings from each name to `values`."""
-
-    def to_mapping(located: Located) -> Located:
-        value, origin = located
-        if not isinstance(value, Items):
-            return located
-        table = Table()
-        for name, at in value.entries():
-            table.put(to_text(name), None if values is None else make_table(values, at), at)
-        return table, origin
-
-    return lambda base, over: (to_mapping(base), to_mapping(over))
-
-
-def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
-    def to_mapping(located: Located) -> Located:
-        value, origin = located
-        return (
-            (make_table({"context": value}, origin), origin) if isinstance(value, str) else located
-        )
-
-    return to_mapping(base), to_mapping(over)
+def _expand_both(expand: Expand) -> Merger:
+    """Merge two values in their long forms."""
+    return lambda base, over: ((expand(*base), base[1]), (expand(*over), over[1]))
 
 
 def _merge_logging(base: Located, over: Located) -> tuple[Located, Located]:
@@ -192,14 +173,14 @@ _RULES: KeyPathRules[Merger] = compile_rules(
         "networks.*.ipam.config": _merge_ipam,
         "services.*.build.extra_hosts": _join_hosts,
         "services.*.extra_hosts": _join_hosts,
-        "services.*.build": _merge_builds,
+        "services.*.build": _expand_both(long_forms.expand_build),
         "services.*.command": _replace,
-        "services.*.depends_on": _merge_by_name({"condition": "service_started", "required": True}),
+        "services.*.depends_on": _expand_both(long_forms.expand_dependencies),
         "services.*.entrypoint": _replace,
         "services.*.healthcheck.test": _replace,
         "services.*.logging": _merge_logging,
-        "services.*.models": _merge_by_name(None),
-        "services.*.networks": _merge_by_name(None),
+        "services.*.models": _expand_both(long_forms.expand_names()),
+        "services.*.networks": _expand_both(long_forms.expand_names()),
         "services.*.ulimits.*": _merge_ulimits,
     }
 )
