@@ -44,8 +44,7 @@ def format_diff(edits: Sequence[Edit]) -> str:
 def _shorten(line: str, other: str) -> str:
     """Return the line's first key and the words that differ from the other line."""
     words, others = _WORD.findall(line), _WORD.findall(other)
-    first = _count_common(words, others)
-    last = _count_common(words[first:][::-1], others[first:][::-1])
+    first, last = count_common_ends(words, others)
     match = _HEAD.match(line)
     head = match.end() if match else 0
     start = max(head, len("".join(words[:first])))
@@ -57,10 +56,15 @@ def _shorten(line: str, other: str) -> str:
     return mask_secrets(line[:head] + " ".join(filter(None, parts)))
 
 
-def _count_common(words: Sequence[str], others: Sequence[str]) -> int:
-    """Return the number of equal words at the start of two lists."""
-    pairs = zip(words, others, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(words), len(others)))
+def count_common_ends(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+    """Return how many items two sequences share at their start, and at the end of the rest."""
+    first = _count_common(one, other)
+    return first, _count_common(one[first:][::-1], other[first:][::-1])
+
+
+def _count_common(one: Sequence[str], other: Sequence[str]) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _number_hunk(line: str, edit: Edit, count: int) -> str:

@@ -1,6 +1,6 @@
 """Find the part of a line that an edit changes; the rest of the line may contain passwords."""
 
-from infra.compose_file.line_edits import Edit
+from infra.compose_file.line_edits import Edit, count_common_ends
 from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
@@ -16,15 +16,8 @@ class Replacement:
 def find_replacement(edit: Edit) -> Replacement | None:
     """Return the smallest replacement equivalent to the edit, or None if it would show a secret."""
     old, new = edit.old, "\n".join(edit.new)
-    first = _count_common(old, new)
-    last = _count_common(old[first:][::-1], new[first:][::-1])
+    first, last = count_common_ends(old, new)
     text = new[first : len(new) - last]
     if mask_secrets(text) != text:
         return None
     return Replacement((first + 1, len(old) - last + 1), text)
-
-
-def _count_common(text: str, other: str) -> int:
-    """Return the length of the common prefix of two texts."""
-    pairs = enumerate(zip(text, other, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(text), len(other)))
