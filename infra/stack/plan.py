@@ -13,13 +13,11 @@ from infra.stack.decision import GIVEN, Decision
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
 from infra.stack.trainer_memory import RunningRun
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
-from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.config import Config, ResolvedRuntime, StackConfig, TrainConfig
 from qca.core.errors import PlanError
 from qca.core.frozen import frozen_dataclass
 
 __all__ = ["DragonflyPlan", "StackPlan", "TrainerPlan", "plan_stack", "require_fit"]
-
-Runtime = Literal["compose", "local"]
 
 
 @frozen_dataclass
@@ -29,7 +27,7 @@ class StackPlan:
     _: KW_ONLY
     schema_version: Literal[1] = 1
     project: str
-    runtime: Decision[Runtime]
+    runtime: Decision[ResolvedRuntime]
     dragonfly: DragonflyPlan
     """The settings of Dragonfly, which only the runtime `compose` uses; the local runtime has a
     small Valkey."""
@@ -87,7 +85,7 @@ def plan_stack(
     )
 
 
-def _compute_store_bytes(runtime: Decision[Runtime], dragonfly: DragonflyPlan) -> int:
+def _compute_store_bytes(runtime: Decision[ResolvedRuntime], dragonfly: DragonflyPlan) -> int:
     return dragonfly.container_memory_bytes.value if runtime.value == "compose" else 0
 
 
@@ -103,7 +101,7 @@ def require_fit(plan: StackPlan) -> None:
         )
 
 
-def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[Runtime]:
+def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[ResolvedRuntime]:
     if stack.runtime != "auto":
         return Decision(stack.runtime, GIVEN)
     if not isinstance(facts.docker, Known):

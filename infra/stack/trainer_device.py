@@ -5,12 +5,16 @@ from typing import Literal
 from infra.host.container_gpu import assess_gpu_access, select_training_gpus
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known, known_or_none
 from infra.stack.decision import GIVEN, Decision
-from qca.core.config import HALF_PRECISIONS, HalfPrecision, TrainConfig
+from qca.core.config import (
+    HALF_PRECISIONS,
+    HalfPrecision,
+    ResolvedDevice,
+    ResolvedProfile,
+    TrainConfig,
+)
 from qca.core.units import GIB, format_size
 from qca.memory.ways import list_precisions
 
-Device = Literal["cpu", "cuda"]
-Profile = Literal["cpu", "default", "low-memory"]
 GpuCount = int | Literal["all"]
 
 # Below this, the profile is `low-memory`; a 4 GB card has less than 4 GiB.
@@ -27,7 +31,7 @@ def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
 
 def decide_device(
     facts: HostFacts, train: TrainConfig, runtime: str, gpu: Gpu | None
-) -> Decision[Device]:
+) -> Decision[ResolvedDevice]:
     """Choose the GPU if the runtime can use it, otherwise the CPU."""
     if train.device != "auto":
         return Decision(train.device, GIVEN)
@@ -67,7 +71,7 @@ def _explain_no_gpu(facts: HostFacts) -> str:
 
 
 def decide_gpu_count(
-    facts: HostFacts, requested: GpuCount, gpus: list[Gpu], device: Device
+    facts: HostFacts, requested: GpuCount, gpus: list[Gpu], device: ResolvedDevice
 ) -> Decision[int]:
     """Return the requested count, even if fewer GPUs were found, which QCA405 reports."""
     if device == "cpu":
@@ -85,7 +89,9 @@ def decide_gpu_count(
     return Decision(count, because)
 
 
-def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decision[Profile]:
+def decide_profile(
+    train: TrainConfig, device: ResolvedDevice, gpu: Gpu | None
+) -> Decision[ResolvedProfile]:
     """Choose a small model for a CPU, and the profile `low-memory` for a small GPU."""
     if train.profile != "auto":
         return Decision(train.profile, GIVEN)

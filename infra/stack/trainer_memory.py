@@ -6,8 +6,7 @@ from dataclasses import KW_ONLY
 
 from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
-from infra.stack.trainer_device import Device
-from qca.core.config import TrainConfig
+from qca.core.config import ResolvedDevice, TrainConfig
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import count_parameters
@@ -55,7 +54,7 @@ class RunningRun:
 def decide_budget(
     facts: HostFacts,
     train: TrainConfig,
-    device: Device,
+    device: ResolvedDevice,
     gpus: Sequence[Gpu],
     *,
     store_bytes: int,
@@ -101,7 +100,7 @@ def compute_host_budget(
     return max(0, int(each - resident))
 
 
-def decide_container_limit(device: Device, choice: Choice, processes: int) -> Decision[int]:
+def decide_container_limit(device: ResolvedDevice, choice: Choice, processes: int) -> Decision[int]:
     """Return the memory limit of the trainer's container, in bytes."""
     estimate = choice.estimate
     if device == "cpu":

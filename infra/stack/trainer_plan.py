@@ -9,8 +9,6 @@ from infra.host.facts import Gpu, HostFacts, known_or_none
 from infra.stack.base_image import decide_base_image
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import (
-    Device,
-    Profile,
     choose_half_precision,
     decide_device,
     decide_gpu_count,
@@ -25,8 +23,10 @@ from infra.stack.trainer_memory import (
 )
 from qca.core.config import (
     Config,
+    ResolvedDevice,
     ResolvedOptimizerState,
     ResolvedPrecision,
+    ResolvedProfile,
     ResolvedRecompute,
     StackConfig,
     TrainConfig,
@@ -45,14 +45,14 @@ from qca.memory.choose import Choice, choose
 class TrainerPlan:
     """The training settings and the predicted memory."""
 
-    device: Decision[Device]
+    device: Decision[ResolvedDevice]
     gpus: Decision[int]
     """The number of GPUs to use on this machine, each with its own process; 0 on a CPU."""
     nnodes: Decision[int]
     """The number of machines that train together."""
     rdzv_endpoint: Decision[str | None]
     """HOST:PORT of their rendezvous."""
-    profile: Decision[Profile]
+    profile: Decision[ResolvedProfile]
     precision: Decision[ResolvedPrecision]
     recompute: Decision[ResolvedRecompute]
     segment: Decision[int]
@@ -139,7 +139,7 @@ def plan_trainer(
 class _Hardware(NamedTuple):
     """The device to train on, and what is known about it."""
 
-    device: Decision[Device]
+    device: Decision[ResolvedDevice]
     gpus: Sequence[Gpu]
     fullest_gpu: Gpu | None
     gpu_count: Decision[int]
@@ -189,7 +189,7 @@ def _decide_rdzv_endpoint(stack: StackConfig) -> Decision[str | None]:
 
 
 def _decide_precision(
-    train: TrainConfig, choice: Choice, device: Device
+    train: TrainConfig, choice: Choice, device: ResolvedDevice
 ) -> Decision[ResolvedPrecision]:
     if train.precision != "auto":
         because = GIVEN
@@ -202,7 +202,7 @@ def _decide_precision(
     return Decision(choice.precision, because)
 
 
-def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decision[int]:
+def _decide_segment(train: TrainConfig, choice: Choice, device: ResolvedDevice) -> Decision[int]:
     if train.segment != "auto":
         because = GIVEN
     elif device == "cpu":
@@ -237,7 +237,7 @@ def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
 
 
 def _decide_optimizer_state(
-    train: TrainConfig, choice: Choice, device: Device
+    train: TrainConfig, choice: Choice, device: ResolvedDevice
 ) -> Decision[ResolvedOptimizerState]:
     moments = f"AdamW's moments, {format_size(count_moment_bytes(choice.estimate.parameters))},"
     if train.optimizer_state != "auto":
@@ -267,7 +267,7 @@ def _predict_peak(choice: Choice) -> Decision[int]:
 
 
 def select_timings(
-    facts: HostFacts, train: TrainConfig, device: Device, gpu: Gpu | None
+    facts: HostFacts, train: TrainConfig, device: ResolvedDevice, gpu: Gpu | None
 ) -> list[StepTiming]:
     """Return the step times measured on this device with a training run of these sizes."""
     python = known_or_none(facts.python)
@@ -282,7 +282,7 @@ def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
     return python.resident_floor if python and runtime == "local" else None
 
 
-def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decision[int]:
+def _predict_context(choice: Choice, device: ResolvedDevice, *, together: bool) -> Decision[int]:
     if device == "cpu":
         context = choice.estimate.context
         source = "as measured here" if context.measured else "the figure for a CPU wheel"

@@ -67,12 +67,12 @@ class Examination:
 
     def _read_files(self, paths: tuple[Path, ...], facts: HostFacts) -> ComposeFile:
         """Read one project, and compare the result with this host's Compose."""
-        from infra.doctor.read_project import read_project
+        from infra.doctor.examined_files import read_examined_files
 
         compose = known_or_none(facts.compose)
         plugin = compose if isinstance(compose, ComposePlugin) else None
         asked = None if self.is_recorded else plugin
-        file = read_project(
+        file = read_examined_files(
             paths,
             os.environ,
             asked,
@@ -97,10 +97,10 @@ def _read_nearby_file() -> ComposeFile | None:
     if not all(path.resolve().is_relative_to(Path.cwd()) for path in paths):
         click.echo("Not examined: COMPOSE_FILE is outside this folder; pass it with -f", err=True)
         return None
-    from infra.doctor.read_project import read_project
+    from infra.doctor.examined_files import read_examined_files
 
     try:
-        return read_project(paths, os.environ)
+        return read_examined_files(paths, os.environ)
     except InputError as error:
         say(f"Not examined: {error.message}", secrets=_list_secrets())
         return None

@@ -11,12 +11,12 @@ import psutil
 from qca.cli.host_facts import find_resident_floor
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.cli.signals import unwind_on_sigterm
-from qca.core.config import TrainConfig, apply_profile
+from qca.core.config import ResolvedDevice, TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
-from qca.memory.choose import Choice, Device, choose
+from qca.memory.choose import Choice, choose
 from qca.memory.context import Context
 from qca.memory.nvml import read_compute_capability, read_free_gpu_memory, read_gpu_name
 from qca.memory.optimizer_placement import explain_host_placement
@@ -118,7 +118,7 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
         PlanError: it does not fit.
 
     """
-    device: Device = "cpu" if train.device == "cpu" else "cuda"
+    device: ResolvedDevice = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
         budget = read_free_gpu_memory()
@@ -148,7 +148,7 @@ def _measure(train: TrainConfig, format_: str) -> None:
     from qca.cli import measure  # needs numpy and safetensors, which come with torch
 
     capability = None if train.device == "cpu" else read_compute_capability()
-    device: Device = "cuda" if capability or train.device == "cuda" else "cpu"
+    device: ResolvedDevice = "cuda" if capability or train.device == "cuda" else "cpu"
     free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
     floor = find_resident_floor() if device == "cpu" else None
     found = measure.measure_ways(train, device, capability, free, floor)
@@ -172,7 +172,7 @@ def _apply_named_profile(train: TrainConfig) -> TrainConfig:
 def _choose(
     train: TrainConfig,
     budget: int | None,
-    device: Device,
+    device: ResolvedDevice,
     dimension: Dimension | None,
     host_budget: int | None,
     resident_floor: int | None,
@@ -206,7 +206,7 @@ def _choose(
     return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _find_timings(train: TrainConfig, device: Device) -> list[StepTiming]:
+def _find_timings(train: TrainConfig, device: ResolvedDevice) -> list[StepTiming]:
     """Return the step times measured on this device with these sizes and this version of torch."""
     from importlib import metadata  # slow to import
 
@@ -219,7 +219,7 @@ def _find_timings(train: TrainConfig, device: Device) -> list[StepTiming]:
 
 
 def _build_document(
-    choice: Choice, device: Device, solved: dict[str, Any] | None
+    choice: Choice, device: ResolvedDevice, solved: dict[str, Any] | None
 ) -> dict[str, Any]:
     predicted = choice.estimate
     return {
@@ -243,7 +243,7 @@ def _build_document(
     }
 
 
-def _print_table(choice: Choice, device: Device, solved: dict[str, Any] | None) -> None:
+def _print_table(choice: Choice, device: ResolvedDevice, solved: dict[str, Any] | None) -> None:
     from rich.console import Console  # slow to import, and not needed for JSON
     from rich.table import Table
 
@@ -267,7 +267,7 @@ def _print_table(choice: Choice, device: Device, solved: dict[str, Any] | None) 
     console.print(f"{choice.estimate.parameters:,} parameters; {choice.because}", soft_wrap=True)
 
 
-def _describe_context(context: Context, device: Device) -> tuple[str, str]:
+def _describe_context(context: Context, device: ResolvedDevice) -> tuple[str, str]:
     size = format_size(context.total)
     if device == "cuda":
         return "context", size

@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from qca.cli.messages import note
-from qca.core.config import TrainConfig
+from qca.core.config import ResolvedDevice, TrainConfig
 from qca.core.errors import LaunchError
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.json_object import parse_object
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
-from qca.memory.cost import Device
 from qca.memory.step_timings import keep_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
 from qca.train.distributed.torch_env import prepare_environment
 
 # On a GPU, four times the longest segment; fewer on a CPU, which takes a second or more per step.
-_STEPS: dict[Device, int] = {"cuda": 64, "cpu": 8}
+_STEPS: dict[ResolvedDevice, int] = {"cuda": 64, "cpu": 8}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Measurement:
 
 def measure_ways(
     train: TrainConfig,
-    device: Device,
+    device: ResolvedDevice,
     compute_capability: tuple[int, int] | None,
     free: int | None,
     resident_floor: int | None,
@@ -110,7 +109,7 @@ def _measure(
     fused: bool,
 ) -> Measurement:
     resolved = train.override(**way._asdict(), optimizer_state="device")
-    device: Device = "cuda" if train.device == "cuda" else "cpu"
+    device: ResolvedDevice = "cuda" if train.device == "cuda" else "cpu"
     needs = estimate(
         resolved,
         recompute=way.recompute,

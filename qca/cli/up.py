@@ -11,7 +11,7 @@ from infra.stack.alternatives import list_alternatives
 from infra.stack.docker_client import preload_sdk
 from infra.stack.launch_record import Launch, write_launch
 from infra.stack.launched_runs import choose_project, list_launched
-from infra.stack.plan import Runtime, StackPlan
+from infra.stack.plan import StackPlan
 from infra.stack.run_storage import name_volume, plan_storage
 from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import state_lock
@@ -37,7 +37,7 @@ from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import Terminated, raise_on_sigterm
-from qca.core.config import Config
+from qca.core.config import Config, ResolvedRuntime
 from qca.runs.run_folder import RunFolder
 
 
@@ -65,7 +65,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
             note("Stopped.")
 
 
-def _launch(config: Config, detach: bool) -> Runtime:
+def _launch(config: Config, detach: bool) -> ResolvedRuntime:
     """Launch training and return the runtime; only examine and plan if it is detached and local."""
     state = StateFolder(STATE_FOLDER / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())

@@ -30,9 +30,12 @@ MAX_DRAGONFLY_THREADS = 1023
 # Each episode's gradient is clipped to this norm before the optimizer's step; this is fixed.
 GRADIENT_NORM_LIMIT = 1.0
 
-Runtime = Literal["auto", "compose", "local"]
-Device = Literal["auto", "cpu", "cuda"]
-Profile = Literal["auto", "cpu", "default", "low-memory"]
+ResolvedRuntime = Literal["compose", "local"]
+Runtime = Literal["auto", ResolvedRuntime]
+ResolvedDevice = Literal["cpu", "cuda"]
+Device = Literal["auto", ResolvedDevice]
+ResolvedProfile = Literal["cpu", "default", "low-memory"]
+Profile = Literal["auto", ResolvedProfile]
 HalfPrecision = Literal["bf16", "fp16"]
 HALF_PRECISIONS: tuple[HalfPrecision, ...] = get_args(HalfPrecision)
 ResolvedPrecision = Literal["fp32", "tf32", HalfPrecision]

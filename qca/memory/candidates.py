@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from qca.core.config import (
     HalfPrecision,
+    ResolvedDevice,
     ResolvedOptimizerState,
     ResolvedPrecision,
     ResolvedRecompute,
@@ -15,11 +16,11 @@ from qca.core.frozen import frozen_dataclass
 from qca.core.step_timing import StepTiming
 from qca.memory.activations import find_tapes
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
-from qca.memory.cost import Device, estimate_step_cost, list_segments
+from qca.memory.cost import estimate_step_cost, list_segments
 
 # The strategies that `auto` tries; with the tapes of all steps they become `none`. On a CPU, host
 # memory is the same memory.
-STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
+STRATEGIES: dict[ResolvedDevice, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("step", "two-level"),
     "cuda": ("step", "two-level", "host"),
 }
@@ -60,7 +61,7 @@ class Ways:
     """The ways to run a training on a device; see `choose` for the arguments."""
 
     train: TrainConfig
-    device: Device
+    device: ResolvedDevice
     together: bool = False
     resident_floor: int | None = None
     timings: tuple[StepTiming, ...] = ()

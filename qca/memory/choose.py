@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from qca.core.config import (
     HalfPrecision,
+    ResolvedDevice,
     ResolvedOptimizerState,
     ResolvedPrecision,
     ResolvedRecompute,
@@ -15,7 +16,6 @@ from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
 from qca.memory.candidates import Candidate, Ways
-from qca.memory.cost import Device
 
 
 @frozen_dataclass
@@ -46,7 +46,7 @@ def choose(
     train: TrainConfig,
     budget: int | None,
     *,
-    device: Device = "cuda",
+    device: ResolvedDevice = "cuda",
     half: HalfPrecision | None = None,
     host_budget: int | None = None,
     together: bool = False,
@@ -91,7 +91,7 @@ def choose(
 
 
 def find_next_cheaper(
-    train: TrainConfig, *, device: Device, fused: bool = True
+    train: TrainConfig, *, device: ResolvedDevice, fused: bool = True
 ) -> tuple[TrainConfig, Estimate] | None:
     """Return `train` with the next choice that needs less memory, and its estimate, or None.
 

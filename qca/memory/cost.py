@@ -5,12 +5,10 @@ another card if its kernels scale in the same way; `qca estimate --measure` repl
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from qca.core.config import ResolvedPrecision, ResolvedRecompute
+from qca.core.config import ResolvedDevice, ResolvedPrecision, ResolvedRecompute
 from qca.core.step_timing import StepTiming
-
-Device = Literal["cpu", "cuda"]
 
 
 class _StepCost(NamedTuple):
@@ -59,7 +57,7 @@ def estimate_step_cost(
     precision: ResolvedPrecision,
     segment: int,
     *,
-    device: Device,
+    device: ResolvedDevice,
     taped: float = 0.0,
     timings: Sequence[StepTiming] = (),
 ) -> float:
@@ -90,7 +88,7 @@ def estimate_step_cost(
 
 
 def _look_up_cost(
-    recompute: ResolvedRecompute, precision: ResolvedPrecision, segment: int, device: Device
+    recompute: ResolvedRecompute, precision: ResolvedPrecision, segment: int, device: ResolvedDevice
 ) -> float:
     if device == "cpu":
         return _CPU_COSTS[recompute]
@@ -104,7 +102,7 @@ def _look_up_cost(
     return cost.fixed + cost.shared / segment + extra
 
 
-def list_segments(precision: ResolvedPrecision, steps: int, *, device: Device) -> list[int]:
+def list_segments(precision: ResolvedPrecision, steps: int, *, device: ResolvedDevice) -> list[int]:
     """Return the segment lengths that are worth trying, fastest first."""
     if device == "cpu":
         return [1]

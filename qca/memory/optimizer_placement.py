@@ -1,14 +1,14 @@
 """Explain why AdamW's moments are in host memory if the user did not request that."""
 
-from qca.core.config import TrainConfig
-from qca.memory.choose import Choice, Device, choose
+from qca.core.config import ResolvedDevice, TrainConfig
+from qca.memory.choose import Choice, choose
 
 
 def explain_host_placement(
     train: TrainConfig,
     choice: Choice,
     *,
-    device: Device = "cuda",
+    device: ResolvedDevice = "cuda",
     host_budget: int | None = None,
     fused: bool = True,
 ) -> str | None:

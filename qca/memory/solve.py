@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from qca.core.config import TrainConfig
+from qca.core.config import ResolvedDevice, TrainConfig
 from qca.core.errors import PlanError
 from qca.core.unet_shape import GRID_MULTIPLE
-from qca.memory.choose import Choice, Device, choose
+from qca.memory.choose import Choice, choose
 
 Dimension = Literal["batch", "grid", "steps"]
 
@@ -32,7 +32,7 @@ def solve(
     budget: int,
     dimension: Dimension,
     *,
-    device: Device = "cuda",
+    device: ResolvedDevice = "cuda",
     host_budget: int | None = None,
     resident_floor: int | None = None,
     fused: bool = True,

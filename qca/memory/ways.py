@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from qca.core.config import ResolvedPrecision, ResolvedRecompute, TrainConfig
-from qca.memory.cost import Device, list_segments
+from qca.core.config import ResolvedDevice, ResolvedPrecision, ResolvedRecompute, TrainConfig
+from qca.memory.cost import list_segments
 
 # tf32 and bfloat16 need compute capability 8.0 (Ampere), float16 arithmetic 5.3 (CUDA
 # C Programming Guide, "Arithmetic Instructions").
@@ -30,7 +30,7 @@ def list_precisions(compute_capability: tuple[int, int] | None) -> list[Resolved
 
 
 def list_ways(
-    train: TrainConfig, device: Device, precisions: list[ResolvedPrecision]
+    train: TrainConfig, device: ResolvedDevice, precisions: list[ResolvedPrecision]
 ) -> Iterator[Way]:
     """Yield the ways to measure: each precision with the longest and the shortest segment.
 

@@ -9,8 +9,8 @@ import pytest
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.doctor.examine import examine
+from infra.doctor.examined_files import confirm
 from infra.doctor.finding import Finding, Severity
-from infra.doctor.read_project import confirm
 from infra.host.facts import ComposePlugin
 from tests.support.hosts import config, host
 

@@ -184,7 +184,7 @@ def test_our_own_reading_equals_composes(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
     from infra.compose_file.load import read_compose_files
-    from infra.doctor.read_project import confirm
+    from infra.doctor.examined_files import confirm
     from infra.host.facts import ComposePlugin
     from infra.host.probes import compose
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_files
-from infra.doctor.read_project import confirm
+from infra.doctor.examined_files import confirm
 from infra.host.deadline import Deadline
 from infra.host.facts import ComposePlugin
 from infra.host.probes import compose

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from infra.doctor.read_project import read_project
+from infra.doctor.examined_files import read_examined_files
 from infra.host.facts import ComposePlugin
 from tests.testbed.fixtures import Engine
 
@@ -14,7 +14,7 @@ def _start(folder: Path, engine: Engine, text: str) -> tuple[dict[str, str | Non
     path = folder / "compose.yaml"
     path.write_text(text)
     plugin = ComposePlugin(version="2.40.3", docker_client="docker")
-    file = read_project([path], engine.environment, plugin)
+    file = read_examined_files([path], engine.environment, plugin)
     done = subprocess.run(
         ["docker", "compose", "-f", str(path), "up", "-d", "--pull", "never"],
         env=dict(engine.environment),

@@ -4,11 +4,10 @@ from typing import Any, Literal
 
 import pytest
 
-from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedDevice, ResolvedRecompute, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import estimate
 from qca.memory.choose import choose, find_next_cheaper
-from qca.memory.cost import Device
 
 SEED = TrainConfig()
 CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory
@@ -72,7 +71,7 @@ def test_a_segment_is_no_longer_than_the_episode() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_nothing_is_recomputed_if_every_tape_fits(device: Device) -> None:
+def test_nothing_is_recomputed_if_every_tape_fits(device: ResolvedDevice) -> None:
     choice = choose(configure(steps=5, grid=8), 80 * GIB, device=device)
     assert (choice.recompute, choice.tapes) == ("none", 5)
 

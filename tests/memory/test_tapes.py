@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qca.core.config import ResolvedPrecision, ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedDevice, ResolvedPrecision, ResolvedRecompute, TrainConfig
 from qca.core.units import GIB
 from qca.memory.activations import find_tapes
 from qca.memory.budget import estimate
 from qca.memory.candidates import LEAST_SAVING, STRATEGIES
 from qca.memory.choose import Choice, choose
-from qca.memory.cost import Device, estimate_step_cost, list_segments
+from qca.memory.cost import estimate_step_cost, list_segments
 
 SIZES = st.fixed_dictionaries(
     {
@@ -37,7 +37,9 @@ def get_precision(train: TrainConfig) -> ResolvedPrecision:
     return train.precision
 
 
-def list_ways(train: TrainConfig, device: Device) -> Iterator[tuple[ResolvedRecompute, int, int]]:
+def list_ways(
+    train: TrainConfig, device: ResolvedDevice
+) -> Iterator[tuple[ResolvedRecompute, int, int]]:
     """Yield every way to run it: recompute, segment and tapes."""
     for recompute in STRATEGIES[device]:
         for segment in list_segments(get_precision(train), train.steps, device=device):
@@ -46,14 +48,14 @@ def list_ways(train: TrainConfig, device: Device) -> Iterator[tuple[ResolvedReco
 
 
 def compute_cost(
-    train: TrainConfig, device: Device, way: tuple[ResolvedRecompute, int, int]
+    train: TrainConfig, device: ResolvedDevice, way: tuple[ResolvedRecompute, int, int]
 ) -> float:
     recompute, segment, tapes = way
     taped = find_tapes(train.override(segment=segment, tapes=tapes), recompute) / train.steps
     return estimate_step_cost(recompute, get_precision(train), segment, taped=taped, device=device)
 
 
-def choose_between(train: TrainConfig, device: Device, share: float) -> tuple[Choice, int]:
+def choose_between(train: TrainConfig, device: ResolvedDevice, share: float) -> tuple[Choice, int]:
     """Return the choice for a budget between the least and the most that it can need."""
     least = choose(train, 0, device=device).estimate.total_bytes
     segment = list_segments(get_precision(train), train.steps, device=device)[0]
@@ -65,7 +67,7 @@ def choose_between(train: TrainConfig, device: Device, share: float) -> tuple[Ch
 @given(SIZES, DEVICES, st.floats(0, 1.1))
 @settings(max_examples=25)
 def test_no_way_that_fits_is_clearly_faster(
-    values: dict[str, Any], device: Device, share: float
+    values: dict[str, Any], device: ResolvedDevice, share: float
 ) -> None:
     train = configure(**values)
     choice, budget = choose_between(train, device, share)
@@ -87,7 +89,7 @@ def test_no_way_that_fits_is_clearly_faster(
 
 @given(SIZES, DEVICES, st.floats(0, 1.1))
 def test_the_choice_fits_and_has_whole_segments(
-    values: dict[str, Any], device: Device, share: float
+    values: dict[str, Any], device: ResolvedDevice, share: float
 ) -> None:
     train = configure(**values)
     choice, budget = choose_between(train, device, share)
@@ -99,7 +101,7 @@ def test_the_choice_fits_and_has_whole_segments(
 
 @given(SIZES, DEVICES, st.floats(0, 1), st.floats(0, 0.2))
 def test_more_memory_is_never_slower(
-    values: dict[str, Any], device: Device, share: float, more: float
+    values: dict[str, Any], device: ResolvedDevice, share: float, more: float
 ) -> None:
     train = configure(**values)
     costs = [

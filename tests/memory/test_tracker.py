@@ -3,14 +3,14 @@
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedDevice, ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.activations import find_segment, find_tapes
 from qca.memory.budget import estimate
@@ -26,13 +26,12 @@ from tests.support.live_bytes import LiveBytes, measure_peak
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`
 
-Device = Literal["cpu", "cuda"]
 STRATEGIES: list[ResolvedRecompute] = ["none", "step", "two-level", "host"]
 
 
 class Case(NamedTuple):
     recompute: ResolvedRecompute
-    device: Device
+    device: ResolvedDevice
     values: dict[str, Any]
 
     def __str__(self) -> str:
@@ -45,7 +44,7 @@ def list_cases(count: int) -> list[Case]:
     cases: list[Case] = []
     for _ in range(count):
         recompute = draw.choice(STRATEGIES)
-        device: Device = draw.choice(["cpu", "cuda"])
+        device: ResolvedDevice = draw.choice(["cpu", "cuda"])
         values = {
             "grid": draw.choice([4, 8, 12, 16, 32, 64, 128]),
             "d_state": draw.choice([1, 2, 4, 8, 14, 32, 64]),
@@ -82,7 +81,9 @@ def choose_compute(train: TrainConfig) -> Callable[[UNetUnitary], nn.Module]:
     return (lambda model: HalfModel(model, half)) if half else (lambda model: model)
 
 
-def measure(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
+def measure(
+    recompute: ResolvedRecompute, train: TrainConfig, device: ResolvedDevice = "cpu"
+) -> int:
     tapes = find_tapes(train, recompute)
     with pytest.MonkeyPatch.context() as patch:
         if device == "cuda" and tapes:  # a captured graph copies the adjoint's records
@@ -99,7 +100,9 @@ def measure(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "
         )
 
 
-def predict(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
+def predict(
+    recompute: ResolvedRecompute, train: TrainConfig, device: ResolvedDevice = "cpu"
+) -> int:
     """A GPU's workspace is not a tensor, and fake tensors are on no GPU, which has the kernels."""
     found = estimate(train, recompute=recompute, device=device, fused=False)
     return found.predicted_peak_bytes - found.breakdown.workspace
@@ -198,7 +201,7 @@ def test_the_seeds_whole_episode_stays_below_the_promised_memory(
 
 
 @pytest.mark.parametrize(("device", "states"), [("cpu", 3), ("cuda", 0)])
-def test_host_memory_counts_if_it_is_the_devices(device: Device, states: int) -> None:
+def test_host_memory_counts_if_it_is_the_devices(device: ResolvedDevice, states: int) -> None:
     few, many = (
         measure("host", TrainConfig(grid=8, d_state=2, hidden_channels=2, steps=n), device)
         for n in (12, 15)

@@ -19,10 +19,10 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from infra.compose_file.model import ComposeFile
 from infra.doctor.catalogue import find_check
 from infra.doctor.examine import examine
+from infra.doctor.examined_files import read_examined_files
 from infra.doctor.examples import EXAMPLES, Example
 from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats.text import render_details
-from infra.doctor.read_project import read_project
 from infra.host.facts import HostFacts
 from infra.host.recording import load
 from qca.core.config import Config
@@ -81,7 +81,7 @@ def _read_files(example: Example) -> list[ComposeFile]:
         return []
     path = Path("compose.yaml")
     path.write_text(example.compose)
-    file = read_project([path], {})
+    file = read_examined_files([path], {})
     externals = tuple(
         replace(one, is_there=one.name in example.networks, unknown_because="")
         for one in file.externals

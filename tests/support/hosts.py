@@ -7,8 +7,8 @@ from typing import Any
 
 from infra.compose_file.model import ComposeFile
 from infra.doctor.examine import examine, select
+from infra.doctor.examined_files import read_examined_files
 from infra.doctor.finding import Finding
-from infra.doctor.read_project import read_project
 from infra.host.facts import (
     CdiSpec,
     ComposePlugin,
@@ -350,4 +350,4 @@ def one(facts: HostFacts, check: str, **more: Any) -> Finding:
 def compose_file(folder: Path, text: str, **environment: str) -> ComposeFile:
     path = folder / "docker-compose.yml"
     path.write_text(text)
-    return read_project([path], environment)
+    return read_examined_files([path], environment)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.doctor.examine import examine
+from infra.doctor.examined_files import read_examined_files
 from infra.doctor.finding import Finding
-from infra.doctor.read_project import read_project
 from infra.host.facts import HostFacts
 from tests.support.hosts import WSL_SYSTEM, config, disk, engine, host
 from tests.support.verdicts import OK, SKIPPED, WARNING
@@ -22,7 +22,7 @@ REFUSING = "{type: bind, source: ./data, target: /data, bind: {create_host_path:
 
 def find(folder: Path, text: str, facts: HostFacts | None = None) -> list[Finding]:
     (folder / "compose.yaml").write_text(text)
-    project = read_project([folder / "compose.yaml"], {})
+    project = read_examined_files([folder / "compose.yaml"], {})
     findings = examine(facts or host(), config(), files=[project])
     return [one for one in findings if one.id == "QCA713"]
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.compose_file.model import ComposeFile, Service
+from infra.doctor.examined_files import read_examined_files
 from infra.doctor.finding import Remedy
-from infra.doctor.read_project import read_project
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly.service import read_dragonfly
 
@@ -89,7 +89,7 @@ def _quote_in_shell(draw: st.DrawFn, word: str, quote: str) -> str:
 
 
 def _read(path: Path) -> tuple[ComposeFile, Service]:
-    file = read_project([path], {})
+    file = read_examined_files([path], {})
     (service,) = file.services
     return file, service
 
@@ -190,7 +190,7 @@ def test_values_not_written_as_read_are_left_to_the_user(tmp_path, command):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: {command}\n{TAIL}")
 
-    file = read_project([path], {"BOTH": "1 --maxmemory=2G"})
+    file = read_examined_files([path], {"BOTH": "1 --maxmemory=2G"})
     remedy = set_flag(file, read_dragonfly(file, file.services[0]), "hz", "2")
 
     assert remedy.edits == ()

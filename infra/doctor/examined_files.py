@@ -18,7 +18,7 @@ from infra.host.facts import ComposePlugin
 from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
 
 
-def read_project(
+def read_examined_files(
     paths: Sequence[Path],
     environment: Mapping[str, str],
     plugin: ComposePlugin | None = None,
