@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -28,9 +27,6 @@ _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
 # The label with the image's project; the project's next image replaces this one.
 PROJECT_LABEL = "qca.project"
-
-# The names that registries use for Python's machine types.
-_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 
 # Layers in the reply of `docker manifest inspect --verbose`, by kind of manifest.
 _MANIFESTS = ("OCIManifest", "SchemaV2Manifest")
@@ -213,15 +209,20 @@ def remove_older_images(name: str, project: str) -> None:
 
 
 def fetch_download_size(image: str) -> int | None:
-    """Return the total size of an image's layers in its registry; None if the registry does not
-    report it."""
+    """Return the total size of the layers that the engine would download; None if the registry does
+    not report it.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
     text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:
         return None
     try:
         reply = json.loads(text)
         manifests = reply if isinstance(reply, list) else [reply]
-        architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+        architecture = _find_architecture()
         manifest = next(
             candidate for candidate in manifests if _is_manifest_for(candidate, architecture)
         )
@@ -229,6 +230,12 @@ def fetch_download_size(image: str) -> int | None:
         return sum(layer["size"] for layer in layers)
     except (ValueError, KeyError, TypeError, StopIteration):
         return None
+
+
+def _find_architecture() -> str:
+    """Return the architecture of the engine's images, which may differ from this machine's."""
+    with connect_engine() as engine:
+        return engine.version()["Arch"]
 
 
 def _is_manifest_for(manifest: dict[str, Any], architecture: str) -> bool:
