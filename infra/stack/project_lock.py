@@ -15,8 +15,8 @@ from qca.core.file_lock import lock_exclusively
 def project_lock(project: str) -> Generator[None]:
     """Lock a project's name, so that two folders cannot launch it at the same time.
 
-    Once its containers exist, their labels identify its folder (`launch.prepare`). Before that,
-    only this lock prevents conflicts between two `qca up` of one user.
+    Once its containers exist, their labels identify its folder (`launch_compose.prepare`). Before
+    that, only this lock prevents conflicts between two `qca up` of one user.
 
     Raises:
         LaunchError: another `qca up` holds it.
