@@ -1,5 +1,6 @@
 """Testing whether the engine has this machine's files leaves nothing behind."""
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -13,9 +14,12 @@ def test_the_next_launch_removes_what_a_kill_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_files, "connect_engine", lambda: os._exit(9))
-    if (child := os.fork()) == 0:
-        engine_files.has_files_of(tmp_path, "store", "first")
-    os.waitpid(child, 0)
+    launch = multiprocessing.get_context("fork").Process(
+        target=engine_files.has_files_of, args=(tmp_path, "store", "first")
+    )
+    launch.start()
+    launch.join()
+    assert launch.exitcode == 9
     assert list(tmp_path.iterdir())
 
     write_atomically(tmp_path / "compose.yaml", "services: {}\n")
