@@ -58,7 +58,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     if takes_cdi(engine, gpu):
         return _assess_cdi(engine, gpu)
     has_runtime = "nvidia" in engine.runtimes
-    if is_elsewhere(engine):
+    if engine.is_elsewhere:
         if has_runtime:
             return GpuAccess(True, f"the engine at {engine.host} has the nvidia runtime")
         where = f"the engine at {engine.host} runs on another machine or in a virtual machine"
@@ -82,7 +82,7 @@ def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
     if not list_cdi_devices(engine) or parse_version(engine.version) < CDI_FOR_NVIDIA:
         return False
     toolkit = gpu.container_toolkit
-    return toolkit is None or is_elsewhere(engine) or toolkit.cdi_hook is not None
+    return toolkit is None or engine.is_elsewhere or toolkit.cdi_hook is not None
 
 
 def has_hook(engine: Engine, gpu: GpuDriver) -> bool:
@@ -96,7 +96,7 @@ def _is_hook(program: str) -> bool:
 
 def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     toolkit = gpu.container_toolkit
-    stale = "" if toolkit is None or is_elsewhere(engine) else _explain_stale_cdi(toolkit, gpu)
+    stale = "" if toolkit is None or engine.is_elsewhere else _explain_stale_cdi(toolkit, gpu)
     if not stale:
         return GpuAccess(True, "the engine has found CDI devices")
     if gpu.toolkit and _is_hook(gpu.toolkit):
@@ -244,8 +244,3 @@ def _find_gpu(driver: GpuDriver, name: str) -> Gpu | None:
 def list_cdi_devices(engine: Engine) -> list[str]:
     """Return the NVIDIA devices that the engine has discovered."""
     return [device for device in engine.cdi_devices if device.startswith("nvidia.com/gpu")]
-
-
-def is_elsewhere(engine: Engine) -> bool:
-    """Return whether the engine runs on another machine, such as Docker Desktop's VM."""
-    return not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system

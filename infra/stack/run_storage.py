@@ -41,7 +41,8 @@ def name_secret_volume(project: str) -> str:
 def plan_storage(facts: HostFacts, project: str) -> RunStorage:
     """Return the storage of runs, derived from the engine's address and its security options.
 
-    `launch.prepare` tests whether the engine can really access this machine's files.
+    Docker Desktop is not remote here, because its VM mounts the user's folders. Before a launch,
+    `launch_compose.settle_storage` tests whether a remote engine has this machine's files.
     """
     found = known_or_none(facts.docker)
     if not isinstance(found, Engine):

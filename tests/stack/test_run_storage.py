@@ -22,6 +22,7 @@ PLAN = plan_stack(bare_host(), Config())
     [
         (engine(), RunStorage()),
         (no_engine("not-running"), RunStorage()),
+        (engine(operating_system="Docker Desktop"), RunStorage()),
         (engine(host="tcp://far:2376"), RunStorage(volume="qca_runs")),
         (engine(host="ssh://far"), RunStorage(volume="qca_runs")),
         (engine(security_options=("name=rootless",)), RunStorage(is_rootless=True)),

@@ -12,7 +12,6 @@ from infra.dragonfly.flag_values import parse_integer
 from infra.dragonfly.releases import NEWEST_READ, format_release, is_read
 from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.sizes import read_size as read_maxmemory
-from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import format_count, format_size
@@ -104,7 +103,7 @@ def _find_cgroup_version(facts: HostFacts) -> str:
 def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
     """Return the cgroup v1 hierarchies that containers see; None if unknown."""
     docker, system = known_or_none(facts.docker), known_or_none(facts.system)
-    if system is None or (isinstance(docker, Engine) and is_elsewhere(docker)):
+    if system is None or (isinstance(docker, Engine) and docker.is_elsewhere):
         return None
     return system.cgroup_v1
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import DockerFacts, Engine, SystemFacts, require
 
 
@@ -18,7 +17,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _is_here(docker: DockerFacts) -> bool:
     """Return whether the engine runs on this host's kernel, or would run on it if started."""
     if isinstance(docker, Engine):
-        return not is_elsewhere(docker)
+        return not docker.is_elsewhere
     return docker.state == "not-running" and docker.host.startswith("unix://")
 
 

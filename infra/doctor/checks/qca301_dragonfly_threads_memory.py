@@ -29,7 +29,6 @@ from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.releases import format_release, parse_release
 from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.startup_rules import StartFault
-from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
 from qca.core.config import MAX_DRAGONFLY_THREADS
 from qca.core.units import format_count, format_size
@@ -227,7 +226,7 @@ def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
     docker = known_or_none(facts.docker)
     seen = (
         "The engine reports the total memory of its machine, not the available memory"
-        if isinstance(docker, Engine) and is_elsewhere(docker)
+        if isinstance(docker, Engine) and docker.is_elsewhere
         else "The available memory depends on the other programs on this host"
     )
     return (

@@ -6,7 +6,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.training import SMALLER_BATCH, offer_cpu_training
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import is_elsewhere, select_training_gpus
+from infra.host.container_gpu import select_training_gpus
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
 
 
@@ -41,7 +41,7 @@ def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str
         engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):
             return "no engine answered"
-        if is_elsewhere(engine):
+        if engine.is_elsewhere:
             return f"the engine at {engine.host} runs on another machine or in a virtual machine"
     if isinstance(driver, GpuDriver) and any(gpu.mig for gpu in driver.gpus):
         return "in MIG mode a program can only use one slice"

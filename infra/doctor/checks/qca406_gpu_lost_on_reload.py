@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import assess_gpu_access, is_elsewhere
+from infra.host.container_gpu import assess_gpu_access
 from infra.host.facts import Engine, GpuDriver, require
 
 
@@ -13,7 +13,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     engine, driver = require(subject.facts.docker), require(subject.facts.gpu)
     if not isinstance(engine, Engine) or not isinstance(driver, GpuDriver) or not driver.gpus:
         return
-    if not subject.needs_containers or is_elsewhere(engine):
+    if not subject.needs_containers or engine.is_elsewhere:
         return
     if not assess_gpu_access(engine, driver).usable:
         return  # QCA401 reports the obstacle

@@ -14,7 +14,7 @@ from infra.doctor.analysis.image_cuda import ImageCuda, find_image_cuda, request
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import is_elsewhere, takes_cdi
+from infra.host.container_gpu import takes_cdi
 from infra.host.facts import Engine, Gpu, GpuDriver, require
 from qca.core.versions import parse_version
 
@@ -23,7 +23,7 @@ _SHOWN = 60  # in characters; a requirement may fill a screen
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     engine, driver = require(subject.facts.docker), require(subject.facts.gpu)
-    if not isinstance(driver, GpuDriver) or not isinstance(engine, Engine) or is_elsewhere(engine):
+    if not isinstance(driver, GpuDriver) or not isinstance(engine, Engine) or engine.is_elsewhere:
         return  # QCA706 reports services with a GPU
     for service in subject.file.services:
         if service.image and not service.is_built and requests_nvidia(service):

@@ -14,7 +14,6 @@ from infra.host.container_gpu import (
     GpuAccess,
     assess_amd_access,
     assess_gpu_access,
-    is_elsewhere,
 )
 from infra.host.facts import Engine, GpuDriver, HostFacts, NoGpuDriver, known_or_none, require
 from infra.host.gpu_names import find_unresolved
@@ -103,7 +102,7 @@ def _judge_names(
     Return None if all exist, or if this host does not show the engine's GPUs.
     """
     driver = require(facts.gpu)
-    if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
+    if engine.is_elsewhere or not isinstance(driver, GpuDriver):
         return None
     unresolved = find_unresolved(engine, driver, _list_names(request))
     if unresolved is None:
@@ -153,7 +152,7 @@ def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict
         return _skip_service(service, "no engine")
     if is_cdi:
         return _judge_cdi(service, engine, DeviceRequest("cdi", ids=(name,)))
-    if is_elsewhere(engine):
+    if engine.is_elsewhere:
         return _skip_service(
             service, "the engine runs on another machine, whose device files are not visible"
         )
@@ -209,7 +208,7 @@ def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
     gpu = require(facts.gpu)
     if isinstance(gpu, GpuDriver) and gpu.gpus:
         return assess_gpu_access(engine, gpu)
-    return GpuAccess(None if is_elsewhere(engine) else False, "no GPU is visible on this host")
+    return GpuAccess(None if engine.is_elsewhere else False, "no GPU is visible on this host")
 
 
 def _accept(service: Service) -> Verdict:
@@ -232,7 +231,7 @@ def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verd
     missing = [name for name in request.ids if name not in engine.cdi_devices]
     if not missing:
         return ok(f"Service {service.name}: the engine has its CDI devices.")
-    if parse_version(engine.version) < _CDI_LISTED or is_elsewhere(engine):
+    if parse_version(engine.version) < _CDI_LISTED or engine.is_elsewhere:
         return skip(
             f"Cannot determine whether the engine finds {missing[0]}: it does not report that."
         )

@@ -7,7 +7,6 @@ from infra.doctor.analysis.engine_files import has_other_files
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, known_or_none
 
 # Observed with Engine 20.10, Compose 2.40 and buildx 0.17.
@@ -57,7 +56,7 @@ def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
 def _is_in_vm(one: NeededPath, facts: HostFacts) -> bool:
     """Return whether it is a device in the engine's VM, which shares only files with this host."""
     engine = known_or_none(facts.docker)
-    return one.use == "device" and isinstance(engine, Engine) and is_elsewhere(engine)
+    return one.use == "device" and isinstance(engine, Engine) and engine.is_elsewhere
 
 
 def _report_missing(one: NeededPath) -> Verdict:

@@ -68,6 +68,14 @@ class Engine:
         return self.driver == "overlayfs"  # Docker's own driver is `overlay2`
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs on another machine or in Docker Desktop's VM, with a kernel of its own.
+
+        Docker Desktop mounts this machine's files into its VM, so they may be shared nonetheless.
+        """
+        return not self.host.startswith("unix://") or "Docker Desktop" in self.operating_system
+
+    @property
     def is_rootless(self) -> bool:
         """Whether its daemon runs as an ordinary user."""
         return any("rootless" in option for option in self.security_options)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeGuard
 
-from infra.host.container_gpu import is_elsewhere
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import Disk, DockerFacts, Engine
 
@@ -47,7 +46,7 @@ def _measure_containerd(docker: Path, containerd: Path) -> list[Disk]:
 
 
 def _is_on_this_host(engine: DockerFacts) -> TypeGuard[Engine]:
-    return isinstance(engine, Engine) and not is_elsewhere(engine) and _is_visible(engine.root_dir)
+    return isinstance(engine, Engine) and not engine.is_elsewhere and _is_visible(engine.root_dir)
 
 
 def _is_visible(path: str) -> bool:
