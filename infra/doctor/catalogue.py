@@ -66,7 +66,7 @@ def _render_index() -> str:
     return (
         f"# The checks of `qca doctor`\n\n{_NOTE}\n\n"
         "Each check has a page with an example that it reports, one that passes, and the number\n"
-        "of its known errors; `qca explain ID` shows the page in the terminal.\n"
+        "of its known wrong verdicts; `qca explain ID` shows the page in the terminal.\n"
         "IDs never change their meaning. `--only ID` and `--ignore ID` select checks.\n\n"
         f"| ID | category | reports |\n| --- | --- | --- |\n{rows}"
     )

@@ -46,6 +46,6 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
         click.echo(f"Note: {damaged}; using an older checkpoint.", err=True)
     trained = ""
     if automaton.episode is not None:
-        trained = f" after {format_count(automaton.episode, 'episode')}"
+        trained = f", trained for {format_count(automaton.episode, 'episode')}"
     note(f"Loaded {automaton.name}{trained}, on {automaton.device}.")
     return automaton

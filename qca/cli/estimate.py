@@ -249,7 +249,8 @@ def _print_table(choice: Choice, device: ResolvedDevice, solved: dict[str, Any] 
 
     console = Console(highlight=False)
     if solved:
-        console.print(f"largest {solved['dimension']} that fits: [bold]{solved['value']}[/bold]")
+        dimension, value = solved["dimension"], solved["value"]
+        console.print(f"largest value of {dimension} that fits: [bold]{value}[/bold]")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(justify="right")

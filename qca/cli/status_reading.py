@@ -61,7 +61,7 @@ class Status:
 
 
 def read_status(state: StateFolder) -> Status | None:
-    """Return the status, or None if nothing was launched or it was taken down meanwhile."""
+    """Return the status, or None if nothing was launched or the run was taken down meanwhile."""
     launch = read_launch(state)
     if launch is None:
         return None

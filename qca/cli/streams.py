@@ -1,4 +1,4 @@
-"""Handle standard streams that are closed (`qca plan >&-`) or can no longer be written."""
+"""Handle standard streams that are closed (`qca plan >&-`) or can no longer be written to."""
 
 import os
 import sys

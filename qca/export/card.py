@@ -15,11 +15,11 @@ from qca.memory.budget import count_parameters
 from qca.runs.run import Run, read_run
 
 _CONTENTS: Mapping[Format, str] = {
-    "safetensors": "the weights by their state-dict names, float32; the configuration is in its "
-    "metadata",
-    "pth": "the weights, float32, under `model_state_dict`, as `load_model` of the Atheria project "
-    "reads them for `UNET_UNITARY`",
-    "pt2": "one step psi -> psi as a program of `torch.export`",
+    "safetensors": "the float32 weights, keyed by their state-dict names; the configuration is "
+    "in the file's metadata",
+    "pth": "the float32 weights under `model_state_dict`, where the Atheria project's `load_model` "
+    "expects them for `UNET_UNITARY`",
+    "pt2": "one step psi -> psi as a `torch.export` program",
     "onnx": "one step psi -> psi as an ONNX model",
 }
 
@@ -84,7 +84,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
         f"# {automaton.name}",
         "",
         "A neural quantum cellular automaton: a U-Net maps the state of the whole grid to the "
-        "change of each cell.",
+        "change in each cell.",
         "",
         f"- File: `{path.name}`, {_CONTENTS[format_]}.",
         f"- License: {license_text or 'not stated'}.",
@@ -126,13 +126,16 @@ def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
 def _describe_measures(run: Run | None) -> Iterator[str]:
     """Yield a table of the measures of the run's own sample rollout, if there is one."""
     if run is None or run.snapshots is None or len(run.snapshots.states) < 2:
-        yield "Not measured: there is no sample rollout. Run `qca evaluate` to measure it."
+        yield (
+            "Not measured: there is no sample rollout. Run `qca evaluate` to measure the automaton."
+        )
         return
     steps = list(run.snapshots.states)
     first, last = steps[0], steps[-1]
     states = (State.from_psi(step, run.snapshots.states[step]) for step in steps)
     series = measure_series(states)
-    yield f"One rollout from the run's first state, after episode {run.snapshots.episode:,}:"
+    episode = f"{run.snapshots.episode:,}"
+    yield f"One rollout from the run's first state, with the weights after episode {episode}:"
     yield ""
     yield f"| measure | step {first} | step {last:,} | unit |"
     yield "| --- | --- | --- | --- |"

@@ -1,4 +1,4 @@
-"""Export an automaton in each format; the metadata of every file describe the automaton."""
+"""Export an automaton in each format; the metadata in every file describes the automaton."""
 
 import contextlib
 import copy
@@ -63,7 +63,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
 
 
 def describe(automaton: Automaton) -> dict[str, str]:
-    """Return the metadata that describe the automaton in a file."""
+    """Return the metadata that describes the automaton in an exported file."""
     return {
         "format": EXPORT_FORMAT,
         "config": json.dumps(asdict(automaton.config), sort_keys=True),
@@ -72,7 +72,7 @@ def describe(automaton: Automaton) -> dict[str, str]:
 
 
 def _write_safetensors(automaton: Automaton, path: Path) -> None:
-    """Write the weights by their state-dict names."""
+    """Write the weights, keyed by their state-dict names."""
     path.write_bytes(safetensors.save(_copy_weights(automaton), describe(automaton)))
 
 
@@ -89,7 +89,7 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
 
 
 def _write_pt2(automaton: Automaton, path: Path) -> None:
-    """Write one step as a program of torch.export."""
+    """Write one step as a torch.export program."""
     program = _trace_step(automaton)
     buffer = io.BytesIO()  # torch checks the suffix, which an unfinished file does not have
     torch.export.save(program, buffer, extra_files=describe(automaton))

@@ -29,7 +29,7 @@ class Measure:
 def measure_energy(state: State, previous: State | None = None) -> float:
     """Return the mean of the cells' |psi|^2 before renormalization or after damping.
 
-    A start of normalized cells has energy 1, so this is the trainer's "energy left".
+    An initial state of normalized cells has energy 1, so this is the trainer's "energy left".
     """
     return float(state.squared_norm.mean(dtype=np.float64))
 
@@ -42,12 +42,12 @@ def measure_norm_error(state: State, previous: State | None = None) -> float:
 
 
 def measure_entropy(state: State, previous: State | None = None) -> float:
-    """Return the mean entropy of a cell in bits, see `fields.compute_entropy`."""
+    """Return the mean entropy of a cell in bits (see `fields.compute_entropy`)."""
     return float(compute_entropy(state).mean(dtype=np.float64))
 
 
 def measure_activity(state: State, previous: State | None = None) -> float:
-    """Return the mean change of a cell in norm per step, see `fields.compute_change`.
+    """Return the mean norm of a cell's change per step (see `fields.compute_change`).
 
     Return NaN at the start, which has no previous state.
     """
@@ -57,12 +57,12 @@ def measure_activity(state: State, previous: State | None = None) -> float:
 
 
 def measure_coherence(state: State, previous: State | None = None) -> float:
-    """Return the mean overlap of neighboring cells, 0 to 1, see `fields.compute_coherence`."""
+    """Return the mean overlap of neighboring cells, 0 to 1 (see `fields.compute_coherence`)."""
     return float(compute_coherence(state).mean(dtype=np.float64))
 
 
 def measure_asymmetry(state: State, previous: State | None = None) -> float:
-    """Return the mean asymmetry of a cell, see `fields.compute_asymmetry`."""
+    """Return the mean asymmetry of a cell (see `fields.compute_asymmetry`)."""
     return float(compute_asymmetry(state).mean(dtype=np.float64))
 
 
@@ -70,8 +70,8 @@ def measure_frequency(state: State, previous: State | None = None) -> float:
     """Return the mean spatial frequency of the densities in cycles per cell.
 
     It is sum |k| P(k) / sum P(k), where P is the power spectrum of |psi_c|^2 without its mean,
-    summed over components. A uniform grid has 0, a pattern that alternates from cell to cell along
-    one axis 0.5, white noise 0.38.
+    summed over components. The result is 0 for a uniform grid, 0.5 for a pattern that
+    alternates from cell to cell along one axis, and 0.38 for white noise.
     """
     density = compute_squared_magnitude(state.psi).astype(np.float64)
     density -= density.mean(axis=(1, 2), keepdims=True)
@@ -93,7 +93,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("frequency", "cycles per cell", measure_frequency),
 )
 
-# Below this power per number, the densities are equal except for rounding errors.
+# Below this power per density value, the densities are equal except for rounding errors.
 _FLAT = 1e-12
 
 

@@ -18,7 +18,7 @@ from qca.core.units import MIB
 CUDA_CONTEXT = 736 * MIB
 # NCCL's memory if several GPUs train together, limited to four blocks by
 # `qca.train.distributed.torch_env`: 368 MiB on each of two H100 joined by NVLink
-# (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`), plus 5 %.
+# (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`), plus 5%.
 NCCL_CONTEXT = 388 * MIB
 # The peak resident set of a training run with negligible tensors (`infra.host.resident_floor`),
 # with the CPU wheel of torch 2.13 on x86-64 Linux; used if this machine's was not measured.

@@ -25,7 +25,7 @@ class _StepCost(NamedTuple):
 
 
 # H200, torch 2.11, captured CUDA graphs with `qca.model.kernels`; `fixed` and `shared` are from
-# segments of 1 step and of 8 in fp32, 16 otherwise. Segments of 2 and 4 are within 3 % of this.
+# segments of 1 step and of 8 in fp32, 16 otherwise. Segments of 2 and 4 are within 3% of this.
 _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
     "fp32": _StepCost(fixed=2.09, shared=0.88, forward=0.64, tape=0.34),
     "tf32": _StepCost(fixed=1.28, shared=0.70, forward=0.36, tape=0.04),

@@ -49,7 +49,7 @@ class Convolution:
         return out
 
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the gradient of some rows of the input from that of the output."""
+        """Return the input's gradient for some rows, given the output's gradient for them."""
         assert self.cotangent is not None
         self.cotangent[rows] = cotangent
         return self.pull_back(rows)
@@ -121,8 +121,8 @@ class Convolution:
 class UpConvolution(Convolution):
     """A transposed 2x2 convolution with a stride of 2, as a matrix product.
 
-    Each input cell alone determines four output cells. In strict float32 cuDNN takes 130 us for one
-    sample; the arithmetic would take 20 us (H200, torch 2.11).
+    Each input cell alone determines four output cells. In strict float32, cuDNN takes 130 us for
+    one sample; the arithmetic alone would take 20 us (H200, torch 2.11).
     """
 
     def forward(self, x: Tensor) -> Tensor:

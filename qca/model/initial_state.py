@@ -21,7 +21,8 @@ def draw_initial_state(
     """Return random cells of norm 1, complex64 (B, d_state, grid, grid), on the CPU.
 
     Before the normalization their components have a complex normal distribution. `samples` are the
-    global indices of the batch's samples. Sample i of run `seed` is the same state in any batch.
+    global indices of the batch's samples. For a given `seed`, sample i is the same state in any
+    batch.
     """
     shape = (2, d_state, grid, grid)
     parts = [

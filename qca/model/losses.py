@@ -1,7 +1,7 @@
 """The losses of an episode.
 
-A loss chooses the steps at which it evaluates the episode and computes its terms from them, one
-number per sample. The trainer averages over the samples. The energy E is the sum of the cells'
+A loss chooses the steps at which it evaluates the episode. From those steps it computes its terms,
+one number per sample. The trainer averages over the samples. The energy E is the sum of the cells'
 |psi|^2 as in `evolution.Step`. To add a loss, see docs/contributing.md (built-in) and
 docs/add-a-loss.md (in a package).
 """
@@ -67,8 +67,8 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class Evolutionary(Loss):
-    """A loss that rewards states that keep 80 % of the energy, are symmetric under a quarter turn,
-    and vary."""
+    """A loss that rewards states that keep 80% of the energy, are symmetric under a quarter turn,
+    and vary from cell to cell."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["evolutionary"]
 

@@ -144,7 +144,7 @@ def _draw_chart(
 
     yield Chart(
         title,
-        f"From the first to the last: {caption}.",
+        f"From the first {axis} to the last: {caption}.",
         draw_at(WIDE if is_wide else SMALL),
         tuple(Legend(curve.label, curve.color) for curve in curves),
         draw_at(SMALL) if is_wide else None,

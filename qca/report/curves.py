@@ -64,7 +64,7 @@ def draw_speed(records: Sequence[EpisodeRecord]) -> Chart:
     return Chart(
         "Speed",
         f"Median {median(y):,.3g} steps per second, slowest {min(y):,.3g}, fastest "
-        f"{max(y):,.3g}. A step counts forward and backward; a batch counts once.",
+        f"{max(y):,.3g}. One step includes its forward and backward pass; a batch counts once.",
         Markup(draw("speed", [curve], quantity="steps per second", from_zero=True)),
     )
 
@@ -115,7 +115,7 @@ def _describe_loss(run: Run) -> Iterator[str]:
 
 def _list_loss_legend(run: Run) -> Iterator[Legend]:
     if len(run.records) >= SMOOTH_FROM:
-        yield Legend("each episode, pale; running median, strong", "a")
+        yield Legend("pale: each episode; bold: running median", "a")
     if run.resume_episodes:
         yield Legend("resumed here", "muted", "line")
     if run.skipped_episodes:
@@ -174,7 +174,7 @@ def _draw_gradient(records: Sequence[EpisodeRecord]) -> Chart:
 
 def _draw_learning_rate(run: Run) -> Chart:
     x, y = extract_series(run.records, lambda record: record.learning_rate)
-    caption = f"Constant at {y[0]:.3g}; it is halved when the loss stalls."
+    caption = f"Constant at {y[0]:.3g}; it would be halved if the loss stalled."
     if causes := list(_explain_learning_rate(run)):
         caption = f"From {y[0]:.3g} to {y[-1]:.3g}: {'; '.join(causes)}."
     svg = draw("rate", [Curve("rate", x, y, "c")], quantity="learning rate", from_zero=True)
@@ -182,7 +182,7 @@ def _draw_learning_rate(run: Run) -> Chart:
 
 
 def _explain_learning_rate(run: Run) -> Iterator[str]:
-    """Yield phrases for the changes of the rate, first the schedule's, then the user's."""
+    """Yield phrases for the changes to the rate, first the schedule's, then the user's."""
     settings = [change for change in run.config_changes if "learning_rate" in change["now"]]
     given = [change["episode"] for change in settings]
     halvings = sum(
@@ -194,7 +194,7 @@ def _explain_learning_rate(run: Run) -> Iterator[str]:
         yield f"halved {format_count(halvings, 'time')}, when the loss stalled"
     for change in settings:
         before, now = change["before"]["learning_rate"], change["now"]["learning_rate"]
-        yield f"set from {before} to {now} with episode {change['episode']:,}"
+        yield f"set from {before} to {now} starting with episode {change['episode']:,}"
 
 
 def _draw_noise(records: Sequence[EpisodeRecord]) -> Chart:

@@ -44,7 +44,7 @@ class PlanEntry:
     context_bytes: int
     budget_bytes: int | None
     reasons: Mapping[str, str]
-    """Reasons by the path of the number in the plan, such as `trainer.budget_bytes`."""
+    """Reasons for the plan's numbers, keyed by their paths, such as `trainer.budget_bytes`."""
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class HostSection:
     plan: PlanEntry
     summary: str
     clean: Callable[[str], str]
-    """Removes names of people and machines from a text, since reports are shared."""
+    """Removes the names of people and machines from text, since reports are shared."""

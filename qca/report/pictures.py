@@ -13,7 +13,8 @@ from qca.measures.fields import Scale
 from qca.measures.palettes import make_palette, quantize
 from qca.runs.snapshots import Snapshots
 
-# Maximum number of frames of an animation; a run folder has no more, and a page would become large.
+# Maximum number of frames of an animation; a run folder has no more, and more would make a page
+# large.
 _MAX_FRAMES = 48
 # Maximum number of cells per side; a screen cannot show more in one picture.
 _MAX_CELLS = 128
@@ -44,7 +45,7 @@ class Gallery:
     """The component whose phase is shown, counted from 0."""
     components: int
     of_component: bool
-    """Whether the density shows only that component, since all cells have the same total."""
+    """Whether the density shows only that component; true if all cells have the same total."""
     lowest: float
     highest: float
     density: Animation

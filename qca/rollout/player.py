@@ -25,7 +25,7 @@ LARGEST_FRAMES = 10_500_000
 
 @dataclass(frozen=True)
 class Player:
-    """The texts and the speed of a page's player."""
+    """The title, the subtitle and the speed of a page's player."""
 
     title: str
     subtitle: str
@@ -83,7 +83,7 @@ def choose_shown(drawn: Sequence[DrawnField]) -> int:
 
 
 def fill_template(template: str, parts: Mapping[str, str]) -> str:
-    """Return the template with each `{{name}}` replaced once; inserted texts are not expanded."""
+    """Return the template with each `{{name}}` replaced once; inserted text is not expanded."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 

@@ -49,7 +49,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class DrawnField:
-    """A field of all frames as palette indices, with one scale for all frames."""
+    """One field, drawn in every frame as palette indices with a common scale."""
 
     name: str
     unit: str

@@ -11,7 +11,7 @@ from qca.core.errors import LaunchError
 from qca.rollout.pictures import paint_frames
 from qca.rollout.recording import DrawnField
 
-# All current browsers play both formats. At these qualities, cells have no block artifacts.
+# All current browsers play both formats. At these quality settings, cells have no block artifacts.
 _CODECS = {
     "mp4": ("-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"),
     "webm": ("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-pix_fmt", "yuv420p"),
@@ -32,7 +32,7 @@ def find_encoder() -> str:
     if found is None:
         raise LaunchError(
             "a video needs FFmpeg, which is not installed",
-            hint=f"Write a .gif or .html file, which do not need it. {explain_install('video')}",
+            hint=f"Write a .gif or .html file; neither needs it. {explain_install('video')}",
         )
     return found
 
@@ -41,7 +41,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     """Encode a recording's fields, side by side, as `mp4` or `webm`.
 
     Raises:
-        LaunchError: FFmpeg is not installed, or fails with the error in the message.
+        LaunchError: FFmpeg is not installed, or it fails; the message contains its error.
 
     """
     frames = paint_frames(fields)

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 # A file holds a few kilobytes per run and condition.
 _LARGEST_FILE = 16 * MIB
 
-# In standard errors. By chance alone, a mean differs from 0 by more than two in 5 % of cases.
+# In standard errors. By chance alone, a mean differs from 0 by more than two in 5% of cases.
 _CLEAR = 2.0
 
 

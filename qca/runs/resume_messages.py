@@ -50,6 +50,6 @@ def describe_batch_change(before: int | None, now: int, batch_size: int) -> list
         return []
     return [
         f"the combined batch was {before * batch_size} and is now {now * batch_size}: "
-        f"{before} {pluralize(before, 'process', 'processes')} trained up to the checkpoint, "
+        f"{before} {pluralize(before, 'process', 'processes')} trained up to the checkpoint, and "
         f"{now} now {'trains' if now == 1 else 'train'}, with batch_size={batch_size} each"
     ]

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
 
 _SECONDS = 10.0
-# In strict float32 trials take 1 to 4 s and save 0.3 s per episode (H200, torch 2.11), so they do
+# In strict float32, trials take 1 to 4 s and save 0.3 s per episode (H200, torch 2.11), so they do
 # not pay off in a run with fewer episodes than this.
 _FEWEST_EPISODES = 50
 
@@ -24,7 +24,7 @@ _FEWEST_EPISODES = 50
 def are_worthwhile(config: TrainConfig, *, fused: bool) -> bool:
     """Return whether a training run is long enough, and its convolutions slow enough, for trials.
 
-    On tensor cores trials take 12 to 15 s and save 0.02 s per episode. They also gain nothing if
+    On tensor cores, trials take 12 to 15 s and save 0.02 s per episode. They also gain nothing if
     the `fused` kernels run a segment's convolutions with Winograd's algorithm.
     """
     strict = config.precision not in TENSOR_CORE_PRECISIONS

@@ -43,7 +43,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
         if config.precision == "tf32":
             raise LaunchError(
                 "a CPU does not support tf32",
-                hint="Use --precision fp32, or a GPU of Ampere or later.",
+                hint="Use --precision fp32, or an Ampere or later GPU.",
             )
         return torch.device("cpu")
     require_gpus(read_local_rank() + 1)

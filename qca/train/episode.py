@@ -121,10 +121,11 @@ def adjoint_episode(
         loss: the loss to differentiate.
         noise: see `DrawFactor`.
         on_step: see `OnStep`.
-        scale: factor of the gradients.
+        scale: the factor by which the gradients are multiplied.
         states: saves the states; by default on the device.
         runner: runs a step forward and backward; by default eagerly.
-        tapes: how many of the last steps are not recomputed: all of them, or whole segments.
+        tapes: how many of the last steps are not recomputed; this covers either all steps or a
+            whole number of segments.
 
     """
     states = states or DeviceStore()

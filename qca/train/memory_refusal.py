@@ -38,7 +38,7 @@ class RefusedMemory:
 
 
 def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] | None:
-    """Return a trainer of the same run with the next cheaper strategy; None if none is cheaper.
+    """Return a trainer for the same run with the next cheaper strategy; None if none is cheaper.
 
     The memory of `trainer` is freed, so it must not be used again.
     """

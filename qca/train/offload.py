@@ -1,6 +1,6 @@
 """Keep AdamW's moments in host memory, and run AdamW's step there.
 
-The moments take twice the memory of the weights, 213 MiB for the full model, and are used once per
+The moments take 213 MiB for the full model, twice the memory of the weights, and are used once per
 episode. If they are on the host, the GPU only has to copy the gradients there and the weights back.
 """
 

@@ -1,4 +1,4 @@
-"""AdamW over a model's weights, and its state in a checkpoint.
+"""AdamW for a model's weights, and its state in a checkpoint.
 
 The step is torch's function `adamw`. The class `torch.optim.AdamW` calls the same function, but
 first loads torch's compiler, which is unused here and takes longer to load than a small run takes
@@ -88,7 +88,7 @@ class Optimizer:
         )
 
     def reload_weights(self) -> None:
-        """Copy the model's weights to the host, if AdamW runs there, after they were replaced."""
+        """Copy the newly replaced weights of the model to the host, if AdamW runs there."""
         if self._host:
             self._host.copy_weights()
 
@@ -121,5 +121,5 @@ class Optimizer:
 
 
 def _copy_in_layout(parameter: nn.Parameter, moment: Tensor) -> Tensor:
-    """Return a copy on the parameter's device and in its memory format, as the kernel needs."""
+    """Return a copy on the parameter's device and in its memory format, as the kernel requires."""
     return torch.empty_like(parameter).copy_(moment)

@@ -23,7 +23,7 @@ class Plateau:
         return replace(self, stalled=0, halvings=self.halvings + 1)
 
     def forget_best(self) -> "Plateau":
-        """Return the schedule for another loss, with which the best so far cannot be compared."""
+        """Return the schedule for another loss function, with which `best` cannot be compared."""
         return Plateau(halvings=self.halvings)
 
     def decay(self, base: float) -> float:

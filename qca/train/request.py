@@ -19,7 +19,7 @@ class StopFlag(Protocol):
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """One call of `qca train`, with every `auto` in its configuration resolved."""
+    """One invocation of `qca train`, with every `auto` in its configuration resolved."""
 
     config: TrainConfig
     folder: Path

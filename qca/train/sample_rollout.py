@@ -27,7 +27,7 @@ from qca.train.weights import build_model
 # limit, but at least eight.
 MAX_SAMPLES, MIN_SAMPLES = 48, 8
 _LARGEST_FILE = 32 * MIB
-_COMPLEX = 8  # bytes of a number
+_COMPLEX = 8  # bytes per number
 
 
 def sample_when_complete(

@@ -1,7 +1,7 @@
 """Time one way to run an episode, in a separate process to measure its peak memory.
 
-`qca estimate --measure` runs this module once per way. It reads a request as JSON from stdin and
-writes the result as JSON to stdout.
+`qca estimate --measure` runs this module once for each way. It reads a request as JSON from stdin
+and writes the result as JSON to stdout.
 """
 
 # safetensors' annotations are incomplete.
@@ -61,7 +61,7 @@ def time_episode(
 
 
 def _run_episode(trainer: Trainer, gradient_file: Path) -> None:
-    """Run the first episode, under float16 repeatedly until it is finite; save its gradient."""
+    """Run the first episode (in float16, repeat it until it is finite); save its gradient."""
     result: StepResult | SkippedStep | None = None
     while not isinstance(result, StepResult):
         trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`

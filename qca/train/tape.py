@@ -1,7 +1,7 @@
 """Keep what the backward of a segment needs, so that its steps are not recomputed.
 
 A single step keeps its autograd graph. The steps of a longer segment keep what their network's
-adjoint needs, see `qca.train.segment`.
+adjoint needs (see `qca.train.segment`).
 """
 
 # torch's annotations are incomplete.

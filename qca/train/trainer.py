@@ -52,8 +52,8 @@ class Trainer:
     `episodes` counts the finished episodes, `skipped` those without an optimizer step.
 
     Args:
-        config: the configuration; a remaining "auto" means fp32 (precision), one step's graph
-            (recompute), or the device (optimizer_state).
+        config: the configuration; any value that is still "auto" means fp32 for precision, one
+            step's graph for recompute, and the device for optimizer_state.
         device: the device to compute on.
         ranks: the processes that train this model together; each has its own batch.
 
@@ -240,7 +240,10 @@ class Trainer:
         return runner, RunnerNotes(trial_seconds=runner.trial_seconds)
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
-        """Return the episode's numbers, averaged over the ranks, in one copy from the device."""
+        """Return the episode's numbers, averaged over the ranks.
+
+        One transfer copies all of them from the device.
+        """
         terms = outcome.terms
         numbers = torch.stack([outcome.loss, outcome.energy, *terms.values()])
         self.ranks.average([numbers])
@@ -276,10 +279,10 @@ class Trainer:
 
 
 def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.memory_format:
-    """Return the weights' memory format: channels last if tensor cores compute.
+    """Return the weights' memory format: channels last if tensor cores are used.
 
-    Tensor cores read that layout, and cuDNN would copy operands from any other one to it. With it,
-    an episode takes 0.88 times as long in TF32 and bfloat16. Strict float32, which does not use
+    Tensor cores read that layout, and cuDNN would copy operands with any other layout into it. With
+    it, an episode takes 0.88 times as long in TF32 and bfloat16. Strict float32, which does not use
     tensor cores, would take 1.04 times as long and need more scratch memory (H100, torch 2.11, the
     full model).
     """

@@ -18,7 +18,7 @@ from qca.core.plain_files import open_plain
 from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
 
-_FIRST = "inc.conv_block.0.weight"  # every checkpoint of this model has this name
+_FIRST = "inc.conv_block.0.weight"  # every checkpoint of this model has this tensor
 
 
 def build_model(config: TrainConfig) -> UNetUnitary:
@@ -42,7 +42,7 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return a model's weights by their state-dict names, from a file that any program wrote.
+    """Return a model's weights by their state-dict names, from a file written by any program.
 
     The file is in safetensors format or was saved by `torch.save`. In the second case it is read
     with `weights_only`, so its code is not run. The names may be nested under a key and have a
@@ -58,7 +58,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"{path}: cannot read weights from it: {_describe_error(error)}",
+            f"{path}: cannot read weights: {_describe_error(error)}",
             hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
             "file is never run.",
         ) from None
@@ -108,7 +108,7 @@ def _require_same_shapes(model: Mapping[str, Tensor], saved: Mapping[str, Tensor
         here, there = (tuple(t[name].shape) if name in t else "missing" for t in (model, saved))
         if here != there:
             raise CheckpointError(
-                f"the checkpoint has another architecture: {name} is {there}, but here {here}",
+                f"the checkpoint has another architecture: {name} is {there}, not {here}",
                 hint="Use the configuration of the checkpoint.",
             )
 
@@ -118,5 +118,5 @@ def _require_finite(weights: Mapping[str, Tensor]) -> None:
         if not torch.isfinite(value).all():
             raise CheckpointError(
                 f"the weights are not finite: {name} contains NaN or infinity",
-                hint="Use weights of an earlier checkpoint.",
+                hint="Use weights from an earlier checkpoint.",
             )

@@ -1,4 +1,4 @@
-"""Parse the JSON messages of a page strictly."""
+"""Strictly parse the JSON messages from a page."""
 
 import json
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ _KINDS: dict[str, type[Reset] | type[ChooseField] | type[ChooseSpeed] | type[Per
 
 
 def parse_message(text: str | bytes) -> Message:
-    """Parse a message of the page.
+    """Parse a message from the page.
 
     Raises:
         InputError: it is not a valid message.

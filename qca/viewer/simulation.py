@@ -88,7 +88,7 @@ class Simulation:
         self._forget_scale()
 
     def perturb(self, row: int, column: int, radius: int) -> None:
-        """Replace the cells within `radius` of a cell by new random ones.
+        """Replace the cells within `radius` of a cell with new random ones.
 
         Raises:
             InputError: the cell is outside the grid, or the radius is not from 0 to 32.
@@ -97,8 +97,8 @@ class Simulation:
         rows, columns = self._psi.shape[2:]
         if not (0 <= row < rows and 0 <= column < columns and 0 <= radius <= MAX_RADIUS):
             raise InputError(
-                f"cannot perturb {radius} cells around ({row}, {column})",
-                hint=f"The grid has {rows}x{columns} cells; a radius is 0 to {MAX_RADIUS}.",
+                f"cannot perturb the cells within {radius} of ({row}, {column})",
+                hint=f"The grid has {rows}x{columns} cells; the radius must be 0 to {MAX_RADIUS}.",
             )
         down, across = np.ogrid[:rows, :columns]
         hit = (down - row) ** 2 + (across - column) ** 2 <= radius**2

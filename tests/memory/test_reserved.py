@@ -1,7 +1,7 @@
 """Compare predicted peaks with the bytes that real training runs reserved on a GPU.
 
 One H200, driver 580, torch 2.11, growing segments; MiB of `torch.cuda.max_memory_reserved` after
-two episodes. Each was limited to its prediction, or to 5 % more.
+two episodes. Each was limited to its prediction, or to 5% more.
 """
 
 from typing import Any

@@ -54,8 +54,8 @@ def test_lost_lines_are_reported(lines, is_reported):
     [
         (None, 2, None),
         (2, 2, None),
-        (2, 1, "was 6 and is now 3: 2 processes trained up to .*, 1 now trains, with batch_"),
-        (1, 4, "was 3 and is now 12: 1 process .*, 4 now train, with batch_size=3 each"),
+        (2, 1, "was 6 and is now 3: 2 processes trained up to .*, and 1 now trains, with batch_"),
+        (1, 4, "was 3 and is now 12: 1 process .*, and 4 now train, with batch_size=3 each"),
     ],
 )
 def test_another_combined_batch_is_reported_with_its_numbers(before, now, message):

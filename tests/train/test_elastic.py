@@ -87,7 +87,7 @@ def test_resuming_with_another_number_reports_the_new_batch_once(tmp_path):
     assert read_newest(folder / "first").processes == 2
 
     message = (
-        "the combined batch was 6 and is now 3: 2 processes trained up to the checkpoint, "
+        "the combined batch was 6 and is now 3: 2 processes trained up to the checkpoint, and "
         "1 now trains, with batch_size=3 each"
     )
     assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, read_stderr(folder)

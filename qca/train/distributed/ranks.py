@@ -44,7 +44,7 @@ class Ranks:
             return bool(flag.item())
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its mean over the ranks."""
+        """Replace each tensor with its mean over the ranks."""
         if self.size == 1:
             return
         with _translate_errors():
@@ -53,7 +53,7 @@ class Ranks:
                 tensor.div_(self.size)
 
     def broadcast(self, value: _T) -> _T:
-        """Return the first rank's `value` on every rank: a tree of plain values and CPU tensors."""
+        """Return the first rank's `value`, a tree of plain values and CPU tensors, on all ranks."""
         if self.size == 1:
             return value
         box: list[_T] = [value]

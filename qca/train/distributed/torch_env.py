@@ -13,7 +13,7 @@ def prepare_environment() -> None:
 
 
 def _keep_user_modules_out() -> None:
-    """Keep Python processes that torch starts from importing from the user's folder."""
+    """Prevent Python processes started by torch from importing modules in the user's folder."""
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
@@ -22,7 +22,7 @@ def _set_passive_waiting() -> None:
 
     A small automaton runs thousands of short parallel regions per second. If other work shares the
     cores, spinning threads block the threads that they wait for. With 2 threads on 2 cores under a
-    load of 5, an episode of the profile `cpu` took 13 s with spinning threads and 1.1 s with
+    load of 5, an episode in the `cpu` profile took 13 s with spinning threads and 1.1 s with
     sleeping ones (measured).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -50,7 +50,8 @@ def _limit_nccl_blocks() -> None:
 def _shorten_name_lookups() -> None:
     """Make the C library abandon a name lookup after two seconds instead of ten (resolv.conf(5)).
 
-    While a store restarts, its name does not resolve. In a container on an isolated network of
-    Engine 20.10, looking up a missing name fails after 10 s, or 2 s with this setting (measured).
+    While a store restarts, its name does not resolve. In a container on an isolated Docker
+    Engine 20.10 network, looking up a missing name fails after 10 s, or 2 s with this setting
+    (measured).
     """
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:2")
