@@ -31,7 +31,7 @@ _REFUSED = 2
 @click.option("--profile", "profiles", multiple=True, help="A profile to activate; * for all.")
 @click.option("--format", "_format", type=click.Choice(["json"]), default="json")
 def main(files: tuple[Path, ...], profiles: tuple[str, ...], _format: str) -> None:
-    """Print a Compose project as it is read."""
+    """Print a Compose project as this library reads it."""
     try:
         project = read_project(_find_files(files), os.environ, profiles)
     except InputError as error:

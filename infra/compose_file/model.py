@@ -20,7 +20,7 @@ class Span:
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
     """The notation of the word: an item of a block list or of a list in brackets, a word of a
-    string, a line of a flag file, or an item that stands apart because the list uses an alias."""
+    string, a line of a flag file, or an item outside the list, which refers to it with an alias."""
     start: int
     end: int
 
@@ -186,7 +186,7 @@ class Service:
     """The reason why a plain `up` does not start it; empty if it does."""
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """The mounts of `volumes`, `secrets`, `configs` and `tmpfs`, by their path in the container:
-    the host path of a bind mount, the name of a secret or config, or an empty text for a tmpfs."""
+    the host path of a bind mount, the name of a secret or config, or an empty string for tmpfs."""
     read_only_mounts: frozenset[str] = frozenset()
     """The container paths that `volumes` mounts read-only."""
     added_capabilities: tuple[LocatedValue, ...] = ()

@@ -61,8 +61,9 @@ def _report_some_too_small(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"Training needs {format_size(need.bytes)}, which not every slice of {gpu.name} has "
-        f"free.\n{need.parts}. The slices: {_list_slices(gpu)}. By default it gets the first one."
+        f"Training needs {format_size(need.bytes)}, but not every slice of {gpu.name} has that "
+        f"much free.\n{need.parts}. The slices: {_list_slices(gpu)}. By default, training gets the "
+        "first one."
     )
     roomiest = _find_roomiest(gpu)
     choose = Remedy(

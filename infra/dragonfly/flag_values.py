@@ -115,5 +115,5 @@ _DESCRIPTIONS: Mapping[str, tuple[Callable[[str, Release], bool], str]] = {
     ),
     "address": (lambda value, _: _is_address(value), "host:port or [IPv6]:port"),
     "compression": (lambda value, _: value in _COMPRESSIONS, "a number from 0 to 3"),
-    "from64": (lambda value, _: _is_tiered_size(value), "a whole number from 64 on"),
+    "from64": (lambda value, _: _is_tiered_size(value), "a whole number of at least 64"),
 }

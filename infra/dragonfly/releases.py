@@ -41,6 +41,7 @@ def describe_license(release: Release) -> str:
     if release < _NEW_LICENSE:
         return ""
     return (
-        f"Dragonfly {format_release(release)} is licensed under the DSAL, free in production up to "
-        "100 vCPUs (v1: the BSL 1.1): https://github.com/dragonflydb/dragonfly/releases"
+        f"Dragonfly {format_release(release)} is licensed under the DSAL, which is free in "
+        "production on up to 100 vCPUs (v1: the BSL 1.1): "
+        "https://github.com/dragonflydb/dragonfly/releases"
     )

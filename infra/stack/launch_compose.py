@@ -101,7 +101,7 @@ def start(
     write_files(plan, state, images, storage, folder)
     if storage.volume is not None:
         put_secret(state.store_flags, plan.project, images.store, storage.find_container_user())
-    say(f"Starting store and trainer as project {plan.project}.")
+    say(f"Starting the store and the trainer as project {plan.project}.")
     try:
         _run_compose_up(plan.project, state)
     except LaunchError as error:

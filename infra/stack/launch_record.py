@@ -34,7 +34,7 @@ class Launch:
     predicted_peak_bytes: Count | None = None
     context_bytes: Count | None = None
     budget_bytes: Count | None = None
-    """The plan's figures, from `episodes` on, for comparison; None in files of older versions."""
+    """The plan's figures, from `episodes` on, for comparison; None in files from older versions."""
     gpus: tuple[str, ...] | None = None
     """The UUIDs of the planned GPUs; None if they are unknown."""
     host_bytes: Count | None = None

@@ -108,13 +108,15 @@ def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[ResolvedRu
         return Decision("local", f"the Docker Engine could not be examined: {facts.docker.reason}")
     engine = facts.docker.value
     if isinstance(engine, NoEngine):
-        return Decision("local", f"no Docker Engine answers ({engine.state})")
+        return Decision("local", engine.problem)
     if not isinstance(facts.compose, Known):
         return Decision("local", f"Compose could not be examined: {facts.compose.reason}")
     compose = facts.compose.value
     if not isinstance(compose, ComposePlugin):
         return Decision("local", "`docker compose` (V2) is not installed")
-    return Decision("compose", f"Engine {engine.version} and Compose {compose.version} answer")
+    return Decision(
+        "compose", f"Engine {engine.version} and Compose {compose.version} are available"
+    )
 
 
 def _decide_store_port(stack: StackConfig) -> Decision[int | None]:

@@ -1,4 +1,4 @@
-"""Choose the storage for the run of a trainer's container: the user's folder, or a named volume."""
+"""Choose where a trainer's container stores its run: in the user's folder, or in a named volume."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class RunStorage:
     """The folder or volume of a run, and the user of the containers."""
 
     volume: str | None = None
-    """The named volume with the runs; None if the run is a folder of this machine."""
+    """The named volume with the runs; None if the run is a folder on this machine."""
     is_rootless: bool = False
     """Whether root in a container is the user that the engine runs as."""
     is_remapped: bool = False
@@ -57,7 +57,7 @@ def plan_storage(facts: HostFacts, project: str) -> RunStorage:
 
 
 def ensure_run_folder(folder: Path) -> None:
-    """Create the run's folder, and make it writable for the containers' user.
+    """Create the run's folder, and make it writable by the containers' user.
 
     If root starts them, the containers run as an ordinary user, who becomes the owner of the
     folder's contents.

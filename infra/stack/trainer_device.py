@@ -40,12 +40,12 @@ def decide_device(
     if runtime == "compose":
         if _can_containers_use_gpu(facts):
             return Decision("cuda", f"{gpu.name}, which the engine can pass to a container")
-        why = f"{gpu.name} was found, but containers cannot use it: qca explain QCA401"
+        why = f"{gpu.name} was found, but containers cannot use it (see qca explain QCA401)"
         return Decision("cpu", why)
     python = known_or_none(facts.python)
     if python and python.torch_cuda:
         return Decision("cuda", f"{gpu.name}, and the installed torch is built for CUDA")
-    why = f"{gpu.name} was found, but the installed torch cannot use it: qca explain QCA501"
+    why = f"{gpu.name} was found, but the installed torch cannot use it (see qca explain QCA501)"
     return Decision("cpu", why)
 
 
@@ -81,11 +81,11 @@ def decide_gpu_count(
         return Decision(count, f"{requested} requested; the number of GPUs is unknown")
     because = f"{requested} requested, {len(gpus) or 'none'} found"
     if requested != "all" and len(gpus) < requested:
-        because += ", too few: qca explain QCA405"
+        because += ", too few (see qca explain QCA405)"
     if gpus:
         least = min(gpu.memory_free for gpu in gpus)
-        which = "it" if len(gpus) == 1 else "the one with the least"
-        because += f"; {which} has {format_size(least)} free"
+        has = "it has" if len(gpus) == 1 else "each has at least"
+        because += f"; {has} {format_size(least)} free"
     return Decision(count, because)
 
 

@@ -47,5 +47,5 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
     trained = ""
     if automaton.episode is not None:
         trained = f", trained for {format_count(automaton.episode, 'episode')}"
-    note(f"Loaded {automaton.name}{trained}, on {automaton.device}.")
+    note(f"Loaded `{automaton.name}`{trained}, on {automaton.device}.")
     return automaton

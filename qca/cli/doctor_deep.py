@@ -68,7 +68,7 @@ def _explain_no_engine(facts: HostFacts) -> str:
         return facts.docker.reason
     engine = facts.docker.value
     if isinstance(engine, NoEngine):
-        return f"no Docker Engine answers ({engine.state})"
+        return engine.problem
     return "" if engine.os_type == "linux" else "the engine runs no Linux containers"
 
 

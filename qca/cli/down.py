@@ -135,7 +135,7 @@ def _remove_stack(project: str, *, volumes: bool) -> "Removed":
 
 
 def _report(project: str, removed: "Removed") -> None:
-    note(f"Removed the stack {project}. {_describe_kept(removed)}")
+    note(f"Removed the {project} stack. {_describe_kept(removed)}")
 
 
 def _describe_kept(removed: "Removed") -> str:

@@ -64,7 +64,7 @@ def _describe_start(event: Started) -> list[str]:
     tapes = f", keeping the last {event.tapes} steps" if is_partly_taped else ""
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
-        f"Training {event.run}: {event.parameters:,} parameters, "
+        f"Training `{event.run}`: {event.parameters:,} parameters, "
         f"{event.grid}x{event.grid} cells, {event.steps} steps per episode, on "
         f"{event.device}{together}, {event.precision}, "
         f"recompute {event.recompute}{segment}{tapes}{peak}."

@@ -32,7 +32,7 @@ def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: Progres
         view.note(f"With Docker: {plan.runtime.because}.")
     profile = plan.trainer.profile
     if profile.value == "cpu" and profile.because != GIVEN:
-        view.note("This is the small CPU profile; --profile default trains the whole model.")
+        view.note("This is the small CPU profile; --profile default trains the full model.")
     hint = describe_faster_precision(alternatives)
     if hint and not list_checkpoints(RunFolder(RUNS / plan.train.run).checkpoints):
         view.note(hint)

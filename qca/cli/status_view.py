@@ -111,7 +111,7 @@ def _format_memory(memory: Memory) -> str:
     text = format_size(memory.used_bytes)
     if memory.budget_bytes:
         share = memory.used_bytes / memory.budget_bytes
-        text += f" of the budget of {format_size(memory.budget_bytes)} ({share:.0%})"
+        text += f" of the {format_size(memory.budget_bytes)} budget ({share:.0%})"
     if memory.predicted_bytes:
         text += f", predicted {format_size(memory.predicted_bytes)}"
     return text

@@ -147,7 +147,7 @@ def test_deep_without_an_engine_asks_nothing_and_reports_unknowns(call_main, tmp
     findings = json.loads(done.stdout)["findings"]
     assert {one["id"] for one in findings} == {"QCA191", "QCA192", "QCA193", "QCA391", "QCA491"}
     assert {one["severity"] for one in findings} == {"skipped"}
-    assert "no Docker Engine answers (not-running)" in findings[0]["message"]
+    assert "no Docker daemon can be reached" in findings[0]["message"]
     assert done.stderr == ""
 
 

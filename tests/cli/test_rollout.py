@@ -21,7 +21,7 @@ def trained(qca):
 def test_a_run_becomes_a_page_in_its_folder(trained):
     done = trained("rollout", "first", "--steps", 3)
     assert done.stdout == ""
-    assert "Loaded first after 6 episodes, on cpu." in done.stderr
+    assert "Loaded `first`, trained for 6 episodes, on cpu." in done.stderr
     assert "Wrote runs/first/rollout.html." in done.stderr
     page = (trained.folder / "runs" / "first" / "rollout.html").read_text()
     assert page.startswith("<!DOCTYPE html>")

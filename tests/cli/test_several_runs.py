@@ -44,7 +44,7 @@ def test_both_runs_train_and_each_has_its_status(several):
     for run in ("a", "b"):
         wait_for(lambda run=run: len(episodes(several, run)) > 2)
         assert json.loads(several("status", run, "--format", "json").stdout)["run"] == run
-        assert f"Training {run}: " in several("logs", "trainer", "--run", run).stdout
+        assert f"Training `{run}`: " in several("logs", "trainer", "--run", run).stdout
 
 
 def test_the_plan_of_a_third_run_reserves_their_memory(several):

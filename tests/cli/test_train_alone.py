@@ -86,7 +86,7 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
     """The current step takes seconds, and the first Ctrl-C waits for its end."""
     slow = ("--grid", "256", "--hidden-channels", "32", "--steps", "1", "--batch-size", "4")
     with trainable.start("train", *ENDLESS, *slow) as train:
-        train.wait_for_stderr("Training first")
+        train.wait_for_stderr("Training `first`")
         train.process.send_signal(signal.SIGINT)
         train.wait_for_stderr("Ctrl-C again stops at once")
         assert train.end(signal.SIGINT).returncode == 130

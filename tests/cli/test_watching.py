@@ -49,7 +49,7 @@ def test_the_text_has_the_same_numbers(watched):
     assert "run first, runtime local, project qca" in text
     assert re.search(r"trainer +running +healthy", text)
     assert episodes_in(text)
-    for words in ("loss", "steps/s", "of the budget of", "predicted", "left", "about"):
+    for words in ("loss", "steps/s", "budget (", "predicted", "left", "about"):
         assert words in text
 
 

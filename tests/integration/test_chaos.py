@@ -23,9 +23,9 @@ def kill_process(stack: Stack, service: str) -> None:
 
 def the_trainer_dies(stack: Stack, up: Running) -> None:
     """The restart policy restarts the trainer."""
-    starts = up.read_stderr().count("Training first")
+    starts = up.read_stderr().count("Training `first`")
     kill_process(stack, "trainer")
-    wait_for(lambda: up.read_stderr().count("Training first") > starts)
+    wait_for(lambda: up.read_stderr().count("Training `first`") > starts)
 
 
 def the_store_dies(stack: Stack, up: Running) -> None:

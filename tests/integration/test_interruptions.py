@@ -25,7 +25,7 @@ def assert_gone_or_said(stack: Stack, said: str) -> None:
     assert {path.name for path in stack.folder.iterdir()} <= {"qca.toml", "runs"}
 
 
-@pytest.mark.parametrize("moment", ["Starting store and trainer", "episode "])
+@pytest.mark.parametrize("moment", ["Starting the store and the trainer", "episode "])
 def test_two_ctrl_c_exit_with_130_and_name_the_rest(stack, moment):
     with stack.qca.start(*UP) as up:
         up.wait_for_stderr(moment)
@@ -52,7 +52,7 @@ def test_down_finds_a_stack_without_its_state_folder(stack):
         up.process.kill()
         up.process.wait()
     shutil.rmtree(stack.folder / ".qca")
-    assert f"Removed the stack {stack.project}" in stack.qca("down").stderr
+    assert f"Removed the {stack.project} stack" in stack.qca("down").stderr
     assert not any(stack.list_leftovers().values())
     assert "Nothing to do" in stack.qca("down").stderr
 

@@ -116,7 +116,7 @@ def list_images(stack) -> set[str]:
     return set(stack.engine.run("image", "ls", "-q").stdout.split())
 
 
-@pytest.mark.parametrize("moment", ["Examining this host", "Starting store and trainer"])
+@pytest.mark.parametrize("moment", ["Examining this host", "Starting the store and the trainer"])
 def test_ctrl_c_at_any_other_time_leaves_nothing(stack, moment):
     with stack.qca.start("up", "--runtime", "compose") as up:
         up.wait_for_stderr(moment)

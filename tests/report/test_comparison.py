@@ -32,7 +32,9 @@ def runs(tmp_path):
 def test_a_chart_has_a_curve_for_each_run_with_points(runs):
     loss, *_ = draw_overlays(runs)
     assert [legend.label for legend in loss.legend] == ["first", "second"]
-    assert loss.caption == "From the first to the last: first 4 to 0.667; second 4 to 0.667."
+    assert (
+        loss.caption == "From the first episode to the last: first 4 to 0.667; second 4 to 0.667."
+    )
     assert loss.narrow
     titles = [chart.title for chart in draw_measure_overlays(runs)]
     assert titles == ["Entropy", "Activity", "Coherence", "Asymmetry", "Frequency"]

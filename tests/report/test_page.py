@@ -275,7 +275,10 @@ def test_a_rate_set_by_the_user_is_not_reported_as_halved(render, tmp_path):
         episodes=100,
     )
     text = Page(render(folder)).text
-    assert "halved 1 time, when the loss stalled; set from 0.0001 to 0.01 with episode 51" in text
+    assert (
+        "halved 1 time, when the loss stalled; set from 0.0001 to 0.01 starting with episode 51"
+        in text
+    )
     assert "The loss is evolutionary from episode 51 on, and structure before" in text
     assert "Configuration changed with episode 51" in text
 

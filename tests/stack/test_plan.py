@@ -89,13 +89,13 @@ def test_an_unknown_host_gets_the_smallest_store_with_a_reason():
     ("facts", "runtime", "why"),
     [
         pytest.param(
-            {"docker": engine(cpus=16), "compose": PLUGIN}, "compose", "answer", id="both"
+            {"docker": engine(cpus=16), "compose": PLUGIN}, "compose", "are available", id="both"
         ),
         pytest.param({"docker": engine(cpus=16)}, "local", "Compose", id="no Compose seen"),
         pytest.param(
             {"docker": no_engine("not-running")},
             "local",
-            "no Docker Engine answers",
+            "no Docker daemon can be reached",
             id="no engine",
         ),
         pytest.param({}, "local", "could not be examined", id="engine unknown"),
@@ -242,15 +242,14 @@ def test_hidden_gpus_are_not_used(visible):
 @pytest.mark.parametrize(
     ("frees", "requested", "why"),
     [
-        ((20, 10), 2, "2 requested, 2 found; the one with the least has 10 GiB free"),
-        ((20, 10), "all", "all requested, 2 found; the one with the least has 10 GiB free"),
+        ((20, 10), 2, "2 requested, 2 found; each has at least 10 GiB free"),
+        ((20, 10), "all", "all requested, 2 found; each has at least 10 GiB free"),
         (
             (20, 10),
             4,
-            "4 requested, 2 found, too few: qca explain QCA405; "
-            "the one with the least has 10 GiB free",
+            "4 requested, 2 found, too few (see qca explain QCA405); each has at least 10 GiB free",
         ),
-        ((), 4, "4 requested, none found, too few: qca explain QCA405"),
+        ((), 4, "4 requested, none found, too few (see qca explain QCA405)"),
         ((), "all", "all requested, none found"),
     ],
 )

@@ -25,8 +25,8 @@ class ExtendedFile:
 
 
 class ReadExtended(Protocol):
-    """A function that reads a file that a service extends; its paths are relative to its own
-    folder."""
+    """A function that reads a file with an extended service; the file's paths are relative to the
+    file's own folder."""
 
     def __call__(self, path: Path) -> ExtendedFile:
         """Return the file, or raise NotFollowedError."""
@@ -78,7 +78,7 @@ class _Extender:
             return own
         try:
             if len(trail) > _LONGEST_CHAIN:
-                raise NotFollowedError(f"more than {_LONGEST_CHAIN} services extend each other")
+                raise NotFollowedError(f"`extends` chains more than {_LONGEST_CHAIN} services")
             there = self._find_place(file, place) if file else place
         except NotFollowedError as error:
             self._note_unread(name, file, origin, error)
@@ -135,8 +135,8 @@ class _Extender:
 def _has_uncertain_tags(name: str, place: _Place) -> bool:
     """Return whether Compose 2.40 applies a service's tags only by chance.
 
-    If Compose reaches the service through another service of the file that extends it, Compose
-    loses the tags when it follows the service's own `extends`.
+    If another service in the file extends this one, and Compose reaches this one through it,
+    Compose loses the tags when it follows this service's own `extends`.
     """
     prefix = f"services.{name}."
     is_tagged = any(key.startswith(prefix) for key in place.file.reset_keys)

@@ -30,7 +30,7 @@ class FaultHereError(SpecError):
 
 
 def expand_build(value: Value, origin: Origin) -> Value:
-    """Convert a path to the context of a build."""
+    """Convert `build: PATH` to a mapping with the path as the build's context."""
     return make_table({"context": value}, origin) if isinstance(value, str) else value
 
 
@@ -66,7 +66,7 @@ def _set_default(value: Value, key: str, default: Value, origin: Origin) -> Valu
 
 
 def expand_text_to_list(value: Value, origin: Origin) -> Value:
-    """Convert a text to a list with one item."""
+    """Convert a string to a list with one item."""
     return make_items([(value, origin)]) if isinstance(value, str) else value
 
 
@@ -119,7 +119,10 @@ def expand_volume(value: Value, origin: Origin) -> Value:
 
 
 def _list_options(spec: VolumeSpec) -> dict[str, dict[str, Value]]:
-    """Return the options by the type of mount that they belong to; a mount may have both types."""
+    """Return the options, grouped by the type of mount that they belong to.
+
+    A mount may have options of both types.
+    """
     bind: dict[str, Value] = {"create_host_path": True} if spec.is_bind else {}
     if spec.propagation:
         bind["propagation"] = spec.propagation
@@ -139,7 +142,7 @@ def expand_device(value: Value, origin: Origin) -> Value:
 
 
 def expand_mount(value: Value, origin: Origin) -> Value:
-    """Convert the name of a config or a secret to a mapping with this source."""
+    """Convert the name of a config or a secret to a mapping with that name as its source."""
     return make_table({"source": value}, origin) if isinstance(value, str) else value
 
 
@@ -165,7 +168,7 @@ def _write_port(spec: PortSpec) -> dict[str, Value]:
 
 
 def _format_ports(ports: tuple[int, int]) -> str:
-    """Return a port twice, or the first and the last port of a range."""
+    """Format a range as `FIRST-LAST`, and a single port (held twice) as one number."""
     return f"{ports[0]}-{ports[1]}" if ports[0] != ports[1] else str(ports[0])
 
 

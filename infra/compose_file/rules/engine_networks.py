@@ -65,13 +65,13 @@ def _check_mode(service: Table) -> Iterator[Refusal]:
     if mode.startswith(_SHARED):
         for key, docker in _OWNED_BY_OTHER.items():
             if is_set(service.get(key)):
-                what = f"`{key}` belongs to the container whose network it shares ({mode})"
+                what = f"`{key}` belongs to the container whose network the service shares ({mode})"
                 yield refuse(what, f"conflicting options: {docker}", service.origins[key])
     if is_set(service.get("links")) and (mode == "host" or mode.startswith(_SHARED)):
         docker = "host type networking" if mode == "host" else "container type network"
         docker = f"conflicting options: {docker} can't be used with links. {_UNDEFINED}"
         yield refuse(
-            f"`links` has no use with network_mode {mode}", docker, service.origins["links"]
+            f"`links` is of no use with network_mode {mode}", docker, service.origins["links"]
         )
     if service.get("uts") == "host" and is_set(service.get("hostname")):
         docker = "conflicting options: hostname and the UTS mode"
@@ -135,7 +135,7 @@ def _check_address(network: _Network, text: str, origin: Origin) -> Iterator[Ref
 def _check_owner(
     top: Table, service: Table, network: str, address: str, origin: Origin
 ) -> Iterator[Refusal]:
-    """Refuse an address that an earlier service has; services with profiles may never both run."""
+    """Refuse an earlier service's address, unless profiles might keep the two from both running."""
     for name, value in to_table(top.get("services")).items():
         other = to_table(value)
         if other is service:

@@ -76,7 +76,7 @@ def format_scalar(value: Scalar) -> str:
 
 
 def format_float(value: float) -> str:
-    """Return a float as Go's `%v` prints it: the shortest digits, with 1e+06 from one million."""
+    """Return a float as Go's `%v` prints it: the shortest digits, and an exponent from 1e+06 up."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
     sign, digits, exponent = _split_float(value)

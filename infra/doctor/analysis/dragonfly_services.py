@@ -17,5 +17,5 @@ def explain_hidden_flags(dragonfly: Dragonfly) -> str:
         return f"The flag file {dragonfly.unread_flag_file.value} was not read."
     if dragonfly.service.unread_sources:
         keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
-        return f"Settings may depend on {keys}, which was not read."
+        return f"Settings may depend on {keys}, which qca did not read."
     return ""

@@ -1,4 +1,4 @@
-"""Find whether the images of services that others wait for have a health check."""
+"""Determine whether the images of services that others wait for have a health check."""
 
 from collections.abc import Mapping
 from dataclasses import replace

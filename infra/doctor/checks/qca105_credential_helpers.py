@@ -23,16 +23,16 @@ def _judge_helpers(missing: tuple[str, ...] | None) -> Verdict:
     if not missing:
         return ok("All credential helpers in Docker's config.json are installed.")
     message = (
-        f"Docker's config.json names {', '.join(missing)}, which is not on PATH.\nCompose cannot "
-        "pull any image, not even a public one. It fails with: error getting credentials - err: "
-        f'exec: "{missing[0]}": executable file not found in $PATH'
+        f"Docker's config.json names {', '.join(missing)}, which cannot be found on PATH.\n"
+        "Compose cannot pull any image, not even a public one. It fails with: error getting "
+        f'credentials - err: exec: "{missing[0]}": executable file not found in $PATH'
     )
     return Verdict(Severity.WARNING, message, {"missing": list(missing)}, (_EDIT_CONFIG,))
 
 
 _EDIT_CONFIG = Remedy(
-    "Remove the line with its name (`credsStore` or `credHelpers`) from ~/.docker/config.json, or "
-    "install the helper"
+    "Remove the line that names the helper (`credsStore` or `credHelpers`) from "
+    "~/.docker/config.json, or install the helper"
 )
 
 CHECK = Check(
@@ -42,11 +42,10 @@ CHECK = Check(
     needs=("compose",),
     looks_at="`credsStore` and `credHelpers` in Docker's config.json, and whether the programs "
     "`docker-credential-...` are on PATH.",
-    why="Docker Desktop writes this line, also in WSL, and does not remove it when it is "
-    "uninstalled. Measured "
-    "with Compose 5.6.1: `docker compose pull` fails even for public images; `docker pull` of "
-    'client 28 does not.\nFor example `{"credsStore": "desktop"}` without '
-    "docker-credential-desktop on PATH.",
+    why="Docker Desktop writes such a line, even in WSL, and does not remove it when it is "
+    "uninstalled. Measured with Compose 5.6.1: `docker compose pull` fails even for public images; "
+    "`docker pull` with client 28 does not.\n"
+    'An example is `{"credsStore": "desktop"}` without docker-credential-desktop on PATH.',
     fix="Remove the line from config.json, or install the helper.",
     url="https://docs.docker.com/reference/cli/docker/login/#credential-stores",
     judge_host=_judge_host,

@@ -53,8 +53,8 @@ CHECK = Check(
     "reads a file there as the stack's user, and writes another.",
     why="The trainer's container keeps its run in the folder `runs` here. Whether that works "
     "depends on the folder's owner, its SELinux label, a network file system and the folders "
-    "shared with a virtual machine, and no recorded fact shows it. If the engine does not have "
-    "this machine's files, the run is kept in a volume.",
+    "shared with a virtual machine; none of the facts that qca records shows whether it does. If "
+    "the engine does not have this machine's files, the run is kept in a volume.",
     fix="Work in a folder that you own, on a local disk.",
     url="https://docs.docker.com/engine/storage/bind-mounts/",
     judge_host=_judge_host,

@@ -28,7 +28,7 @@ def _describe(run: StoreRun) -> str:
         return f"{run.image} ran for {run.seconds:g} s without passing its health check."
     if run.killed_for_memory:
         return f"{run.image} was killed because it exceeded its memory limit."
-    return f"{run.image} exited with {run.exit_code} {run.seconds:.1f} s after its start."
+    return f"{run.image} exited with code {run.exit_code}, {run.seconds:.1f} s after its start."
 
 
 CHECK = Check(

@@ -54,7 +54,7 @@ CHECK = Check(
     looks_at="the GPU's compute capability, and those for which PyTorch's wheels are built.",
     why="CUDA 13 builds start at compute capability 7.5 (Turing), and those with CUDA 12.8 and "
     "12.9 at 7.0 or 7.5, depending on the release of PyTorch. Builds with CUDA 12.6 and older end "
-    "at 9.0 (Hopper).\nFor example a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 "
+    "at 9.0 (Hopper).\nFor example, a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 "
     "(12.0) a newer one.",
     fix="Use a build for that GPU.",
     url="https://github.com/pytorch/pytorch/blob/main/RELEASE.md",

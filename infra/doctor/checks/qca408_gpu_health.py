@@ -41,7 +41,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
         yield skip(f"Cannot determine {' or '.join(unknown)}.")
     elif not faults:
         names = describe_gpus(driver.gpus, driver.gpus)
-        yield ok(f"{names}: no fault reported, and no Xid error in the kernel's log.")
+        yield ok(f"{names}: no fault reported, and no Xid error in the kernel log.")
 
 
 def _list_unknown(driver: GpuDriver) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _list_unknown(driver: GpuDriver) -> Iterator[str]:
             yield f"{' and '.join(untold)} of {names} (not reported by NVML)"
     if driver.xids is None:
         yield (
-            "whether there are Xid errors (the kernel's log was not recorded or cannot be read; "
+            "whether there are Xid errors (the kernel log was not recorded or cannot be read; "
             "try `sudo dmesg`)"
         )
 
@@ -133,7 +133,7 @@ def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
     meaning = _XIDS.get(xid.code, "see NVIDIA's list")
     times = "once" if xid.count == 1 else f"{xid.count} times"
     message = (
-        f"{card}: the kernel's log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` "
+        f"{card}: the kernel log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` "
         "shows the time and the process."
     )
     evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
@@ -147,7 +147,7 @@ CHECK = Check(
     needs=("gpu",),
     looks_at="each GPU's uncorrectable ECC memory errors, memory that needs to be replaced, the "
     "reasons for reduced clocks, and the width of its PCIe link, all from NVML; and NVIDIA's Xid "
-    "errors in the kernel's log, if this user may read it.",
+    "errors in the kernel log, if this user may read it.",
     why="Such a fault can stop a training run after hours, or make it several times slower, and "
     "the "
     "CUDA error in its log does not give the reason. It is always an info, because a GPU with old "

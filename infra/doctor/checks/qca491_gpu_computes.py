@@ -54,13 +54,13 @@ CHECK = Check(
     category="gpu",
     title="A container cannot compute on the GPU",
     needs=("live_gpu",),
-    looks_at="with `--deep`: a container with the trainer's GPUs (in the trainer image if it is "
-    "there, otherwise in its base) calls cuInit, allocates memory and multiplies on each GPU with "
-    "only the driver, and then with torch if the image has it.",
+    looks_at="with `--deep`: a container that gets the trainer's GPUs calls cuInit, allocates "
+    "memory and multiplies on each GPU, first with only the driver, and then with torch if the "
+    "image has it. The image is the trainer image if it exists, otherwise its base image.",
     why="`nvidia-smi` may work in a container in which cuInit fails "
     "(NVIDIA/nvidia-container-toolkit issue 1743): it loads another library and opens other "
-    "devices. The step that fails and its CUDA error code show which layer has the fault: "
-    "the toolkit, the kernel's modules, the fabric manager, other programs on the GPU, or a torch "
+    "devices. The step that fails and its CUDA error code show which layer is at fault: "
+    "the toolkit, the kernel modules, the fabric manager, other programs on the GPU, or a torch "
     "that was built for other GPUs.",
     fix="Fix the layer that the message names. Common causes are that the module `nvidia_uvm` is "
     "not loaded, or that the CDI file is from an earlier driver.",

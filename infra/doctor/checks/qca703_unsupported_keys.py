@@ -33,7 +33,7 @@ def _find_compose_version(subject: FileSubject) -> tuple[int, ...] | None:
 def _judge_version_key(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[Verdict]:
     if "version" in file.keys and (not version or version >= _VERSION_OBSOLETE):
         message = (
-            "`version:` is obsolete and ignored.\nSince 2.25 Compose prints a warning about it at "
+            "`version:` is obsolete and ignored.\nSince 2.25, Compose prints a warning about it at "
             "every start. Remove the line, unless Compose V1 needs to read the file."
         )
         yield locate(Verdict(Severity.INFO, message), file, file.keys["version"])

@@ -102,14 +102,14 @@ def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
 def _suggest(fault: FlagFault) -> str:
     hint = _FLAGS_OF_REDIS.get(fault.flag.lower().replace("-", "_"))
     if hint:
-        return f" It is a flag of Redis: {hint}."
+        return f" It is a Redis flag: {hint}."
     _, blank, value = fault.flag.partition(" ")
     if not fault.instead:
         return " `dragonfly --helpfull` lists its flags."
     if not fault.is_sure:
         return f" Did you mean {fault.instead}?"
     prefix = "" if fault.given.words else "DFLY_"
-    item = " Write the value as a separate item, or after a =." if blank else ""
+    item = " Write the value as a separate item, or after an =." if blank else ""
     return f" Write {prefix}{fault.instead}{'=' + value.strip() if blank else ''}.{item}"
 
 
@@ -140,9 +140,9 @@ CHECK = Check(
     f"services, for the release in the image's name (by default {format_release(LATEST)}).",
     why="Dragonfly exits immediately if it does not know a flag or a DFLY_* variable, if a value "
     "is invalid, or if its own rules forbid the value, such as a dbfilename with an extension. "
-    "Flags change between releases: the table has each release from v1.0 to "
+    "Flags change between releases: qca's table of flags has each release from v1.0 to "
     f"{format_release(NEWEST_READ)}; for v2 it has only the flags that the release pages mention.",
-    fix="Use a flag that the release has with a value that it accepts, or remove the flag.",
+    fix="Use a flag that the release has, with a value that it accepts, or remove the flag.",
     url="https://github.com/dragonflydb/dragonfly/releases",
     judge_file=_judge_file,
 )

@@ -57,7 +57,7 @@ def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict 
     """Judge the key `runtime`; a registered runtime other than `nvidia` does not concern GPUs."""
     engine = require(facts.docker)
     if not isinstance(engine, Engine):
-        return _skip_service(service, "no engine") if runtime == "nvidia" else None
+        return _skip_service(service, "no engine answered") if runtime == "nvidia" else None
     is_registered = not engine.runtimes or runtime in engine.runtimes
     if not is_registered and not runtime.startswith(_CONTAINERD_RUNTIME):
         # The message of Engine 26; 20.10 says "Unknown runtime specified nvidia".
@@ -78,7 +78,7 @@ def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict 
 def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, key: str) -> Verdict:
     engine = require(facts.docker)
     if not isinstance(engine, Engine):
-        return _skip_service(service, "no engine")
+        return _skip_service(service, "no engine answered")
     if request.driver == "cdi":
         return _judge_cdi(service, engine, request)
     if not request.is_for_nvidia:
@@ -137,7 +137,7 @@ def _judge_other_driver(
         return _skip_service(service, because)
     if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
         return _skip_service(service, "the request is for a device driver other than NVIDIA's")
-    why = "its NVIDIA driver does not support all of the capabilities"
+    why = "an engine's NVIDIA driver does not support all of the requested capabilities"
     why = f"for devices ({key}) that no engine provides: {why}"
     return _refuse(service, why, request.refusal)
 
@@ -149,7 +149,7 @@ def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict
     if not is_cdi and not _DEVICE_FILE.fullmatch(name):
         return None
     if not isinstance(engine, Engine):
-        return _skip_service(service, "no engine")
+        return _skip_service(service, "no engine answered")
     if is_cdi:
         return _judge_cdi(service, engine, DeviceRequest("cdi", ids=(name,)))
     if engine.is_elsewhere:
@@ -252,11 +252,11 @@ CHECK = Check(
     "under `devices:`; and NVIDIA_VISIBLE_DEVICES without any of these.",
     why="The engine does not start the container and leaves it in the state `created`. Measured "
     "on Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` fails with `could not select device "
-    "driver`, and `/dev/nvidia0` with `no such file or directory`. With only the variable, the "
-    "container starts without a GPU, because only the nvidia runtime reads it. Without NVIDIA's "
-    "toolkit, Engine 29.3 and newer look for AMD GPUs and report `AMD CDI spec not found`. A UUID "
-    "must be complete; toolkit 1.15 and newer name CDI devices by UUID, and under WSL2 the only "
-    "CDI device is `nvidia.com/gpu=all`.",
+    "driver`, and `/dev/nvidia0` with `no such file or directory`. With only "
+    "NVIDIA_VISIBLE_DEVICES, the container starts without a GPU, because only the nvidia runtime "
+    "reads it. Without NVIDIA's toolkit, Engine 29.3 and newer look for AMD GPUs and report `AMD "
+    "CDI spec not found`. A UUID must be complete; toolkit 1.15 and newer name CDI devices by "
+    "UUID, and under WSL2 the only CDI device is `nvidia.com/gpu=all`.",
     fix="Make the GPU usable (QCA401), or disable the service, for example with a profile. A "
     "reservation needs `driver: nvidia` and `capabilities: [gpu]`. Only `runtime: nvidia` needs "
     "that runtime to be registered (`nvidia-ctk runtime configure`).",

@@ -46,9 +46,10 @@ CHECK = Check(
     category="file",
     title="Compose refuses the file",
     needs=(),
-    looks_at="the answer of `docker compose config` for the files given with -f. The command "
+    looks_at="the answer from `docker compose config` for the files given with -f. The command "
     "starts nothing, and is not run if the files refer to files outside their folder. If the "
-    "command is not run, the files are checked against Compose's schema and its rules across keys.",
+    "command is not run, the files are checked against Compose's schema and its rules that "
+    "involve several keys.",
     why="Compose checks keys and types against its schema, and settings against each other, "
     "before it starts anything. An older Compose supports fewer keys.",
     fix="Fix the key or value that Compose names.",

@@ -40,7 +40,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     yield from faults
     yield from hidden
     if not faults and not hidden:
-        yield ok(f"{file.path}: no setting that the engine is known to refuse.")
+        yield ok(f"{file.path} has no setting that the engine is known to refuse.")
 
 
 def _refuse(service: Service, message: str) -> Verdict:
@@ -75,7 +75,7 @@ def _judge_start_interval(
     if not isinstance(engine, Engine):
         return skip(
             f"Cannot determine whether the engine supports `start_interval` of service "
-            f"{service.name} (since Engine 25): no engine answered."
+            f"{service.name} (new in Engine 25): no engine answered."
         )
     if not parse_version(engine.version) or parse_version(engine.version) >= _START_INTERVAL_KNOWN:
         return None
@@ -94,7 +94,7 @@ def _judge_log_driver(
         return None
     return skip(
         f"Cannot determine whether the engine has the log driver {driver.value} of service "
-        f"{service.name}: it is a plugin, which `docker plugin ls` shows.",
+        f"{service.name}: it is a plugin; `docker plugin ls` shows the installed ones.",
         service=service.name,
     )
 

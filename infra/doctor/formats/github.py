@@ -37,7 +37,7 @@ def _choose_title(finding: Finding) -> str:
 
 
 def _escape_data(text: str) -> str:
-    """Escape a text as GitHub's toolkit does."""
+    """Escape text as GitHub's toolkit does."""
     return escape_invisible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

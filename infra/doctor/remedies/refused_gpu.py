@@ -1,6 +1,6 @@
 """Explain why the NVIDIA driver ignores a GPU, as its kernel module says in the log.
 
-The drivers that work depend on the generation of the GPU. No branch after 580 supports generations
+Which drivers work depends on the generation of the GPU. No branch after 580 supports generations
 before Turing. They have no open kernel module, because they lack the processor that it needs (GSP).
 Blackwell works only with the open module.
 https://github.com/NixOS/nixos-hardware/issues/1880
@@ -11,7 +11,7 @@ from infra.doctor.finding import Remedy
 from infra.host.facts import RefusedGpu
 
 READ_LOG = Remedy(
-    "Read what the driver says about the GPU in the kernel's log", ("sudo dmesg | grep NVRM",)
+    "Read what the driver says about the GPU in the kernel log", ("sudo dmesg | grep NVRM",)
 )
 _STOPS = "replaces the installed driver, and stops everything that runs on this machine"
 
@@ -39,12 +39,12 @@ def _install_branch(branch: str) -> Remedy:
 
 _SHOW_DRIVERS = {
     "open-module": Remedy(
-        "Install a driver whose name ends in `-open`, and reboot; Ubuntu lists them",
+        "Install a driver whose name ends in `-open`, and reboot; on Ubuntu, this lists drivers",
         ("ubuntu-drivers devices",),
     ),
     "proprietary-module": Remedy(
         "Install a driver of branch 580 or older whose name does not end in `-open`, and reboot; "
-        "Ubuntu lists them",
+        "on Ubuntu, this lists drivers",
         ("ubuntu-drivers devices",),
     ),
 }

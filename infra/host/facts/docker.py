@@ -99,6 +99,20 @@ class NoEngine:
     group_member: bool = False
     """Whether this user is already in that group, and only needs to log in again."""
 
+    @property
+    def problem(self) -> str:
+        """Why containers cannot be started, as a clause of a sentence."""
+        return _PROBLEMS[self.state]
+
+
+_PROBLEMS = {
+    "not-installed": "Docker is not installed",
+    "not-running": "no Docker daemon can be reached",
+    "no-permission": "this user is not allowed to connect to the Docker daemon",
+    "bad-host": "there is no Docker daemon at the selected address",
+    "bad-context": "the selected Docker context cannot be used",
+    "no-answer": "the Docker daemon did not answer in time",
+}
 
 DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
 

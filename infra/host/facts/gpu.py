@@ -45,7 +45,7 @@ class GpuHealth:
 
 @strict_dataclass
 class Xid:
-    """An error of NVIDIA's driver in the kernel's log."""
+    """An error of NVIDIA's driver in the kernel log."""
 
     code: Count
     pci_address: str
@@ -56,7 +56,7 @@ class Xid:
 
 @strict_dataclass
 class RefusedGpu:
-    """A GPU that the driver's kernel module does not support, according to the kernel's log."""
+    """A GPU that the driver's kernel module does not support, according to the kernel log."""
 
     name: str
     """The name in the driver's message: `NVIDIA GeForce GTX 1050`, or an address and a PCI ID."""
@@ -138,9 +138,9 @@ class GpuDriver:
     visible_devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` in the environment of qca; None if it is not set."""
     xids: tuple[Xid, ...] | None = None
-    """Errors in the kernel's log; None if this user may not read it, or that was not recorded."""
+    """Errors in the kernel log; None if this user may not read it, or that was not recorded."""
     refused_gpus: tuple[RefusedGpu, ...] | None = None
-    """None if this user may not read the kernel's log, or that was not recorded."""
+    """None if this user may not read the kernel log, or that was not recorded."""
 
 
 @strict_dataclass
@@ -166,7 +166,7 @@ class NoGpuDriver:
     """The kernel's message about a module without a trusted signature; empty if there is none, None
     if this user may not read its log."""
     refused_gpus: tuple[RefusedGpu, ...] | None = None
-    """None if this user may not read the kernel's log, or that was not recorded."""
+    """None if this user may not read the kernel log, or that was not recorded."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

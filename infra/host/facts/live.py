@@ -19,7 +19,8 @@ class GpuRun:
     seconds: Seconds
     failed_at: GpuStep | None
     """The first step that failed: `start` means that the engine did not start the container,
-    `program` that the test program failed outside of CUDA; None if every product was right."""
+    `program` that the test program failed outside of CUDA; None if all multiplications were
+    right."""
     detail: str = ""
     """The error message of the engine, CUDA or torch."""
     code: int | None = None

@@ -1,4 +1,4 @@
-"""Read the kernel's log: errors of NVIDIA's driver, and modules that the kernel refused."""
+"""Read the kernel log: errors of NVIDIA's driver, and modules that the kernel refused."""
 
 import os
 import re

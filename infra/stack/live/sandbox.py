@@ -50,7 +50,7 @@ class ContainerRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerResult:
-    """The result of a container."""
+    """The result of running a container."""
 
     exit_code: int
     output: str
@@ -60,10 +60,10 @@ class ContainerResult:
 
 
 class Sandbox:
-    """Starts the containers of an examination; leaving the context removes those that remain.
+    """Starts the containers of one `qca doctor --deep`; leaving the context removes the rest.
 
-    Setting `stop` ends the current probe. Use it in its own thread, where no signal interrupts it
-    before it has removed what it created.
+    Setting `stop` ends the current probe. Use the sandbox in its own thread, where no signal
+    interrupts it before it has removed what it created.
     """
 
     def __init__(self, engine: "APIClient", stop: threading.Event) -> None:
@@ -171,7 +171,9 @@ class Sandbox:
         return name
 
     def has_source(self, image: str, bind: Mapping[str, Any]) -> bool:
-        """Return whether the engine has the source of a bind mount; the container is never started.
+        """Return whether the engine has the source of a bind mount.
+
+        This is tested with a container that is never started.
 
         Raises:
             ContainerRefusedError: the engine refused the container for another reason.

@@ -1,4 +1,4 @@
-"""The live probe of the store: start its image with the planned flags until it is healthy."""
+"""The live probe of the store: start its image with the planned flags; wait until it is healthy."""
 
 import time
 from collections.abc import Mapping

@@ -167,7 +167,7 @@ FILE_CASES = [
     FileCase("QCA704", "    command: --fromenv=hz\n", ERROR, "FLAGS_hz is not set", 4),
     FileCase("QCA704", "    command: --tryfromenv=hz\n", OK, "", 2),
     FileCase(
-        "QCA704", "    command: --maxmemory-policy=noeviction\n", ERROR, "It is a flag of Redis", 4
+        "QCA704", "    command: --maxmemory-policy=noeviction\n", ERROR, "It is a Redis flag", 4
     ),
     FileCase("QCA704", "    environment: {DFLY_zzz: 2}\n", ERROR, "'DFLY_zzz'", 4),
     FileCase("QCA704", "    command: --noversion_check --dbnum=4 --tls=no\n", OK, "", 2),

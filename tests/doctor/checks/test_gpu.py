@@ -290,12 +290,12 @@ CASES = [
     ),
     HostCase("QCA408", _condition(pcie_width=1), INFO, "only 1 of the 8 PCIe lanes"),
     HostCase("QCA408", _condition(pcie_width=None), OK, "no fault reported"),
-    HostCase("QCA408", gpu_host(xids=(BUS,)), INFO, "The card at 0000:0a:00: the kernel's log has"),
+    HostCase("QCA408", gpu_host(xids=(BUS,)), INFO, "The card at 0000:0a:00: the kernel log has"),
     HostCase(
         "QCA408",
         gpu_host(gpu(pci_address="0000:0a:00.0"), xids=(BUS,)),
         INFO,
-        "NVIDIA GeForce RTX 3050: the kernel's log has Xid 79 once, the GPU fell off the bus",
+        "NVIDIA GeForce RTX 3050: the kernel log has Xid 79 once, the GPU fell off the bus",
     ),
     HostCase(
         "QCA408",
@@ -303,7 +303,7 @@ CASES = [
         INFO,
         "Xid 999 3 times, see NVIDIA's list",
     ),
-    HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel's log was not recorded"),
+    HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel log was not recorded"),
     HostCase("QCA408", gpu_host(gpu(health=None)), SKIPPED, "it was not recorded"),
     HostCase(
         "QCA408",

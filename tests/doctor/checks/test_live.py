@@ -95,7 +95,7 @@ CASES = [
     HostCase("QCA391", store("healthy"), OK, "healthy 2.5 s after its start"),
     HostCase("QCA391", store("refused", detail="no such mount"), ERROR, "no such mount", COMPOSE),
     HostCase("QCA391", store("exited", exit_code=1, detail="F: 4 GiB"), ERROR, "F: 4 GiB", COMPOSE),
-    HostCase("QCA391", store("exited", exit_code=1), WARNING, "exited with 1", LOCAL),
+    HostCase("QCA391", store("exited", exit_code=1), WARNING, "exited with code 1", LOCAL),
     HostCase("QCA391", store("exited", killed_for_memory=True), ERROR, "memory limit", COMPOSE),
     HostCase("QCA391", store("unhealthy", detail="LOADING"), ERROR, "LOADING", COMPOSE),
     HostCase("QCA391", host(live_store="not started: the answer was no"), SKIPPED, "was no"),

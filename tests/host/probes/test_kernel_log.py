@@ -1,4 +1,4 @@
-"""Only NVIDIA's errors and refused modules are kept from the kernel's log."""
+"""Only NVIDIA's errors and refused modules are kept from the kernel log."""
 
 import os
 from pathlib import Path

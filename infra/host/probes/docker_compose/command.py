@@ -97,8 +97,8 @@ def _examine_shell_script(path: Path, calls_plugin: bool, deadline: Deadline) ->
     """Examine a shell script; run it only if all it does is call `docker compose`."""
     if not calls_plugin:
         raise ProbeError(
-            f"{path} is a shell script that starts something else (a wrapper or a version "
-            f"manager's shim); qca does not guess what that is"
+            f"{path} is a shell script that starts something other than `docker compose` (a "
+            f"wrapper or a version manager's shim); qca does not guess what that is"
         )
     return _parse_modern(path, _run_version(path, deadline))
 
