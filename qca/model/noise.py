@@ -20,7 +20,8 @@ _FLIP_SHARE = 0.1  # times the rate: probability that such a step flips a given 
 
 DrawFactor = Callable[[Tensor, int], Tensor | None]
 """A function that returns the noise of step t: a factor by which to multiply the state before the
-step, or None for no noise. It returns the same factor on each call. `Noise.draw_factor` is one."""
+step, or None for no noise. It returns the same factor on each call. `Noise.draw_factor` is such a
+function."""
 
 
 @dataclass(frozen=True)
