@@ -16,6 +16,7 @@ from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
 from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
+from infra.host.probes.engine_resources import prepare_container_list
 
 
 def read_examined_files(
@@ -39,11 +40,19 @@ def read_examined_files(
     file = read_compose_files(paths, environment, profiles, policy, version)
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
-        file = look_up_externals(file, plugin.docker_client, environment)
-        file = look_up_claims(file, plugin.docker_client, environment)
-        file = look_up_images(file, plugin.docker_client, environment)
-        file = look_up_health_checks(file, plugin.docker_client, environment)
+        file = _ask_engine(file, plugin.docker_client, environment)
     return read_flag_files(file)
+
+
+def _ask_engine(
+    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with what the engine has of its networks, containers and images."""
+    list_containers = prepare_container_list(docker_client, environment)
+    file = look_up_externals(file, docker_client, environment, list_containers)
+    file = look_up_claims(file, docker_client, environment, list_containers)
+    file = look_up_images(file, docker_client, environment)
+    return look_up_health_checks(file, docker_client, environment)
 
 
 def confirm(

@@ -2,62 +2,71 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_network
+from typing import TypeVar
 
 from infra.compose_file.model import ComposeFile, EngineClaim
 from infra.host.errors import ProbeError
-from infra.host.probes.engine_resources import list_container_projects, list_network_subnets
+from infra.host.probes.engine_resources import ListContainers, list_network_subnets
+
+Subnets = dict[str, tuple[str, ...]]
+T = TypeVar("T")
 
 
 def look_up_claims(
-    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+    file: ComposeFile,
+    docker_client: str,
+    environment: Mapping[str, str],
+    list_containers: ListContainers,
 ) -> ComposeFile:
     """Return the file with the other owner of each claim, or the reason why it is unknown."""
-    ask: dict[str, Callable[[], Callable[[EngineClaim], str]]] = {
-        "container name": lambda: _find_container(
-            list_container_projects(docker_client, environment)
-        ),
-        "subnet": lambda: _find_network(list_network_subnets(docker_client, environment)),
-    }
-    claims: list[EngineClaim] = []
-    for kind in ask:
-        asked = [claim for claim in file.claims if claim.kind == kind]
-        claims += _look_up(asked, ask[kind]) if asked else ()
+    names = [claim for claim in file.claims if claim.kind == "container name"]
+    subnets = [claim for claim in file.claims if claim.kind == "subnet"]
+    list_subnets = partial(_list_subnets, docker_client, environment)
+    claims = [
+        *_look_up(names, list_containers, _find_container),
+        *_look_up(subnets, list_subnets, _find_network),
+    ]
     return replace(file, claims=tuple(claims))
 
 
-def _look_up(
-    claims: list[EngineClaim], ask: Callable[[], Callable[[EngineClaim], str]]
-) -> list[EngineClaim]:
+def _list_subnets(docker_client: str, environment: Mapping[str, str]) -> Subnets | ProbeError:
     try:
-        find = ask()
+        return list_network_subnets(docker_client, environment)
     except ProbeError as error:
-        return [replace(claim, unknown_because=str(error)) for claim in claims]
-    return [replace(claim, taken_by=find(claim), unknown_because="") for claim in claims]
+        return error
 
 
-def _find_container(projects: Mapping[str, str]) -> Callable[[EngineClaim], str]:
-    def find(claim: EngineClaim) -> str:
-        project = projects.get(claim.value)
-        if project is None or project == claim.owner:
-            return ""
-        return f"of project {project}" if project else "that Compose did not create"
+def _look_up(
+    claims: list[EngineClaim],
+    ask: Callable[[], T | ProbeError],
+    find: Callable[[EngineClaim, T], str],
+) -> list[EngineClaim]:
+    if not claims:
+        return []
+    owners = ask()
+    if isinstance(owners, ProbeError):
+        return [replace(claim, unknown_because=str(owners)) for claim in claims]
+    return [replace(claim, taken_by=find(claim, owners), unknown_because="") for claim in claims]
 
-    return find
+
+def _find_container(claim: EngineClaim, projects: dict[str, str]) -> str:
+    project = projects.get(claim.value)
+    if project is None or project == claim.owner:
+        return ""
+    return f"of project {project}" if project else "that Compose did not create"
 
 
-def _find_network(networks: Mapping[str, tuple[str, ...]]) -> Callable[[EngineClaim], str]:
-    def find(claim: EngineClaim) -> str:
-        if claim.owner in networks:  # Compose uses the network that it created before
-            return ""
-        names = (
-            name
-            for name, subnets in networks.items()
-            if any(_do_overlap(claim.value, subnet) for subnet in subnets)
-        )
-        return next(names, "")
-
-    return find
+def _find_network(claim: EngineClaim, networks: Subnets) -> str:
+    if claim.owner in networks:  # Compose uses the network that it created before
+        return ""
+    names = (
+        name
+        for name, subnets in networks.items()
+        if any(_do_overlap(claim.value, subnet) for subnet in subnets)
+    )
+    return next(names, "")
 
 
 def _do_overlap(one: str, other: str) -> bool:

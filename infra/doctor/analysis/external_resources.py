@@ -6,18 +6,21 @@ from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, ExternalResource
 from infra.host.errors import ProbeError
-from infra.host.probes.engine_resources import list_container_projects, list_engine_resources
+from infra.host.probes.engine_resources import ListContainers, list_engine_resources
 
 # The engine also finds a container by the first digits of its ID; `docker ps` shows 12 of them.
 _ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 def look_up_externals(
-    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+    file: ComposeFile,
+    docker_client: str,
+    environment: Mapping[str, str],
+    list_containers: ListContainers,
 ) -> ComposeFile:
     """Return the file with the state of each external resource: whether the engine has it."""
     answers = {
-        kind: _list_names(docker_client, kind, environment)
+        kind: _list_names(docker_client, kind, environment, list_containers)
         for kind in dict.fromkeys(resource.kind for resource in file.externals)
     }
     return replace(
@@ -27,11 +30,12 @@ def look_up_externals(
 
 
 def _list_names(
-    docker_client: str, kind: str, environment: Mapping[str, str]
+    docker_client: str, kind: str, environment: Mapping[str, str], list_containers: ListContainers
 ) -> frozenset[str] | ProbeError:
+    if kind == "container":
+        found = list_containers()
+        return found if isinstance(found, ProbeError) else frozenset(found)
     try:
-        if kind == "container":
-            return frozenset(list_container_projects(docker_client, environment))
         return list_engine_resources(docker_client, kind, environment)
     except ProbeError as error:
         return error

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from infra.host.deadline import Deadline
@@ -27,13 +28,25 @@ def list_engine_resources(
     return frozenset(_list_lines(command, environment))
 
 
-def list_container_projects(docker_client: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of all containers, each with its Compose project or an empty string.
+ListContainers = Callable[[], dict[str, str] | ProbeError]
+"""Lists the names of all containers, each with its Compose project or an empty string; returns the
+error if the client cannot be started or the engine does not answer."""
 
-    Raises:
-        ProbeError: the client cannot be started, or the engine does not answer.
 
-    """
+def prepare_container_list(docker_client: str, environment: Mapping[str, str]) -> ListContainers:
+    """Return a function that asks the engine when it is first called, and only then."""
+
+    @cache
+    def list_containers() -> dict[str, str] | ProbeError:
+        try:
+            return _list_container_projects(docker_client, environment)
+        except ProbeError as error:
+            return error
+
+    return list_containers
+
+
+def _list_container_projects(docker_client: str, environment: Mapping[str, str]) -> dict[str, str]:
     template = '{{.Names}}\t{{.Label "com.docker.compose.project"}}'
     lines = _list_lines([docker_client, "ps", "--all", "--format", template], environment)
     found: dict[str, str] = {}

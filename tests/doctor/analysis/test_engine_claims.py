@@ -7,6 +7,7 @@ import pytest
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
 from infra.doctor.analysis.engine_claims import look_up_claims
+from infra.host.probes.engine_resources import prepare_container_list
 from tests.support.fake_programs import write_program
 
 TEXT = (
@@ -29,7 +30,9 @@ def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
     (folder / "compose.yml").write_text(text)
     program = write_program(folder / "docker", f"echo $1 $2 >> {folder}/asked\n{script}")
     file = read_compose_file(folder / "compose.yml", {})
-    return look_up_claims(file, str(program), {"PATH": "/usr/bin:/bin"})
+    environment = {"PATH": "/usr/bin:/bin"}
+    containers = prepare_container_list(str(program), environment)
+    return look_up_claims(file, str(program), environment, containers)
 
 
 def test_each_claim_has_its_other_owner(tmp_path):

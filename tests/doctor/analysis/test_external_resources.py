@@ -7,6 +7,7 @@ import pytest
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
 from infra.doctor.analysis.external_resources import look_up_externals
+from infra.host.probes.engine_resources import prepare_container_list
 from tests.support.fake_programs import write_program
 
 TEXT = (
@@ -20,7 +21,9 @@ def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
     (folder / "compose.yml").write_text(text)
     program = write_program(folder / "docker", f"echo $1 >> {folder}/asked\n{script}")
     file = read_compose_file(folder / "compose.yml", {})
-    return look_up_externals(file, str(program), {"PATH": "/usr/bin:/bin"})
+    environment = {"PATH": "/usr/bin:/bin"}
+    containers = prepare_container_list(str(program), environment)
+    return look_up_externals(file, str(program), environment, containers)
 
 
 def test_used_external_resources_are_looked_up(tmp_path):
@@ -45,7 +48,8 @@ def test_without_a_client_they_are_unknown(tmp_path):
     (tmp_path / "compose.yml").write_text(TEXT)
     file = read_compose_file(tmp_path / "compose.yml", {})
 
-    file = look_up_externals(file, str(tmp_path / "none"), {})
+    client = str(tmp_path / "none")
+    file = look_up_externals(file, client, {}, prepare_container_list(client, {}))
 
     assert "could not be started" in file.externals[0].unknown_because
 
