@@ -9,9 +9,12 @@ from infra.host.facts import EngineImage
 _HUB = "docker.io/"
 _OFFICIAL = "library/"  # the path of Docker Hub's official images
 
+# The name of the trainer image, without its tag.
+TRAINER_REPOSITORY = "qca-trainer"
+
 # The images of the stack, whose names say nothing about the user.
 _SHOWN = {
-    "qca-trainer",
+    TRAINER_REPOSITORY,
     "python",
     "pytorch/pytorch",
     "dragonflydb/dragonfly",

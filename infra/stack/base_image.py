@@ -2,9 +2,6 @@
 
 from infra.stack.decision import GIVEN, Decision
 
-# The name of the trainer image, without its tag.
-TRAINER_REPOSITORY = "qca-trainer"
-
 # A Python image, to which pip adds torch for the CPU; it is a tenth the size of a CUDA image.
 CPU_BASE_IMAGE = "python:3.13-slim"
 # Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of several GB.

@@ -29,6 +29,11 @@ RUN_FOLDER = "${QCA_RUN_FOLDER:?see the head of this file}"
 TRAINER_STOP_SECONDS = 60
 STORE_STOP_SECONDS = 10
 
+# On a laptop, importing torch from a cold disk takes a minute; on two cores, the first step of the
+# real configuration takes seconds more.
+TRAINER_START_SECONDS = 300
+TRAINER_RESTARTS = 3
+
 # Scratch folders are in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
 # Triton compiles kernels into the home folder and loads them from there. By default Docker mounts a
@@ -150,7 +155,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
             "retries": 3,
             "start_period": "120s",
         },
-        "restart": "on-failure:3",
+        "restart": f"on-failure:{TRAINER_RESTARTS}",
         "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
     if has_gpu:

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from infra.host.facts import MISSING_BIND_SOURCE
 from infra.stack.compose_document import RUNS, SECRETS, STORE_FLAGS
 from infra.stack.containers import (
     MADE_LABEL,
@@ -28,8 +29,6 @@ from qca.core.atomic_files import make_temporary_folder
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-_TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
@@ -46,12 +45,12 @@ def has_files_of(folder: Path, image: str, project: str) -> bool:
 
     with make_temporary_folder(folder) as marker, connect_engine() as engine:
         source = str(marker.resolve())
-        mount = {"Type": "bind", "Source": source, "Target": _TARGET, "ReadOnly": True}
+        mount = {"Type": "bind", "Source": source, "Target": RUNS, "ReadOnly": True}
         try:
             with _create_container(engine, image, mount, project):
                 return True
         except APIError as error:
-            if error.status_code == 400 and "bind source path" in str(error.explanation):
+            if error.status_code == 400 and MISSING_BIND_SOURCE in str(error.explanation):
                 return False
             raise
 
@@ -134,14 +133,14 @@ def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] |
     if not has_volume(volume):
         yield None
         return
-    mount = {"Type": "volume", "Source": volume, "Target": _TARGET, "ReadOnly": True}
+    mount = {"Type": "volume", "Source": volume, "Target": RUNS, "ReadOnly": True}
     with (
         connect_engine() as engine,
         _import_empty_image(engine) as image,
         _create_container(engine, image, mount, project) as container,
     ):
         try:
-            chunks, _ = engine.get_archive(container, f"{_TARGET}/{run}")
+            chunks, _ = engine.get_archive(container, f"{RUNS}/{run}")
         except NotFound:
             chunks = None
         yield chunks

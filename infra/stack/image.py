@@ -15,7 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from infra.stack.base_image import TRAINER_REPOSITORY, list_build_args
+from infra.host.image_names import TRAINER_REPOSITORY
+from infra.stack.base_image import list_build_args
 from infra.stack.docker_client import connect_engine, run_docker
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming

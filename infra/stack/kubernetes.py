@@ -17,7 +17,7 @@ from typing import Any
 
 from infra.dragonfly.releases import Release, format_release, parse_release
 from infra.dragonfly.service import is_dragonfly_image
-from infra.stack.compose_document import STORE_PORT
+from infra.stack.compose_document import STORE_PORT, TRAINER_RESTARTS
 from infra.stack.kubernetes_pods import Names, build_store_pod, build_trainer_pod
 from infra.stack.plan import StackPlan
 from qca.core.errors import InputError
@@ -30,8 +30,6 @@ Object = dict[str, Any]
 _HEALTHZ: Release = (1, 38, 0)
 """The first release of Dragonfly that serves `/healthz`."""
 
-# The number of restarts under Compose (`restart: on-failure:3`).
-RESTARTS = 3
 # The default of Kubernetes' backoffLimit: draining a node also ends the pods on the other nodes,
 # which count as failures.
 RESTARTS_TOGETHER = 6
@@ -145,7 +143,7 @@ def _build_trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Obj
         "completionMode": "Indexed",
         "completions": nodes,
         "parallelism": nodes,
-        "backoffLimitPerIndex": RESTARTS if nodes == 1 else RESTARTS_TOGETHER,
+        "backoffLimitPerIndex": TRAINER_RESTARTS if nodes == 1 else RESTARTS_TOGETHER,
         "maxFailedIndexes": 0,
         "podFailurePolicy": {
             "rules": [

@@ -6,6 +6,7 @@ from infra.stack.compose_document import (
     RUNS,
     STORE_PORT,
     STORE_STOP_SECONDS,
+    TRAINER_START_SECONDS,
     TRAINER_STOP_SECONDS,
     build_store_command,
 )
@@ -27,8 +28,6 @@ RENDEZVOUS_PORT = 29400
 # New nodes of a cluster must start and pull an image of several GB.
 JOIN_SECONDS = 1800
 
-# Time to import torch from a cold disk and compute a first step; the same as in `qca up`.
-_START_SECONDS = 300
 _PROBE_EVERY = 15
 # Longer than the minute after which `qca.runs.health` considers a trainer dead.
 _DEAD_SECONDS = 120
@@ -171,7 +170,10 @@ def _build_trainer_probes(plan: StackPlan, nodes: int) -> Object:
     alive = {"exec": {"command": health_check}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
     wait = JOIN_SECONDS if nodes > 1 else 0
     return {
-        "startupProbe": {**alive, "failureThreshold": (_START_SECONDS + wait) // _PROBE_EVERY},
+        "startupProbe": {
+            **alive,
+            "failureThreshold": (TRAINER_START_SECONDS + wait) // _PROBE_EVERY,
+        },
         "livenessProbe": {**alive, "failureThreshold": (_DEAD_SECONDS + wait) // _PROBE_EVERY},
         "readinessProbe": alive,
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from infra.stack.compose_document import TRAINER_START_SECONDS
 from infra.stack.container_logs import log_tail
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers
 from infra.stack.docker_client import make_stack_client
@@ -21,10 +22,6 @@ from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
 from qca.core.frozen import frozen_dataclass
-
-# On a laptop, importing torch from a cold disk takes a minute; on two cores, the first step of the
-# real configuration takes seconds more.
-_HEALTHY_SECONDS = 300.0
 
 
 @frozen_dataclass
@@ -132,7 +129,7 @@ def write_files(
 
 def _wait_until_healthy(state: StateFolder, project: str) -> None:
     """Wait until the store is healthy, and the trainer is healthy or finished."""
-    deadline = time.monotonic() + _HEALTHY_SECONDS
+    deadline = time.monotonic() + TRAINER_START_SECONDS
     while True:
         found = {name: health_of(container) for name, container in list_containers(project).items()}
         if found.get("store") == "healthy" and found.get("trainer") in ("healthy", "done"):

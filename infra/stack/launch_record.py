@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
+from qca.core.config import Name
 from qca.core.errors import LaunchError
 from qca.core.frozen import frozen_dataclass
 from qca.core.plain_files import read_plain
@@ -16,13 +17,10 @@ _LAUNCH_LIMIT = 64 * KIB
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""The names that the configuration accepts; the file may come from another user."""
-
 
 @frozen_dataclass
 class Launch:
-    """The record of a launch."""
+    """The record of a launch, which is validated because it may come from another user."""
 
     runtime: Literal["compose", "local"]
     project: Name

@@ -14,7 +14,7 @@ from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
 from infra.stack.trainer_memory import RunningRun
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.core.config import Config, ResolvedRuntime, StackConfig, TrainConfig
-from qca.core.errors import PlanError
+from qca.core.errors import SOLVE_HINT, PlanError
 from qca.core.frozen import frozen_dataclass
 
 __all__ = ["DragonflyPlan", "StackPlan", "TrainerPlan", "plan_stack", "require_fit"]
@@ -97,7 +97,7 @@ def require_fit(plan: StackPlan) -> None:
     if plan.trainer.fits.value is False:
         raise PlanError(
             f"training does not fit: {plan.trainer.fits.because}",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest value that fits.",
+            hint=SOLVE_HINT,
         )
 
 

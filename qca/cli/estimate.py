@@ -12,7 +12,7 @@ from qca.cli.host_facts import find_resident_floor
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.cli.signals import unwind_on_sigterm
 from qca.core.config import ResolvedDevice, TrainConfig, apply_profile
-from qca.core.errors import PlanError
+from qca.core.errors import SOLVE_HINT, PlanError
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
@@ -137,10 +137,7 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
         if reason is not None:
             click.echo(reason)
     if choice.fits is False:
-        raise PlanError(
-            "training does not fit",
-            hint="--solve batch|grid|steps finds the largest value that fits.",
-        )
+        raise PlanError("training does not fit", hint=SOLVE_HINT)
 
 
 def _measure(train: TrainConfig, format_: str) -> None:

@@ -13,7 +13,7 @@ from infra.dragonfly.releases import describe_license, parse_release
 from infra.dragonfly.service import is_dragonfly_image
 from infra.stack.alternatives import list_alternatives
 from infra.stack.decision import Decision, list_decisions, strip_reasons
-from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
+from infra.stack.plan import StackPlan, TrainerPlan, plan_stack, require_fit
 from qca.cli.alternatives import build_alternatives_table, describe_sources
 from qca.cli.background import build_words
 from qca.cli.host_facts import host_facts, plan_here
@@ -21,7 +21,6 @@ from qca.cli.messages import note, say
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import unwind_on_sigterm
-from qca.core.errors import PlanError
 from qca.core.json_object import format_object
 from qca.core.units import format_size
 
@@ -66,11 +65,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
             console.print(describe_sources(alternatives), style="dim")
     if license_note := describe_store_license(stack_plan):
         say(license_note)
-    if stack_plan.trainer.fits.value is False:
-        raise PlanError(
-            "training does not fit",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest value that fits.",
-        )
+    require_fit(stack_plan)
     if format_ == "text" and facts_file is None:
         note(f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}")
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from infra.host.facts import HostFacts
+from infra.host.image_names import TRAINER_REPOSITORY
 from infra.stack.plan import StackPlan, plan_stack
 from qca.cli.host_facts import host_facts
 from qca.cli.messages import note
@@ -76,9 +77,9 @@ def compose(
 )
 @click.option(
     "--trainer-image",
-    default=f"qca-trainer:{read_version()}",
+    default=f"{TRAINER_REPOSITORY}:{read_version()}",
     show_default=True,
-    help="The trainer image that the nodes pull, such as REGISTRY/qca-trainer:1.",
+    help=f"The trainer image that the nodes pull, such as REGISTRY/{TRAINER_REPOSITORY}:1.",
 )
 @_file_options
 def kubernetes(

@@ -36,6 +36,10 @@ class PlanError(QcaError):
     """No plan fits both the host and the configuration."""
 
 
+SOLVE_HINT = "`qca estimate --solve batch|grid|steps` finds the largest value that fits."
+"""The hint for a training run that does not fit."""
+
+
 class LaunchError(QcaError):
     """The stack, a container or the trainer did not start, or failed."""
 

@@ -4,8 +4,8 @@ import re
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.host.facts import Disk, Engine, EngineImage, HostFacts, known_or_none
-from infra.host.image_names import find_image, split_name
-from infra.stack.base_image import CPU_BASE_IMAGE, CUDA_BASE_IMAGE, TRAINER_REPOSITORY
+from infra.host.image_names import TRAINER_REPOSITORY, find_image, split_name
+from infra.stack.base_image import CPU_BASE_IMAGE, CUDA_BASE_IMAGE
 from infra.stack.plan import StackPlan
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB

@@ -3,10 +3,7 @@
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
 from infra.doctor.subjects import HostSubject
-from infra.host.facts import require
-
-# The error of an engine that does not have the folder (moby, volume/mounts/validate.go).
-_MISSING = "bind source path does not exist"
+from infra.host.facts import MISSING_BIND_SOURCE, require
 
 _FAULTS = {
     "refused": "The engine cannot mount this folder into a container.",
@@ -23,7 +20,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok(f"Containers can read and write in this folder as {mount.user}.", **evidence)
     message = f"{_FAULTS[mount.fault]}\nTested as {mount.user} in a new subfolder"
     message += f": {mount.detail}" if mount.detail else "."
-    if mount.fault == "refused" and _MISSING in mount.detail:
+    if mount.fault == "refused" and MISSING_BIND_SOURCE in mount.detail:
         message += "\nThe engine has another file system, so `qca up` keeps the run in a volume."
         return Verdict(Severity.INFO, message, evidence)
     return Verdict(subject.grade_container_fault(), message, evidence, _REMEDIES[mount.fault])

@@ -7,16 +7,17 @@ from infra.doctor.analysis.engine_files import has_other_files
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.facts import Engine, HostFacts, known_or_none
+from infra.host.facts import MISSING_BIND_SOURCE, Engine, HostFacts, known_or_none
 
+_MISSING_SOURCE = f'invalid mount config for type "bind": {MISSING_BIND_SOURCE}'
 # Observed with Engine 20.10, Compose 2.40 and buildx 0.17.
 _OUTCOMES = {
     "build context": "unable to prepare context: path not found",
     "Dockerfile": "failed to read dockerfile: no such file or directory",
-    "secret": 'invalid mount config for type "bind": bind source path does not exist',
-    "config": 'invalid mount config for type "bind": bind source path does not exist',
+    "secret": _MISSING_SOURCE,
+    "config": _MISSING_SOURCE,
     "seccomp profile": "opening seccomp profile failed: no such file or directory",
-    "bind mount": 'invalid mount config for type "bind": bind source path does not exist',
+    "bind mount": _MISSING_SOURCE,
     "device": "error gathering device information while adding custom device: no such file",
 }
 

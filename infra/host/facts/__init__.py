@@ -5,6 +5,7 @@ infra.
 """
 
 from infra.host.facts.docker import (
+    MISSING_BIND_SOURCE,
     ComposeFacts,
     ComposePlugin,
     ComposeV1,
@@ -60,6 +61,7 @@ from infra.host.facts.live import (
 
 __all__ = [
     "LIVE_FACTS",
+    "MISSING_BIND_SOURCE",
     "CdiSpec",
     "ComposeFacts",
     "ComposePlugin",

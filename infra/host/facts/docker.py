@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 from infra.host.facts.known import Count, Size
 from qca.core.validation import Constraint, strict_dataclass
 
+MISSING_BIND_SOURCE = "bind source path does not exist"
+"""The error of an engine that does not have a folder to mount (moby, volume/mounts/validate.go)."""
+
 
 @strict_dataclass
 class Engine:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.host.errors import ProbeError, ProbeTimeoutError
+from infra.host.facts import MISSING_BIND_SOURCE
 from infra.stack.live.cleanup import make_labels, remove_all, remove_expired
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ _POLL_SECONDS = 0.1
 _LOG_LINES = 20
 _LOG_CHARACTERS = 2000
 _LOG_LIMITS = {"type": "json-file", "config": {"max-size": "10m", "max-file": "1"}}
-
-
-MISSING_SOURCE = "bind source path does not exist"
-"""The engine's error for a missing folder (moby, volume/mounts/validate.go)."""
 
 
 class ContainerRefusedError(ProbeError):
@@ -183,7 +180,7 @@ class Sandbox:
             with self._make(_describe_unstarted(image, bind)):
                 return True
         except ContainerRefusedError as error:
-            if MISSING_SOURCE in str(error):
+            if MISSING_BIND_SOURCE in str(error):
                 return False
             raise
 
