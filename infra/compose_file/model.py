@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.syntax.interpolation import MissingVariable
 from qca.core.frozen import frozen_dataclass
+
+if TYPE_CHECKING:
+    from infra.compose_file.yaml.tree import Origin
 
 # The members of `Service.unread_sources`: two keys, and a merge tag with an uncertain effect.
 UNREAD_ENV_FILE = "env_file"
@@ -69,6 +72,11 @@ class Refusal:
     file: str = ""
     network: str = ""
     """The network that the engine does not create; each of its services has the same refusal."""
+
+    @classmethod
+    def at(cls, message: str, origin: "Origin") -> "Refusal":
+        """Return a refusal of the value with this origin."""
+        return cls(message, origin.line, origin.source.path)
 
 
 @frozen_dataclass

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.compose_file.syntax.short_forms import is_path
-from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
-from infra.compose_file.yaml.tree import Items, Table, Value
+from infra.compose_file.yaml.key_paths import compile_rules, transform
+from infra.compose_file.yaml.tree import Table, Value
 
 Locate = Callable[[Value, Path], Value]
 
 
 def resolve_paths(top: Table, folder: Path) -> Table:
     """Return the tree with absolute paths."""
-    return _visit(top, _RULES, folder)
+    return transform(top, _RULES, lambda match: match.rule(match.value, folder))
 
 
 def locate(name: str, folder: Path) -> str:
@@ -28,30 +28,6 @@ def shorten(path: str, folder: Path) -> str:
     if path == absolute or path.startswith(f"{absolute}{os.sep}"):
         return str(folder / path[len(absolute) :].lstrip(os.sep))
     return path
-
-
-def _visit(table: Table, rules: KeyPathRules[Locate], folder: Path) -> Table:
-    result = table.copy()
-    for key, value, _ in table.entries():
-        below = rules.step(key)
-        if below is not None:
-            result[key] = _visit_value(value, below, folder)
-    return result
-
-
-def _visit_value(value: Value, rules: KeyPathRules[Locate], folder: Path) -> Value:
-    if rules.rule is not None:
-        value = rules.rule(value, folder)
-    if isinstance(value, Table) and rules.below:
-        return _visit(value, rules, folder)
-    below = rules.step("[]")
-    if isinstance(value, Items) and below is not None:
-        items = Items()
-        items.is_flow = value.is_flow
-        for item, origin in value.entries():
-            items.add(_visit_value(item, below, folder), origin)
-        return items
-    return value
 
 
 def _locate_path(value: Value, folder: Path) -> Value:

@@ -168,14 +168,16 @@ class _Walk:
             return cast(text)
         except ValueError as error:
             problem = f"failed to cast to expected type: {error}"
-            self._refuse(f"error while interpolating {path}: {problem}", origin)
+            message = f"error while interpolating {path}: {problem}"
+            self.refusals.append(Refusal.at(message, origin))
             return text
 
     def _interpolate(self, text: str, origin: Origin, path: str) -> str:
         try:
             value, missing = interpolate(text, self._variables)
         except BadVariableError as error:
-            self._refuse(f"invalid interpolation format for {path}: {error}", origin)
+            message = f"invalid interpolation format for {path}: {error}"
+            self.refusals.append(Refusal.at(message, origin))
             return text
         place = (origin.line, origin.source.path)
         self.unset += [UnsetVariable(variable, *place) for variable in missing]
@@ -183,8 +185,6 @@ class _Walk:
             if variable.required is not None:
                 problem = f"required variable {variable.name} is missing a value"
                 reason = f": {variable.required}" if variable.required else ""
-                self._refuse(f"error while interpolating {path}: {problem}{reason}", origin)
+                message = f"error while interpolating {path}: {problem}{reason}"
+                self.refusals.append(Refusal.at(message, origin))
         return value
-
-    def _refuse(self, message: str, origin: Origin) -> None:
-        self.refusals.append(Refusal(message, origin.line, origin.source.path))

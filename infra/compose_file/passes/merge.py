@@ -77,7 +77,7 @@ def _merge(
     if isinstance(under, Items) and isinstance(value, Items):
         return make_items([*under.entries(), *value.entries()], is_flow=value.is_flow), over[1]
     if isinstance(under, Table | Items):
-        refusals.append(Refusal(f"cannot override {path}", over[1].line, over[1].source.path))
+        refusals.append(Refusal.at(f"cannot override {path}", over[1]))
     return over
 
 

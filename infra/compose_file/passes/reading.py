@@ -43,7 +43,7 @@ class Reading:
 
     def refuse(self, message: str, origin: Origin) -> None:
         """Record a reason why Compose would refuse the project."""
-        self.refusals.append(Refusal(message, origin.line, origin.source.path))
+        self.refusals.append(Refusal.at(message, origin))
 
     def note_unread(
         self,

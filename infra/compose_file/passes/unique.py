@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from infra.compose_file.model import Refusal
 from infra.compose_file.syntax.short_forms import SpecError, parse_volume
-from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.key_paths import Match, compile_rules, join_steps, transform
 from infra.compose_file.yaml.tree import Items, Origin, Table, Value, make_items, to_text
 
 Identify = Callable[[Value, str], str]
@@ -17,35 +17,21 @@ Identify = Callable[[Value, str], str]
 
 def make_unique(top: Table, refusals: list[Refusal]) -> Table:
     """Return the tree without duplicates in its lists, and record values that Compose refuses."""
-    return _visit_table(top, _RULES, "", refusals)
 
+    def remove_duplicates(match: Match[Identify]) -> Value:
+        if not isinstance(match.value, Items):
+            return match.value
+        found: dict[str, tuple[Value, Origin]] = {}
+        for index, (value, origin) in enumerate(match.value.entries()):
+            try:
+                key = match.rule(value, f"{join_steps(match.steps)}.[{index}]")
+            except SpecError as error:
+                refusals.append(Refusal.at(str(error), origin))
+                key = f"{index}"
+            found[key] = (value, origin)  # a key keeps its first position
+        return make_items(found.values(), is_flow=match.value.is_flow)
 
-def _visit_table(
-    table: Table, rules: KeyPathRules[Identify], path: str, refusals: list[Refusal]
-) -> Table:
-    result = table.copy()
-    for key, value, _ in table.entries():
-        below = rules.step(key)
-        if below is None:
-            continue
-        place = f"{path}.{key}" if path else key
-        if isinstance(value, Items) and below.rule is not None:
-            result[key] = _make_unique(value, below.rule, place, refusals)
-        elif isinstance(value, Table):
-            result[key] = _visit_table(value, below, place, refusals)
-    return result
-
-
-def _make_unique(items: Items, identify: Identify, path: str, refusals: list[Refusal]) -> Items:
-    found: dict[str, tuple[Value, Origin]] = {}
-    for index, (value, origin) in enumerate(items.entries()):
-        try:
-            key = identify(value, f"{path}.[{index}]")
-        except SpecError as error:
-            refusals.append(Refusal(str(error), origin.line, origin.source.path))
-            key = f"{index}"
-        found[key] = (value, origin)  # a key keeps its first position
-    return make_items(found.values(), is_flow=items.is_flow)
+    return transform(top, _RULES, remove_duplicates)
 
 
 def _identify_pair(value: Value, _path: str) -> str:

@@ -60,10 +60,6 @@ def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[
     return [*found, *_check_together(scene), *_check_secrets(top)]
 
 
-def _refuse(message: str, origin: Origin) -> Refusal:
-    return Refusal(message, origin.line, origin.source.path)
-
-
 def _check_resources(top: Table) -> Iterator[Refusal]:
     for kind in ("volumes", "networks", "secrets", "configs"):
         for name, value, origin in to_table(top.get(kind)).entries():
@@ -71,7 +67,7 @@ def _check_resources(top: Table) -> Iterator[Refusal]:
                 yield from _check_resource(f"{kind}.{name}", kind, value, origin)
             elif kind in _RESOURCE_KEYS:
                 keys = "|".join(_RESOURCE_KEYS[kind])
-                yield _refuse(f"{kind}.{name}: one of {keys} must be set", origin)
+                yield Refusal.at(f"{kind}.{name}: one of {keys} must be set", origin)
 
 
 def _check_resource(path: str, kind: str, table: Table, origin: Origin) -> Iterator[Refusal]:
@@ -80,15 +76,15 @@ def _check_resource(path: str, kind: str, table: Table, origin: Origin) -> Itera
         extra = [key for key in table if key not in ("name", "external") and key[:2] != "x-"]
         if extra:
             message = f'conflicting parameters "external" and "{extra[0]}" specified'
-            yield _refuse(f"{path}: {message}", table.origins[extra[0]])
+            yield Refusal.at(f"{path}: {message}", table.origins[extra[0]])
     if kind not in _RESOURCE_KEYS:
         return
     keys = _RESOURCE_KEYS[kind]
     given = [key for key in keys if key in table]
     if len(given) > 1:
-        yield _refuse(f"{path}: {'|'.join(keys)} attributes are mutually exclusive", origin)
+        yield Refusal.at(f"{path}: {'|'.join(keys)} attributes are mutually exclusive", origin)
     elif not given and "driver" not in table and "external" not in table:
-        yield _refuse(f"{path}: one of {'|'.join(keys)} must be set", origin)
+        yield Refusal.at(f"{path}: one of {'|'.join(keys)} must be set", origin)
 
 
 def _check_secrets(top: Table) -> Iterator[Refusal]:
@@ -96,22 +92,22 @@ def _check_secrets(top: Table) -> Iterator[Refusal]:
     for name, value, origin in to_table(top.get("secrets")).entries():
         secret = to_table(value)
         if secret.get("driver") and not any(secret.get(key) for key in ("file", "environment")):
-            yield _refuse(f'secret "{name}" must declare either `file` or `environment`', origin)
+            yield Refusal.at(f'secret "{name}" must declare either `file` or `environment`', origin)
 
 
 def _check_service(name: str, service: Table, origin: Origin, scene: _Scene) -> Iterator[Refusal]:
     is_whole = scene.is_whole and UNREAD_EXTENDS not in service.marks
     if is_whole and not any(service.get(key) for key in ("image", "build", "provider")):
         message = "has neither an image nor a build context specified"
-        yield _refuse(f'service "{name}" {message}', origin)
+        yield Refusal.at(f'service "{name}" {message}', origin)
     yield from _check_build(name, service, origin)
     if service.get("network_mode") and service.get("networks"):
         message = "declares mutually exclusive `network_mode` and `networks`"
-        yield _refuse(f"service {name} {message}", service.origins["network_mode"])
+        yield Refusal.at(f"service {name} {message}", service.origins["network_mode"])
     test = to_items(descend(service, "healthcheck").get("test"))
     if test and to_text(test[0]) not in _TESTS:
         message = 'healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"'
-        yield _refuse(message, test.origins[0])
+        yield Refusal.at(message, test.origins[0])
     if scene.is_whole:
         yield from _check_references(name, service, scene)
     yield from _check_numbers(name, service, origin)
@@ -123,12 +119,12 @@ def _check_build(name: str, service: Table, origin: Origin) -> Iterator[Refusal]
     build = descend(service, "build")
     if build.get("dockerfile") and build.get("dockerfile_inline"):
         message = "declares mutualy exclusive dockerfile and dockerfile_inline"
-        yield _refuse(f'service "{name}" {message}', origin)
+        yield Refusal.at(f'service "{name}" {message}', origin)
     platforms = [to_text(platform) for platform in to_items(build.get("platforms"))]
     if platforms and service.get("platform") and service["platform"] not in platforms:
         platform = to_text(service["platform"])
         message = f'service.build.platforms MUST include service.platform "{platform}"'
-        yield _refuse(message, service.origins["platform"])
+        yield Refusal.at(message, service.origins["platform"])
 
 
 def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refusal]:
@@ -137,7 +133,7 @@ def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refu
         for value, at in names:
             other = to_text(value)
             if other not in defined and (kind, other) != ("network", "default"):
-                yield _refuse(f'service "{name}" refers to undefined {kind} {other}', at)
+                yield Refusal.at(f'service "{name}" refers to undefined {kind} {other}', at)
 
     networks = to_table(service.get("networks"))
     yield from find_undefined("network", ((key, networks.origins[key]) for key in networks))
@@ -146,7 +142,8 @@ def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refu
         is_disabled = other in scene.services and other not in scene.active
         if other in scene.active or (is_disabled and not dependency.is_required):
             continue
-        yield _refuse(f'service "{name}" depends on undefined service "{other}"', dependency.origin)
+        message = f'service "{name}" depends on undefined service "{other}"'
+        yield Refusal.at(message, dependency.origin)
     yield from find_undefined("volume", _list_sources(service, "volumes"))
     yield from find_undefined("config", _list_sources(service, "configs"))
     models = to_table(service.get("models"))
@@ -166,15 +163,15 @@ def _check_numbers(name: str, service: Table, origin: Origin) -> Iterator[Refusa
     scale, replicas = service.get("scale"), deploy.get("replicas")
     if scale is not None and replicas is not None and scale != replicas:
         message = "can't set distinct values on 'scale' and 'deploy.replicas'"
-        yield _refuse(f"{path}: {message}", service.origins["scale"])
+        yield Refusal.at(f"{path}: {message}", service.origins["scale"])
     count = scale if scale is not None else replicas
     if isinstance(count, int) and count < 0:
         key = "scale" if scale is not None else "deploy.replicas"
-        yield _refuse(f"{path}.{key}: must be greater than or equal to 0", origin)
+        yield Refusal.at(f"{path}.{key}: must be greater than or equal to 0", origin)
     if isinstance(count, int) and count > 1 and service.get("container_name"):
         key = "scale" if scale is not None else "deploy.replicas"
         message = f"can't set container_name and {key} as container name must be unique"
-        yield _refuse(f"{path}: {message}", service.origins["container_name"])
+        yield Refusal.at(f"{path}: {message}", service.origins["container_name"])
 
 
 def _check_limits(name: str, service: Table) -> Iterator[Refusal]:
@@ -186,7 +183,7 @@ def _check_limits(name: str, service: Table) -> Iterator[Refusal]:
         if isinstance(resources.get(kind), Table) and limit and limit != _read(other, read):
             path = f"deploy.resources.{kind}.{below}"
             message = f"can't set distinct values on '{key}' and '{path}'"
-            yield _refuse(f"services.{name}: {message}", service.origins[key])
+            yield Refusal.at(f"services.{name}: {message}", service.origins[key])
 
 
 def _read(value: Value, read: Callable[[str], float]) -> float:
@@ -206,7 +203,7 @@ def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
             path = f"services.{name}.{key}[{index}]"
             if target in taken:
                 message = f"target {target} already mounted as {taken[target]}"
-                yield _refuse(f"{path}: {message}", origin)
+                yield Refusal.at(f"{path}: {message}", origin)
             taken[target] = path
 
 
@@ -222,11 +219,11 @@ def _check_together(scene: _Scene) -> Iterator[Refusal]:
             message = (
                 f'container name "{container}" is already in use by service {owners[container]}'
             )
-            yield _refuse(f"services.{name}: {message}", service.origins["container_name"])
+            yield Refusal.at(f"services.{name}: {message}", service.origins["container_name"])
         owners[container] = name
     active = {
         name: to_table(scene.services[name]) for name in scene.services if name in scene.active
     }
     if circle := find_dependency_circle(active):
         names, origin = circle
-        yield _refuse(f"dependency cycle detected: {' -> '.join(names)}", origin)
+        yield Refusal.at(f"dependency cycle detected: {' -> '.join(names)}", origin)

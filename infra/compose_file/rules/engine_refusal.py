@@ -6,7 +6,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
 
 def refuse(what: str, docker: str, origin: Origin) -> Refusal:
     """Return the refusal of a setting, with the engine's message."""
-    return Refusal(f"{what}.\nDocker reports: {docker}", origin.line, origin.source.path)
+    return Refusal.at(f"{what}.\nDocker reports: {docker}", origin)
 
 
 def is_set(value: Value) -> bool:

@@ -4,8 +4,8 @@ They come from a comparison of the schemas that Compose 2.26.1, 2.40.3 and 5.6.1
 """
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
-from infra.compose_file.yaml.tree import Items, Origin, Table, Value
+from infra.compose_file.yaml.key_paths import Steps, compile_rules, join_steps, visit
+from infra.compose_file.yaml.tree import Origin, Table
 
 Version = tuple[int, ...]
 
@@ -36,30 +36,13 @@ _RULES = compile_rules(_LAST_WITHOUT)
 
 def find_unknown_keys(top: Table, version: Version) -> list[Refusal]:
     """Return the keys of a tree that this version of Compose does not know."""
-    refusals: list[Refusal] = []
-    _visit(top, _RULES, version[:2], "", refusals)
-    return refusals
+    return [
+        _refuse(match.steps, match.origin)
+        for match in visit(top, _RULES)
+        if version[:2] <= match.rule
+    ]
 
 
-def _visit(
-    value: Value, rules: KeyPathRules[Version], version: Version, path: str, refusals: list[Refusal]
-) -> None:
-    if isinstance(value, Items):
-        if below := rules.step("[]"):
-            for index, item in enumerate(value):
-                _visit(item, below, version, f"{path}.{index}", refusals)
-        return
-    if not isinstance(value, Table):
-        return
-    for key, item, origin in value.entries():
-        below = rules.step(key)
-        if below is None:
-            continue
-        if below.rule is not None and version <= below.rule:
-            refusals.append(_refuse(path, key, origin))
-        _visit(item, below, version, f"{path}.{key}".lstrip("."), refusals)
-
-
-def _refuse(path: str, key: str, origin: Origin) -> Refusal:
-    message = f"{path} additional properties '{key}' not allowed".lstrip()
-    return Refusal(message, origin.line, origin.source.path)
+def _refuse(steps: Steps, origin: Origin) -> Refusal:
+    message = f"{join_steps(steps[:-1])} additional properties '{steps[-1]}' not allowed"
+    return Refusal.at(message.lstrip(), origin)

@@ -82,7 +82,7 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
         problem = f"value must be one of {', '.join(choices)}"
     else:
         problem = _shorten(error.message)
-    return Refusal(f"{path} {problem}".strip(), place.line, place.source.path)
+    return Refusal.at(f"{path} {problem}".strip(), place)
 
 
 def _list_extra(error: "ValidationError") -> list[str]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from infra.compose_file.model import Refusal
 from infra.compose_file.syntax.shell_words import split_command
 from infra.compose_file.syntax.sizes import is_duration, parse_cpus, parse_docker_size
-from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
-from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_table, to_text
+from infra.compose_file.yaml.key_paths import Steps, compile_rules, visit
+from infra.compose_file.yaml.tree import Items, Table, Value, to_table, to_text
 
 _NUMBER = re.compile(r"[+-]?[0-9]+")  # the syntax of Go's strconv.Atoi
 
@@ -20,41 +20,20 @@ Check = Callable[[Value], None]
 
 def check_values(top: Table) -> list[Refusal]:
     """Return the values of the project that Compose cannot read."""
-    return _Walk().visit(top, _RULES)
+    refusals: list[Refusal] = []
+    for check, value, origin, steps in visit(top, _RULES):
+        try:
+            check(value)
+        except ValueError as error:
+            refusals.append(Refusal.at(f"'{_format_path(steps)}' {error}", origin))
+    return refusals
 
 
-class _Walk:
-    """A traversal of a project."""
-
-    def __init__(self) -> None:
-        self._refusals: list[Refusal] = []
-
-    def visit(self, top: Table, rules: KeyPathRules[Check]) -> list[Refusal]:
-        self._visit_table(top, rules, "")
-        return self._refusals
-
-    def _visit_table(self, table: Table, rules: KeyPathRules[Check], path: str) -> None:
-        for key, value, origin in table.entries():
-            below = rules.step(key)
-            if below is not None:
-                is_name = path in ("services", "volumes")
-                place = f"{path}[{key}]" if is_name else f"{path}.{key}" if path else key
-                self._visit_value(value, origin, below, place)
-
-    def _visit_value(
-        self, value: Value, origin: Origin, rules: KeyPathRules[Check], path: str
-    ) -> None:
-        if rules.rule is not None:
-            try:
-                rules.rule(value)
-            except ValueError as error:
-                message = f"'{path}' {error}"
-                self._refusals.append(Refusal(message, origin.line, origin.source.path))
-        if isinstance(value, Table) and rules.below:
-            self._visit_table(value, rules, path)
-        elif isinstance(value, Items) and (below := rules.step("[]")):
-            for index, (item, at) in enumerate(value.entries()):
-                self._visit_value(item, at, below, f"{path}[{index}]")
+def _format_path(steps: Steps) -> str:
+    """Return a path such as `services[web].gpus[0].count`."""
+    top, name, *rest = steps
+    inner = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+    return f"{top}[{name}]{''.join(inner)}"
 
 
 def _check_size(value: Value) -> None:
