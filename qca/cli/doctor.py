@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from infra.doctor.formats import FORMATS
+from qca.cli.doctor_options import DoctorOptions
 from qca.cli.host_facts import PROBE_SECONDS
 from qca.cli.messages import note
 from qca.cli.options import NumberRange, config_option, facts_option
@@ -105,25 +106,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     help="Text for people, JSON for scripts, Markdown for bug reports, GitHub annotations, SARIF "
     "for code scanning.",
 )
-def doctor(
-    files: tuple[Path, ...],
-    each: tuple[Path, ...],
-    files_only: bool,
-    profiles: tuple[str, ...],
-    follow_outside: bool,
-    facts_file: Path | None,
-    record_file: Path | None,
-    only: set[str],
-    ignore: set[str],
-    strict: bool,
-    fix: bool,
-    deep: bool,
-    yes: bool,
-    dry_run: bool,
-    timeout: float,
-    config_file: Path | None,
-    format_: str,
-) -> None:
+def doctor(**given: Any) -> None:
     """Report what would stop the stack on this host, why, and how to fix it.
 
     Each COMPOSE_FILE is checked separately; several -f files are merged into one project.
@@ -131,60 +114,37 @@ def doctor(
     The exit code is 0 if the stack can start, 1 if something would stop it, and 2 if the
     arguments or a file are invalid.
     """
-    _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
-    _refuse_idle_options(fix, deep, yes, dry_run)
-    _refuse_missing_subjects(files_only, deep, has_files=bool(files or each))
-    projects = ([files] if files else []) + [(path,) for path in each]
-    asks_buildx = bool(record_file) or _may_build(projects)
-    with _start_probing(facts_file, timeout, asks_buildx) as wait_for_facts:
+    options = DoctorOptions(**given)
+    options.refuse_contradictions()
+    with _start_probing(options.facts_file, options.timeout, _asks_buildx(options)) as get_facts:
         # Loading the checks takes about as long as probing the host, so do both at once.
-        from qca.cli import doctor_report
-        from qca.core.config_loader import load_config
-
-        examination = doctor_report.Examination(
-            config=load_config(config_file),
-            checks=_select_checks(only, ignore),
-            projects=projects,
-            files_only=files_only,
-            is_recorded=facts_file is not None,
-            profiles=profiles,
-            follow_outside=follow_outside,
-        )
-        facts = wait_for_facts()
-    if not deep:
-        _refuse_deep_checks(examination.checks, facts)
+        examination = _prepare_examination(options)
+        facts = get_facts()
+    _refuse_idle_checks(examination.checks, facts, options)
     findings = examination.judge(facts)
-    if fix:
-        findings = _fix(examination, findings, yes=yes, dry_run=dry_run, timeout=timeout)
-    if deep:
-        facts = _probe_again(timeout) if fix else facts
-        facts = _probe_deeply(examination, facts, yes=yes, timeout=timeout)
+    if options.fix:
+        findings = _fix(examination, findings, options)
+    if options.deep:
+        facts = _probe_deeply(examination, facts, options)
         findings = examination.judge(facts)
-    if record_file:
-        _write_record(facts, record_file)
-    click.echo(doctor_report.render_findings(format_, findings, facts), nl=False)
-    if doctor_report.has_failures(findings, strict):
-        sys.exit(1)
+    if options.record_file:
+        _write_record(facts, options.record_file)
+    _report(findings, facts, options)
 
 
-def _refuse_other_host(facts_file: Path | None, about_this_one: "dict[str, object]") -> None:
-    given = [option for option, value in about_this_one.items() if value]
-    if facts_file and given:
-        raise click.UsageError(f"--facts checks a recorded host, but {given[0]} checks this one.")
+def _prepare_examination(options: DoctorOptions) -> "Examination":
+    from qca.cli.doctor_report import Examination
+    from qca.core.config_loader import load_config
 
-
-def _refuse_idle_options(fix: bool, deep: bool, yes: bool, dry_run: bool) -> None:
-    if yes and not (fix or deep):
-        raise click.UsageError("--yes needs --fix or --deep.")
-    if dry_run and not fix:
-        raise click.UsageError("--dry-run needs --fix.")
-
-
-def _refuse_missing_subjects(files_only: bool, deep: bool, *, has_files: bool) -> None:
-    if files_only and deep:
-        raise click.UsageError("--files-only does not check the host, but --deep does.")
-    if files_only and not has_files:
-        raise click.UsageError("--files-only needs a Compose file.")
+    return Examination(
+        config=load_config(options.config_file),
+        checks=_select_checks(options.only, options.ignore),
+        projects=options.projects,
+        files_only=options.files_only,
+        is_recorded=options.facts_file is not None,
+        profiles=options.profiles,
+        follow_outside=options.follow_outside,
+    )
 
 
 def _select_checks(only: set[str], ignore: set[str]) -> "tuple[Check, ...]":
@@ -195,10 +155,16 @@ def _select_checks(only: set[str], ignore: set[str]) -> "tuple[Check, ...]":
     raise click.UsageError("--only and --ignore exclude every check.")
 
 
-def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
-    """Raise UsageError if all of the checks need facts that were not probed."""
-    if all(check.is_idle(facts) for check in checks):
+def _refuse_idle_checks(
+    checks: "Sequence[Check]", facts: "HostFacts", options: DoctorOptions
+) -> None:
+    """Raise UsageError if all of the checks need facts that only --deep determines."""
+    if not options.deep and all(check.is_idle(facts) for check in checks):
         raise click.UsageError(f"{checks[0].id} needs --deep.")
+
+
+def _asks_buildx(options: DoctorOptions) -> bool:
+    return bool(options.record_file) or _may_build(options.projects)
 
 
 def _may_build(projects: Sequence[Sequence[Path]]) -> bool:
@@ -241,24 +207,25 @@ def _probe_again(timeout: float) -> "HostFacts":
 
 
 def _fix(
-    examination: "Examination",
-    findings: "list[Finding]",
-    *,
-    yes: bool,
-    dry_run: bool,
-    timeout: float,
+    examination: "Examination", findings: "list[Finding]", options: DoctorOptions
 ) -> "list[Finding]":
     from qca.cli.doctor_fix import fix_findings
 
-    return fix_findings(findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run)
+    def examine_again() -> "list[Finding]":
+        return examination.judge(_probe_again(options.timeout))
+
+    return fix_findings(findings, examine_again, options.yes, options.dry_run)
 
 
 def _probe_deeply(
-    examination: "Examination", facts: "HostFacts", *, yes: bool, timeout: float
+    examination: "Examination", facts: "HostFacts", options: DoctorOptions
 ) -> "HostFacts":
+    """Return the facts with those of --deep; a fix may have changed the others."""
     from qca.cli.doctor_deep import add_live_facts
 
-    return add_live_facts(facts, examination.config, examination.checks, yes=yes, timeout=timeout)
+    current = _probe_again(options.timeout) if options.fix else facts
+    config, checks = examination.config, examination.checks
+    return add_live_facts(current, config, checks, yes=options.yes, timeout=options.timeout)
 
 
 def _write_record(facts: "HostFacts", file: Path) -> None:
@@ -266,3 +233,11 @@ def _write_record(facts: "HostFacts", file: Path) -> None:
 
     write_atomically(file, record(facts))
     note(f"Wrote this host's facts to {file}; replay: qca doctor --facts {file}")
+
+
+def _report(findings: "list[Finding]", facts: "HostFacts", options: DoctorOptions) -> None:
+    from qca.cli.doctor_report import has_failures, render_findings
+
+    click.echo(render_findings(options.format_, findings, facts), nl=False)
+    if has_failures(findings, options.strict):
+        sys.exit(1)
