@@ -9,7 +9,6 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Engine, require
-from infra.stack.compose_document import PIDS_LIMIT
 from qca.core.frozen import frozen_dataclass
 
 # QCA102 judges the limits on memory and CPU time, and `_judge_processes` that on processes. The
@@ -59,8 +58,8 @@ def _judge_processes(engine: Engine) -> Iterator[Verdict]:
     elif reason:
         message = (
             f"The engine cannot limit the number of a container's processes: {reason}.\nIt ignores "
-            f"the stack's `pids_limit: {PIDS_LIMIT}`, so one container can start as many processes "
-            "as the host allows."
+            "the stack's `pids_limit`, so one container can start as many processes as the host "
+            "allows."
         )
         yield Verdict(Severity.WARNING, message, {"limits_pids": False})
 

@@ -92,8 +92,10 @@ CASES = [
     HostCase("QCA102", host(docker="hung"), SKIPPED, "hung"),
     HostCase("QCA106", host(), OK, "reports no warnings"),
     HostCase("QCA106", _warn("WARNING: No swap limit support"), OK, "reports no warnings"),
-    HostCase("QCA106", host(docker=engine(limits_pids=False)), WARNING, "`pids_limit: 512`"),
-    HostCase("QCA106", _warn("WARNING: No pids limit support"), WARNING, "`pids_limit: 512`"),
+    HostCase("QCA106", host(docker=engine(limits_pids=False)), WARNING, "the stack's `pids_limit`"),
+    HostCase(
+        "QCA106", _warn("WARNING: No pids limit support"), WARNING, "the stack's `pids_limit`"
+    ),
     HostCase("QCA106", host(docker=engine(limits_pids=None)), SKIPPED, "number of a container's"),
     HostCase("QCA106", host(docker=engine(limits_pids=False)), OK, "no warnings", LOCAL),
     # moby/moby 47966
