@@ -10,13 +10,15 @@ from typing import Any
 
 from infra.stack.plan import StackPlan
 from infra.stack.run_storage import RunStorage, name_secret_volume, name_volume
+from infra.stack.services import STORE, TRAINER
 from infra.stack.trainer_command import build_distributed_flags, build_trainer_command
 from qca.core.units import format_exact_size
 
 STORE_PORT = 6379
 SECRETS = "/run/secrets"
 STORE_FLAGS = f"{SECRETS}/store_flags"
-RUNS = "/runs"
+CONTAINER_RUNS = "/runs"
+"""The folder of the runs in the trainer's container."""
 
 # The variables that a user who runs the file by hand must set, as the file's header explains.
 USER = "${QCA_UID:?see the head of this file}:${QCA_GID:?see the head of this file}"
@@ -50,7 +52,7 @@ SHARED_MEMORY = "1g"
 
 def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     """Return the Compose document that runs `plan` and keeps the run in `storage`."""
-    services = {"store": _build_store(plan, storage), "trainer": _build_trainer(plan, storage)}
+    services = {STORE: _build_store(plan, storage), TRAINER: _build_trainer(plan, storage)}
     if storage.is_remapped:  # otherwise the container could not open the user's files
         services = {name: {**service, "userns_mode": "host"} for name, service in services.items()}
     return {
@@ -134,12 +136,12 @@ def _build_store_healthcheck(image: str) -> dict[str, Any]:
 
 
 def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
-    run = f"{RUNS}/{plan.train.run}"
+    run = f"{CONTAINER_RUNS}/{plan.train.run}"
     has_gpu = plan.trainer.device.value == "cuda"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
         "command": [
-            *build_trainer_command(plan, RUNS, _build_store_url(plan), STORE_FLAGS),
+            *build_trainer_command(plan, CONTAINER_RUNS, _build_store_url(plan), STORE_FLAGS),
             *build_distributed_flags(plan.trainer),
         ],
         **_build_hardening(plan.trainer.container_memory_bytes.value),
@@ -147,7 +149,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
         "environment": {"HOME": "/tmp"},
         **_build_mounts(storage, _build_run_mount(run, storage)),
         **_build_trainer_network(plan),
-        "depends_on": {"store": {"condition": "service_healthy"}},
+        "depends_on": {STORE: {"condition": "service_healthy"}},
         "healthcheck": {
             "test": ["CMD", "python", "-m", "qca.runs.health", run],
             "interval": "5s",
@@ -175,7 +177,7 @@ def _build_mounts(storage: RunStorage, *mounts: dict[str, Any]) -> dict[str, Any
 
 def _build_run_mount(run: str, storage: RunStorage) -> dict[str, Any]:
     if storage.volume is not None:
-        return {"type": "volume", "source": "runs", "target": RUNS}
+        return {"type": "volume", "source": "runs", "target": CONTAINER_RUNS}
     # A folder that Docker creates would belong to root, and the trainer could not write to it.
     bind: dict[str, Any] = {"create_host_path": False}
     if storage.has_selinux:
@@ -191,7 +193,7 @@ def _build_trainer_network(plan: StackPlan) -> dict[str, Any]:
 def _build_store_url(plan: StackPlan) -> str:
     if plan.trainer.nnodes.value > 1:
         return f"redis://127.0.0.1:{_find_published_port(plan)}"
-    return f"redis://store:{STORE_PORT}"
+    return f"redis://{STORE}:{STORE_PORT}"
 
 
 def _find_published_port(plan: StackPlan) -> int | None:

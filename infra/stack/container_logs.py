@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.stack.containers import POLL_SECONDS, Container, list_containers
 from infra.stack.docker_client import translate_errors
+from infra.stack.services import TRAINER
 from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
@@ -48,7 +49,7 @@ def read_logs(
 
 def read_recent_trainer_lines(stack: "DockerClient") -> list[str]:
     """Return the trainer's last lines."""
-    return _read_end(stack, "trainer", lines=20).splitlines()
+    return _read_end(stack, TRAINER, lines=20).splitlines()
 
 
 def _read_end(stack: "DockerClient", service: str, *, lines: int) -> str:
@@ -90,7 +91,7 @@ def _list_containers(stack: "DockerClient") -> dict[str, Container]:
 
 
 def _find_trainer(stack: "DockerClient") -> Container:
-    trainer = _list_containers(stack).get("trainer")
+    trainer = _list_containers(stack).get(TRAINER)
     if trainer is None:
         raise LaunchError(
             "the trainer's container was removed",

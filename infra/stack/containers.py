@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from infra.stack.docker_client import connect_engine
+from infra.stack.services import ServiceStatus
 
 POLL_SECONDS = 0.5
 
@@ -64,16 +65,16 @@ def health_of(container: Container) -> Health:
     return "healthy" if container.health == "healthy" else "waiting"
 
 
-def describe_services(project: str) -> list[dict[str, Any]]:
-    """Return the name, state, health and exit code of each container of a stack."""
+def read_service_statuses(project: str) -> list[ServiceStatus]:
+    """Return the status of each container of a stack, sorted by name."""
     return [
-        {
-            "name": name,
-            "state": container.status,
+        ServiceStatus(
+            name=name,
+            state=container.status,
             # The engine keeps the last health of a container that is no longer running.
-            "health": container.health if container.status == "running" else None,
-            "exit_code": container.exit_code if container.status == "exited" else None,
-        }
+            health=container.health if container.status == "running" else None,
+            exit_code=container.exit_code if container.status == "exited" else None,
+        )
         for name, container in sorted(list_containers(project).items())
     ]
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from infra.host.facts import MISSING_BIND_SOURCE
-from infra.stack.compose_document import RUNS, SECRETS, STORE_FLAGS
+from infra.stack.compose_document import CONTAINER_RUNS, SECRETS, STORE_FLAGS
 from infra.stack.containers import (
     MADE_LABEL,
     PROJECT_LABEL,
@@ -25,6 +25,7 @@ from infra.stack.containers import (
 )
 from infra.stack.docker_client import connect_engine
 from infra.stack.run_storage import name_secret_volume
+from infra.stack.services import TRAINER
 from qca.core.atomic_files import make_temporary_folder
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def has_files_of(folder: Path, image: str, project: str) -> bool:
 
     with make_temporary_folder(folder) as marker, connect_engine() as engine:
         source = str(marker.resolve())
-        mount = {"Type": "bind", "Source": source, "Target": RUNS, "ReadOnly": True}
+        mount = {"Type": "bind", "Source": source, "Target": CONTAINER_RUNS, "ReadOnly": True}
         try:
             with _create_container(engine, image, mount, project):
                 return True
@@ -109,11 +110,13 @@ def measure_run(project: str, run: str) -> int | None:
         LaunchError: the engine does not answer.
 
     """
-    trainer = list_containers(project).get("trainer")
+    trainer = list_containers(project).get(TRAINER)
     if trainer is None or trainer.status != "running":
         return None
     with connect_engine() as engine:
-        command = engine.exec_create(trainer.id, ["du", "-sb", f"{RUNS}/{run}"], stderr=False)
+        command = engine.exec_create(
+            trainer.id, ["du", "-sb", f"{CONTAINER_RUNS}/{run}"], stderr=False
+        )
         answer = engine.exec_start(command["Id"]).split()
     return int(answer[0]) if answer and answer[0].isdigit() else None
 
@@ -133,14 +136,14 @@ def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] |
     if not has_volume(volume):
         yield None
         return
-    mount = {"Type": "volume", "Source": volume, "Target": RUNS, "ReadOnly": True}
+    mount = {"Type": "volume", "Source": volume, "Target": CONTAINER_RUNS, "ReadOnly": True}
     with (
         connect_engine() as engine,
         _import_empty_image(engine) as image,
         _create_container(engine, image, mount, project) as container,
     ):
         try:
-            chunks, _ = engine.get_archive(container, f"{RUNS}/{run}")
+            chunks, _ = engine.get_archive(container, f"{CONTAINER_RUNS}/{run}")
         except NotFound:
             chunks = None
         yield chunks

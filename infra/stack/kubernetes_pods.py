@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.stack.compose_document import (
-    RUNS,
+    CONTAINER_RUNS,
     STORE_PORT,
     STORE_STOP_SECONDS,
     TRAINER_START_SECONDS,
@@ -119,7 +119,7 @@ def build_trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> 
         **_build_trainer_probes(plan, nodes),
         "volumeMounts": [
             _build_mount("tmp", "/tmp"),
-            _build_mount("runs", RUNS),
+            _build_mount("runs", CONTAINER_RUNS),
             _build_secret_mount(),
         ],
     }
@@ -154,7 +154,7 @@ def _build_torchrun_command(plan: StackPlan, names: Names, nodes: int) -> list[s
 def _build_train_command(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
     # After `--`, torchrun does not look for its own options; `--run` could be mistaken for one.
-    return ["-m", "--", "qca", *build_trainer_command(plan, RUNS, store, _FLAGS_FILE)]
+    return ["-m", "--", "qca", *build_trainer_command(plan, CONTAINER_RUNS, store, _FLAGS_FILE)]
 
 
 def _build_trainer_resources(plan: StackPlan) -> Object:
@@ -166,15 +166,13 @@ def _build_trainer_resources(plan: StackPlan) -> Object:
 
 
 def _build_trainer_probes(plan: StackPlan, nodes: int) -> Object:
-    health_check = ["python", "-m", "qca.runs.health", f"{RUNS}/{plan.train.run}"]
+    health_check = ["python", "-m", "qca.runs.health", f"{CONTAINER_RUNS}/{plan.train.run}"]
     alive = {"exec": {"command": health_check}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
     wait = JOIN_SECONDS if nodes > 1 else 0
+    start, dead = TRAINER_START_SECONDS + wait, _DEAD_SECONDS + wait
     return {
-        "startupProbe": {
-            **alive,
-            "failureThreshold": (TRAINER_START_SECONDS + wait) // _PROBE_EVERY,
-        },
-        "livenessProbe": {**alive, "failureThreshold": (_DEAD_SECONDS + wait) // _PROBE_EVERY},
+        "startupProbe": {**alive, "failureThreshold": start // _PROBE_EVERY},
+        "livenessProbe": {**alive, "failureThreshold": dead // _PROBE_EVERY},
         "readinessProbe": alive,
     }
 

@@ -18,6 +18,7 @@ from infra.stack.removal import refuse_foreign_project
 from infra.stack.render_compose import render_compose
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import check_secret, ensure_secret
+from infra.stack.services import STORE, TRAINER
 from infra.stack.state import StateFolder
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
@@ -132,13 +133,13 @@ def _wait_until_healthy(state: StateFolder, project: str) -> None:
     deadline = time.monotonic() + TRAINER_START_SECONDS
     while True:
         found = {name: health_of(container) for name, container in list_containers(project).items()}
-        if found.get("store") == "healthy" and found.get("trainer") in ("healthy", "done"):
+        if found.get(STORE) == "healthy" and found.get(TRAINER) in ("healthy", "done"):
             return
         for name, health in found.items():
             if health == "failed":
                 raise _build_not_up_error(state, project, f"{name} failed", name)
         if time.monotonic() > deadline:
-            name = next((name for name, health in found.items() if health == "waiting"), "store")
+            name = next((name for name, health in found.items() if health == "waiting"), STORE)
             raise _build_not_up_error(state, project, f"{name} was not healthy in time", name)
         time.sleep(POLL_SECONDS)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from infra.stack.plan import StackPlan
+from infra.stack.services import STORE, TRAINER
 from infra.stack.state import StateFolder
 from infra.stack.trainer_command import build_distributed_flags, build_trainer_command
 from qca.core.diagnostics import log_command
@@ -36,7 +37,7 @@ def run_embedded_store(state: StateFolder) -> Generator[str]:
     """
     command = [*_PYTHON, "-m", "qca.store.embedded"]
     with log_command(command) as run:
-        with _open_log(state, "store") as log:
+        with _open_log(state, STORE) as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -72,7 +73,7 @@ def run_trainer(command: list[str], state: StateFolder) -> Generator[str, None, 
         LaunchError: the trainer failed; the message has the end of its output.
 
     """
-    with _open_log(state, "trainer") as log, log_command(command) as run:
+    with _open_log(state, TRAINER) as log, log_command(command) as run:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -23,6 +23,7 @@ from infra.stack.containers import (
     VOLUME_LABEL,
 )
 from infra.stack.docker_client import connect_engine
+from infra.stack.services import STORE
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], t
 
 
 def _is_store(container: dict[str, Any]) -> bool:
-    return container["Labels"].get(SERVICE_LABEL) == "store"
+    return container["Labels"].get(SERVICE_LABEL) == STORE
 
 
 def _remove_container(engine: "APIClient", container: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import StackPlan
 from infra.stack.run_storage import RunStorage, name_secret_volume
+from infra.stack.services import STORE, TRAINER
 
 _HEADER = """\
 Written by `qca render compose`; change the plan (qca.toml), not this file.
@@ -64,11 +65,11 @@ def _format_build_args(plan: StackPlan) -> str:
 
 def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
     """Return the comments by the path of the value that they explain."""
-    store: Path = ("services", "store")
-    trainer: Path = ("services", "trainer")
+    store: Path = ("services", STORE)
+    trainer: Path = ("services", TRAINER)
     return {
-        **comment_store(plan, (*store, "command"), content["services"]["store"]["command"]),
-        **comment_trainer(plan, (*trainer, "command"), content["services"]["trainer"]["command"]),
+        **comment_store(plan, (*store, "command"), content["services"][STORE]["command"]),
+        **comment_trainer(plan, (*trainer, "command"), content["services"][TRAINER]["command"]),
         (*store, "mem_limit"): plan.dragonfly.container_memory_bytes.because,
         (*store, "healthcheck"): "the image's own check considers NOAUTH and LOADING healthy",
         (*trainer, "mem_limit"): plan.trainer.container_memory_bytes.because,

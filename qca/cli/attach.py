@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from infra.stack.launched_runs import Launched, find_launched
+from infra.stack.services import TRAINER
 from infra.stack.state_lock import is_held
 from qca.cli.event_lines import show_lines
 from qca.cli.launch_words import STORE_STAYS, describe_run_place
@@ -49,7 +50,7 @@ def _wait_for_trainer(launched: Launched) -> None:
     """Wait for the trainer's container while `qca up` is starting it."""
     from infra.stack.containers import POLL_SECONDS, list_containers
 
-    while "trainer" not in list_containers(launched.launch.project) and is_held(launched.state):
+    while TRAINER not in list_containers(launched.launch.project) and is_held(launched.state):
         time.sleep(POLL_SECONDS)
 
 
@@ -63,7 +64,7 @@ def _follow_log(launched: Launched) -> Iterator[str]:
     from qca.cli.logs import follow_log_files
 
     last = ""
-    for _, line in follow_log_files(launched.state, ["trainer"], follow=True, tail=None):
+    for _, line in follow_log_files(launched.state, [TRAINER], follow=True, tail=None):
         last = line
         yield line
     if not _is_end(last):

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from infra.stack.launched_runs import find_launched
+from infra.stack.services import STORE, TRAINER
 from infra.stack.state import StateFolder
 from infra.stack.state_lock import is_held
 from qca.cli.event_text import describe_event
@@ -28,7 +29,7 @@ _POLL_SECONDS = 0.2
     "-n", "--tail", type=click.IntRange(min=0), help="Show only the last N lines of each service."
 )
 @format_option
-@click.argument("services", nargs=-1, type=click.Choice(["store", "trainer"]))
+@click.argument("services", nargs=-1, type=click.Choice([STORE, TRAINER]))
 @click.option("--run", help="Run to show; required if several were launched.")
 def logs(
     follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.launch_record import Launch, read_launch
+from infra.stack.services import STORE, TRAINER, ServiceStatus
 from infra.stack.state import StateFolder
 from infra.stack.state_lock import is_held
 from qca.cli.options import RUNS
@@ -23,7 +24,7 @@ from qca.runs.progress import (
     summarize_progress,
 )
 from qca.runs.run import read_run
-from qca.runs.run_folder import RunFolder
+from qca.runs.run_folder import RunFolder, list_run_folders
 
 # States of the container of a trainer that is training, or is about to.
 _ALIVE = ("created", "running", "restarting", "paused")
@@ -37,7 +38,7 @@ class Status:
     launch: Launch | None
     """None if it was not launched from here, or was taken down."""
     title: str
-    services: Sequence[dict[str, Any]]
+    services: Sequence[ServiceStatus]
     progress: Progress | None
     running: bool
     episodes: int | None
@@ -52,7 +53,7 @@ class Status:
             "runtime": None if launch is None else launch.runtime,
             "project": None if launch is None else launch.project,
             "run": self.run,
-            "services": list(self.services),
+            "services": [asdict(service) for service in self.services],
             "episodes": self.episodes,
             "last_episode": None if progress is None else progress.newest.model_dump(),
             "memory": None if progress is None else asdict(progress.memory),
@@ -76,7 +77,7 @@ def read_status(state: StateFolder) -> Status | None:
 def find_kept(name: str | None) -> Path | None:
     """Return the folder of the named run, or of the only one, launched or not."""
     if name is None:
-        folders = [file.parent for file in RUNS.glob("*/config.json")]
+        folders = list_run_folders(RUNS)
         return folders[0] if len(folders) == 1 else None
     folder = RUNS / name
     is_name = folder.parent == RUNS and name not in ("", ".", "..")
@@ -106,15 +107,15 @@ def read_kept(folder: Path) -> Status:
 
 def _read_compose(launch: Launch, state: StateFolder) -> Status:
     from infra.stack.container_logs import read_recent_trainer_lines
-    from infra.stack.containers import describe_services
+    from infra.stack.containers import read_service_statuses
     from infra.stack.docker_client import make_project_client
 
-    services = describe_services(launch.project) if state.compose_file.exists() else []
-    trainer = next((service["state"] for service in services if service["name"] == "trainer"), None)
+    services = read_service_statuses(launch.project) if state.compose_file.exists() else []
+    trainer = next((service.state for service in services if service.name == TRAINER), None)
     if trainer is None:  # `qca up` is building its image, or is being stopped
         return _build_status(launch, services, [], running=is_held(state))
     if launch.volume is None:
-        records = parse_newest_records(read_last_lines(RUNS / launch.run / "metrics.jsonl"))
+        records = _read_records(RunFolder(RUNS / launch.run))
     else:
         stack = make_project_client(launch.project)
         records = parse_newest_records(read_recent_trainer_lines(stack))
@@ -124,43 +125,42 @@ def _read_compose(launch: Launch, state: StateFolder) -> Status:
 
 def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
     """Return the newest records from the run folder, for a trainer that has just started."""
-    from infra.stack.compose_document import RUNS
+    from infra.stack.compose_document import CONTAINER_RUNS
     from infra.stack.container_logs import copy_from_trainer
 
+    original = RunFolder(Path(CONTAINER_RUNS, run)).metrics
     with tempfile.TemporaryDirectory(prefix="qca-") as folder:
-        copy = Path(folder) / "metrics.jsonl"
+        copy = RunFolder(Path(folder))
         with contextlib.suppress(LaunchError):  # the first episode creates the file
-            copy_from_trainer(stack, f"{RUNS}/{run}/metrics.jsonl", copy)
-        return parse_newest_records(read_last_lines(copy))
+            copy_from_trainer(stack, str(original), copy.metrics)
+        return _read_records(copy)
+
+
+def _read_records(run: RunFolder) -> list[EpisodeRecord]:
+    return parse_newest_records(read_last_lines(run.metrics))
 
 
 def _read_local(launch: Launch, state: StateFolder) -> Status:
     running = is_held(state)
-    run = RUNS / launch.run
-    healths = {"store": None, "trainer": _read_health(run, state) if running else None}
+    run = RunFolder(RUNS / launch.run)
+    healths = {STORE: None, TRAINER: _read_health(run, state) if running else None}
     services = [
-        {
-            "name": name,
-            "state": "running" if running else "stopped",
-            "health": health,
-            "exit_code": None,
-        }
+        ServiceStatus(name, "running" if running else "stopped", health, exit_code=None)
         for name, health in healths.items()
     ]
-    records = parse_newest_records(read_last_lines(run / "metrics.jsonl"))
-    return _build_status(launch, services, records, running=running)
+    return _build_status(launch, services, _read_records(run), running=running)
 
 
-def _read_health(run: Path, state: StateFolder) -> str:
+def _read_health(run: RunFolder, state: StateFolder) -> str:
     """Return the trainer's health according to its heartbeat, in Docker's terms."""
     with contextlib.suppress(OSError):
-        if (run / "heartbeat").stat().st_mtime >= state.launch_file.stat().st_mtime:
-            return "healthy" if find_fault(run, time.time()) is None else "unhealthy"
+        if run.heartbeat.stat().st_mtime >= state.launch_file.stat().st_mtime:
+            return "healthy" if find_fault(run.path, time.time()) is None else "unhealthy"
     return "starting"
 
 
 def _build_status(
-    launch: Launch, services: list[dict[str, Any]], records: list[EpisodeRecord], *, running: bool
+    launch: Launch, services: list[ServiceStatus], records: list[EpisodeRecord], *, running: bool
 ) -> Status:
     expected = Expectation(
         episodes=launch.episodes,

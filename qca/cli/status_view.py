@@ -1,13 +1,13 @@
 """Render the text of `qca status`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from infra.stack.services import ServiceStatus
 from qca.core.units import format_size, format_time_left
 from qca.runs.progress import Memory, Progress
 
@@ -32,7 +32,7 @@ _MUCH, _TOO_MUCH = 0.8, 0.95
 
 
 def render_status(
-    title: str, services: Sequence[dict[str, Any]] | None, progress: Progress | None, *, bar: bool
+    title: str, services: Sequence[ServiceStatus] | None, progress: Progress | None, *, bar: bool
 ) -> RenderableType:
     """Return the services and the run's progress, with bars and a curve on a terminal.
 
@@ -54,14 +54,13 @@ def draw_sparkline(values: Sequence[float]) -> str:
     return "".join(_BLOCKS[round(share * steps)] for share in shares)
 
 
-def _list_services(services: Sequence[dict[str, Any]]) -> Table:
+def _list_services(services: Sequence[ServiceStatus]) -> Table:
     table = Table("service", "state", "health", box=None, pad_edge=False, header_style="bold")
     for service in services:
-        state, exit_code = service["state"], service["exit_code"]
-        health = service["health"] or ""
+        state, exit_code, health = service.state, service.exit_code, service.health or ""
         text = state if exit_code is None else f"{state} ({exit_code})"
         style = "" if exit_code == 0 else _STYLES.get(state, "")
-        table.add_row(service["name"], Text(text, style), Text(health, _STYLES.get(health, "")))
+        table.add_row(service.name, Text(text, style), Text(health, _STYLES.get(health, "")))
     return table
 
 

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from qca.core.errors import InputError
-from qca.runs.run import Run, read_run
+from qca.runs.run import Run, Status, read_run
+from qca.runs.run_folder import list_run_folders
+
+ListedState = Literal[Status, "unreadable", "in a volume", "not on this engine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +17,7 @@ class RunSummary:
     """A line of the list; None means unknown."""
 
     name: str
-    state: str
-    """One of `qca.runs.run.Status`, or `unreadable`."""
+    state: ListedState
     episode: int | None = None
     episodes: int | None = None
     loss: float | None = None
@@ -32,16 +35,7 @@ def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
         InputError: it is not a folder, or cannot be read.
 
     """
-    try:
-        folders = sorted(runs.iterdir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(
-            f"{runs}: cannot be read: {error.strerror}",
-            hint="--runs names the folder that holds the run folders.",
-        ) from None
-    return [_summarize(folder, now) for folder in folders if _is_run(folder)]
+    return [_summarize(folder, now) for folder in list_run_folders(runs)]
 
 
 def _measure_size(folder: Path) -> int:
@@ -53,13 +47,6 @@ def _measure_size(folder: Path) -> int:
         except OSError:
             continue
     return size
-
-
-def _is_run(folder: Path) -> bool:
-    try:
-        return (folder / "config.json").is_file()
-    except PermissionError:
-        return True  # unknown; the run is listed as unreadable
 
 
 def _summarize(folder: Path, now: datetime) -> RunSummary:

@@ -18,7 +18,7 @@ from qca.runs.evaluation import Evaluation, read_evaluation
 from qca.runs.events import EpisodeRecord
 from qca.runs.journal import list_config_changes, list_skipped_episodes, read_journal
 from qca.runs.metrics_log import read_records
-from qca.runs.run_folder import LARGEST_CONFIG, RunFolder
+from qca.runs.run_folder import LARGEST_CONFIG, RunFolder, list_run_folders
 
 if TYPE_CHECKING:
     from qca.runs.snapshots import Snapshots
@@ -142,7 +142,7 @@ def find_run(name: str, runs: Path) -> Path:
         if RunFolder(folder).config.is_file():
             RunFolder(folder).check()
             return folder
-    names = sorted(path.parent.name for path in runs.glob("*/config.json"))
+    names = [folder.name for folder in list_run_folders(runs)]
     known = (
         f"In {runs}: {', '.join(names)}."
         if names

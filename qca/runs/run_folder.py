@@ -31,6 +31,7 @@ from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
 from qca.core.units import MIB
+from qca.runs.health import HEARTBEAT
 from qca.runs.resume_rules import require_same_config, restore_segments
 
 LARGEST_CONFIG = MIB
@@ -51,7 +52,7 @@ class RunFolder:
         self.evaluation = path / "evaluation.json"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
-        self.heartbeat = path / "heartbeat"
+        self.heartbeat = path / HEARTBEAT
         self._lock = path / "lock"
         self._last_beat = -_BEAT_EVERY
 
@@ -194,6 +195,34 @@ class RunFolder:
             f"{error.filename or self.path}: cannot write the file: {error.strerror}",
             hint="Free disk space or fix the permissions, or put the run elsewhere.",
         )
+
+
+def list_run_folders(runs: Path) -> list[Path]:
+    """Return the run folders in `runs`, sorted by name; an empty list if it does not exist.
+
+    A folder that this user cannot open counts as one.
+
+    Raises:
+        InputError: `runs` is not a folder, or cannot be read.
+
+    """
+    try:
+        folders = sorted(runs.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{runs}: cannot be read: {error.strerror}",
+            hint="--runs names the folder that holds the run folders.",
+        ) from None
+    return [folder for folder in folders if _is_run(folder)]
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return RunFolder(folder).config.is_file()
+    except PermissionError:
+        return True
 
 
 def _link_error(link: Path, *, runs: Path) -> InputError:

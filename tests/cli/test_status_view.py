@@ -6,6 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
+from infra.stack.services import ServiceStatus
 from qca.cli.status_view import draw_sparkline, render_status
 from qca.core.units import GIB
 from qca.runs.progress import Expectation, summarize_progress
@@ -13,8 +14,8 @@ from tests.support.run_folders import record
 
 TITLE = "run first, runtime local, project qca"
 SERVICES = [
-    {"name": "trainer", "state": "running", "health": "healthy", "exit_code": None},
-    {"name": "store", "state": "exited", "health": None, "exit_code": 1},
+    ServiceStatus("trainer", "running", health="healthy", exit_code=None),
+    ServiceStatus("store", "exited", health=None, exit_code=1),
 ]
 EXPECTED = Expectation(
     episodes=60, predicted_peak_bytes=GIB // 4, context_bytes=0, budget_bytes=GIB

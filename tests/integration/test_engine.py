@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.containers import describe_services, list_containers
+from infra.stack.containers import list_containers, read_service_statuses
 from infra.stack.docker_client import connect_engine
 from infra.stack.removal import refuse_foreign_project
 from qca.core.errors import LaunchError
@@ -151,7 +151,7 @@ def test_the_stacks_containers_are_those_of_its_services(engine_environment):
         found = list_containers(PROJECT)
         assert {name: one.id for name, one in found.items()} == {"store": ids[0], "trainer": ids[1]}
         assert (found["trainer"].status, found["trainer"].exit_code) == ("exited", 3)
-        assert [one["state"] for one in describe_services(PROJECT)] == ["created", "exited"]
+        assert [one.state for one in read_service_statuses(PROJECT)] == ["created", "exited"]
     finally:
         engine_environment.run("rm", "--force", *ids)
     assert list_containers(PROJECT) == {}

@@ -39,6 +39,12 @@ def test_the_error_says_if_there_is_no_run_at_all(tmp_path):
     assert "no run in" in refused.value.hint
 
 
+def test_runs_that_cannot_be_read_are_not_reported_as_missing(tmp_path):
+    (tmp_path / "runs").touch()
+    with pytest.raises(InputError, match="runs: cannot be read: Not a directory"):
+        find_run("first", tmp_path / "runs")
+
+
 @pytest.mark.parametrize(
     ("episodes", "events", "status"),
     [

@@ -6,6 +6,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import VolumeWrite, require
+from infra.stack.services import STORE
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -27,7 +28,7 @@ def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
         remedy = _show_volume(name_volume(subject.plan.project))
         return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
     message += "\nOlder releases of runc give a tmpfs the mode of the image's folder at its path."
-    if (write.service, write.target) == ("store", "/data"):
+    if (write.service, write.target) == (STORE, "/data"):
         message += (
             "\nIt does not affect the store, which runs with `--dbfilename=` and writes nothing "
             "there."

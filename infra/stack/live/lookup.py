@@ -8,8 +8,8 @@ from infra.host.errors import ProbeTimeoutError
 from infra.host.facts import NameLookup
 from infra.stack.live.sandbox import ContainerRequest, Sandbox
 from infra.stack.live.shell import COMMAND_NOT_FOUND, run_script
+from infra.stack.services import STORE
 
-STORE_NAME = "store"
 OUTSIDE_NAME = "pypi.org"
 """The host that pip accesses when the trainer image is built."""
 
@@ -21,11 +21,11 @@ def look_up_names(sandbox: Sandbox, image: str, seconds: float) -> tuple[NameLoo
     """Look up the store's name on a network like the stack's, and a public name on Docker's
     default."""
     stack = ContainerRequest(
-        image=image, command=[], network=sandbox.create_network(), aliases=[STORE_NAME]
+        image=image, command=[], network=sandbox.create_network(), aliases=[STORE]
     )
     default = ContainerRequest(image=image, command=[], network="bridge")
     return (
-        _look_up(sandbox, stack, STORE_NAME, "stack", seconds),
+        _look_up(sandbox, stack, STORE, "stack", seconds),
         _compare_with_host(_look_up(sandbox, default, OUTSIDE_NAME, "default", seconds)),
     )
 

@@ -15,7 +15,7 @@ from infra.host.facts import (
     VolumeWrite,
     known_or_none,
 )
-from infra.stack.compose_document import RUNS, build_compose_document, is_distroless
+from infra.stack.compose_document import CONTAINER_RUNS, build_compose_document, is_distroless
 from infra.stack.live.folder import format_user, make_folder, try_folder
 from infra.stack.live.gpu import run_on_gpu
 from infra.stack.live.images import ImageSource, ProbeImages
@@ -26,6 +26,7 @@ from infra.stack.live.volumes import write_volumes
 from infra.stack.plan import StackPlan
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import ensure_secret
+from infra.stack.services import STORE, TRAINER
 from qca.core.frozen import frozen_dataclass
 
 # A container starts within a second or two; a slow disk or an emulated engine takes longer.
@@ -133,26 +134,26 @@ def _make_volumes(given: Circumstances) -> LiveProbe:
 def _write_all_volumes(
     sandbox: Sandbox, given: Circumstances, seconds: float
 ) -> tuple[VolumeWrite, ...]:
-    store, trainer = given.services["store"], given.services["trainer"]
+    store, trainer = given.services[STORE], given.services[TRAINER]
     write = partial(write_volumes, sandbox, user=given.user, seconds=seconds)
     if is_distroless(store["image"]):
-        written = _skip_volumes("store", store, given.user, "its image has no shell")
+        written = _skip_volumes(STORE, store, given.user, "its image has no shell")
     else:
-        written = write(name="store", service=store, volumes={})
+        written = write(name=STORE, service=store, volumes={})
     image = given.images.trainer
     if image is None:
         why = "its image is built by `qca up`"
-        return (*written, *_skip_volumes("trainer", trainer, given.user, why))
+        return (*written, *_skip_volumes(TRAINER, trainer, given.user, why))
     volumes = _find_volumes(sandbox, given.storage)
     named = {**trainer, "image": image.name}
-    return (*written, *write(name="trainer", service=named, volumes=volumes))
+    return (*written, *write(name=TRAINER, service=named, volumes=volumes))
 
 
 def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
     """Return the volume for the runs by its target: the existing volume, or else a new one."""
     if storage.volume is None:
         return {}
-    return {RUNS: sandbox.find_volume(storage.volume) or sandbox.create_volume()}
+    return {CONTAINER_RUNS: sandbox.find_volume(storage.volume) or sandbox.create_volume()}
 
 
 def _skip_volumes(
@@ -173,7 +174,7 @@ def _make_store(given: Circumstances) -> LiveProbe:
         with make_folder(work_dir) as folder:
             flags_file = folder / "store.flags"
             ensure_secret(flags_file)
-            return run_store(sandbox, given.services["store"], owner, flags_file, seconds)
+            return run_store(sandbox, given.services[STORE], owner, flags_file, seconds)
 
     activity = "start the store with its planned flags, until it is healthy"
     return LiveProbe("live_store", activity, (given.images.store,), seconds, run)
@@ -186,7 +187,7 @@ def _make_gpu(given: Circumstances) -> LiveProbe:
     run = partial(
         run_on_gpu,
         image=image.name,
-        service=given.services["trainer"],
+        service=given.services[TRAINER],
         gpus=gpus,
         user=given.user,
         seconds=seconds,
