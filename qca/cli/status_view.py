@@ -75,7 +75,7 @@ def _render_progress(progress: Progress, bar: bool) -> Table:
     if bar and len(progress.losses) > 1:
         count = len(progress.losses)
         curve = Text.assemble(
-            (draw_sparkline(progress.losses), "cyan"), f"  the newest {count} episodes"
+            (draw_sparkline(progress.losses), "cyan"), f"  the last {count} episodes"
         )
         grid.add_row("", curve)
     speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s per episode"

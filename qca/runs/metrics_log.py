@@ -70,7 +70,7 @@ class MetricsLog:
         self._recent.append(record)
 
     def compute_recent_loss(self) -> float | None:
-        """Return the mean loss of the newest ten episodes; None if there are none.
+        """Return the mean loss of the last ten episodes; None if there are none.
 
         Ignores episodes whose terms differ from the newest one's, since they used another loss.
         """

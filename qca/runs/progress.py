@@ -47,13 +47,13 @@ class Progress:
     """Time until the end; None if nothing is running, or `episodes` is unknown."""
     memory: Memory
     losses: tuple[float, ...]
-    """Losses of the newest episodes, oldest first."""
+    """Losses of the last episodes, oldest first."""
 
 
 def summarize_progress(
     records: Sequence[EpisodeRecord], expected: Expectation, *, running: bool
 ) -> Progress | None:
-    """Return the progress according to the newest records, oldest first; None without records."""
+    """Return the progress according to the last records, oldest first; None without records."""
     if not records:
         return None
     newest, eta = records[-1], None

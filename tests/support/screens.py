@@ -20,7 +20,7 @@ from qca.cli.plan import build_table
 from qca.cli.progress import ProgressView
 from qca.cli.status_view import render_status
 from qca.core.config import Config
-from qca.core.units import MIB
+from qca.core.units import GIB, MIB
 from qca.runs.progress import Expectation, summarize_progress
 from tests.support.run_folders import make_started, record
 
@@ -35,8 +35,9 @@ STARTED = {
     "steps": 32,
     "recompute": "none",
     "predicted_peak_bytes": 20 * MIB,
-    "predicted_context_bytes": 361 * MIB,
+    "predicted_context_bytes": 326 * MIB,
 }
+EPISODE = {"seconds": 0.22, "steps_per_second": 144.0, "memory_bytes": 317 * MIB}
 THEMES: dict[str, TerminalTheme] = {"dark": SVG_EXPORT_THEME, "light": DEFAULT_TERMINAL_THEME}
 
 
@@ -83,13 +84,13 @@ def _show_plan(console: Console) -> None:
 
 
 def _show_up(console: Console) -> None:
-    seconds = iter(range(10_000))  # for a clock that advances at each reading
-    view = ProgressView(console=console, get_time=lambda: next(seconds) / 10)
+    readings = iter(range(10_000))  # for a clock that advances by an episode at each reading
+    view = ProgressView(console=console, get_time=lambda: next(readings) * EPISODE["seconds"])
     view.note("Examining this host.")
     announce(plan_stack(load(HOSTS / "cpu-no-docker.json"), Config()), [], view)
     view.show(make_started().model_copy(update=STARTED))
     for n in range(1, 42):
-        view.show(record(n, loss=2 + 4 / n, memory_bytes=378 * MIB))
+        view.show(record(n, loss=2 + 4 / n, **EPISODE))
     console.print(view.render_bar())
 
 
@@ -103,12 +104,10 @@ def _show_status(console: Console) -> None:
         episodes=100,
         device="cpu",
         predicted_peak_bytes=20 * MIB,
-        context_bytes=361 * MIB,
-        budget_bytes=768 * MIB,
+        context_bytes=326 * MIB,
+        budget_bytes=22 * GIB,
     )
-    records = [
-        record(n, loss=2 + 4 / n + 0.1 * (n % 3), memory_bytes=378 * MIB) for n in range(1, 42)
-    ]
+    records = [record(n, loss=2 + 4 / n + 0.1 * (n % 3), **EPISODE) for n in range(1, 42)]
     progress = summarize_progress(records, expected, running=True)
     console.print(render_status(title, services, progress, bar=True))
 
