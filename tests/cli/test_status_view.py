@@ -47,7 +47,7 @@ def test_words_are_not_broken_at_the_terminals_width(width):
 
 def test_a_terminal_gets_the_curve_of_the_loss_and_two_bars():
     text = show(80)
-    assert "▁  the newest 20 episodes" in text
+    assert "▁  the last 20 episodes" in text
     assert text.count("━" * 7) >= 2
 
 
