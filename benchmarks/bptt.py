@@ -28,6 +28,7 @@ from qca.core.errors import InputError
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
+from qca.memory.machine import Machine
 from qca.memory.nvml import read_compute_capability, read_free_gpu_memory
 from qca.train.distributed.torch_env import prepare_environment
 
@@ -229,18 +230,23 @@ def _measure_drift(
 
 
 def _predict_peak(config: TrainConfig) -> int:
-    device = "cuda" if config.device == "cuda" else "cpu"
     assert config.recompute != "auto"
-    fused = can_run_kernels(read_compute_capability())
-    found = estimate(config, recompute=config.recompute, device=device, fused=fused)
+    found = estimate(config, recompute=config.recompute, machine=_describe_machine(config))
     return found.predicted_peak_bytes
+
+
+def _describe_machine(config: TrainConfig) -> Machine:
+    if config.device != "cuda":
+        return Machine("cpu", fused=False)
+    return Machine("cuda", fused=can_run_kernels(read_compute_capability()))
 
 
 def _refuse_if_too_large(config: TrainConfig) -> dict[str, Any] | None:
     """Return the refusal of a plain episode that could bring down the machine; None if it fits."""
-    device = "cuda" if config.device == "cuda" else "cpu"
-    needs = estimate(config, recompute="none", device=device).total_bytes
-    available = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
+    machine = _describe_machine(config)
+    needs = estimate(config, recompute="none", machine=machine).total_bytes
+    on_gpu = machine.device == "cuda"
+    available = read_free_gpu_memory() if on_gpu else psutil.virtual_memory().available
     if available is None or needs <= available:
         return None
     return {"fits": False, "needs_bytes": needs, "available_bytes": available}

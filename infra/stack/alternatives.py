@@ -3,15 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from infra.host.container_gpu import find_fullest_gpu
-from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan
-from infra.stack.trainer_device import find_gpus
-from infra.stack.trainer_memory import RunningRun, compute_host_budget
-from infra.stack.trainer_plan import select_timings
 from qca.core.config import Config, ResolvedPrecision, ResolvedRecompute, TrainConfig, apply_profile
 from qca.core.frozen import frozen_dataclass
-from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
 from qca.memory.choose import Choice, choose
 from qca.memory.cost import DRIFT, estimate_step_cost
@@ -37,42 +31,19 @@ class Alternative:
     is_planned: bool = False
 
 
-def list_alternatives(
-    facts: HostFacts, config: Config, plan: StackPlan, running: Sequence[RunningRun] = ()
-) -> list[Alternative]:
+def list_alternatives(config: Config, plan: StackPlan) -> list[Alternative]:
     """Return the planned way and the best one in each other precision, fastest first.
 
     The list also has the planned precision with the graph of one step, which needs less memory.
-    Without a GPU the list is empty. `running` are the runs that the plan reserves memory for.
+    Without a GPU the list is empty.
     """
-    gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
-    if gpu is None or plan.trainer.device.value != "cuda":
+    gpu, machine = plan.trainer.fullest_gpu, plan.trainer.machine
+    if gpu is None or machine.device != "cuda":
         return []
     train = apply_profile(config.train, plan.trainer.profile.value)
-    timings = select_timings(facts, train, "cuda", gpu)
-    budget = plan.trainer.budget_bytes.value
-    host_budget = compute_host_budget(
-        facts,
-        train,
-        store_bytes=plan.store_bytes,
-        processes=plan.trainer.gpus.value,
-        running=running,
-    )
     ways = (plan.train, *_list_ways(train, plan, list_precisions(gpu.compute_capability)))
-    together = plan.trainer.is_distributed
-    fused = can_run_kernels(gpu.compute_capability)
-    choices = (
-        choose(
-            way,
-            budget,
-            device="cuda",
-            host_budget=host_budget,
-            together=together,
-            timings=timings,
-            fused=fused,
-        )
-        for way in ways
-    )
+    choices = (choose(way, plan.trainer.budget_bytes.value, machine) for way in ways)
+    timings = machine.select_timings(train)
     planned, *others = dict.fromkeys(_describe(choice, timings) for choice in choices)
     found = [replace(planned, is_planned=True), *others]
     fastest_first = sorted(found, key=lambda one: one.time_ratio)

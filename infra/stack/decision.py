@@ -6,6 +6,8 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 from qca.core.frozen import frozen_dataclass
 
 GIVEN = "given in the configuration"
+NOT_SHOWN = {"shown": False}
+"""The metadata of a field that is not part of the plan's document."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -27,7 +29,8 @@ def strip_reasons(plan: Any) -> Any:
     if isinstance(plan, Decision):
         return cast("Decision[Any]", plan).value
     if is_dataclass(plan):
-        return {field.name: strip_reasons(getattr(plan, field.name)) for field in fields(plan)}
+        shown = (field.name for field in fields(plan) if field.metadata.get("shown", True))
+        return {name: strip_reasons(getattr(plan, name)) for name in shown}
     return plan
 
 

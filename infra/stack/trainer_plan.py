@@ -1,13 +1,13 @@
 """Plan training: its device, sizes and recompute strategy, and whether it fits."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, field, replace
 from typing import NamedTuple
 
 from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import Gpu, HostFacts, known_or_none
 from infra.stack.base_image import decide_base_image
-from infra.stack.decision import GIVEN, Decision
+from infra.stack.decision import GIVEN, NOT_SHOWN, Decision
 from infra.stack.trainer_device import (
     choose_half_precision,
     decide_device,
@@ -39,6 +39,7 @@ from qca.core.units import format_size
 from qca.memory.candidates import LEAST_SAVING
 from qca.memory.checkpoint_size import count_moment_bytes
 from qca.memory.choose import Choice, choose
+from qca.memory.machine import Machine
 
 
 @frozen_dataclass
@@ -71,11 +72,20 @@ class TrainerPlan:
     fits: Decision[bool | None]
     base_image: Decision[str]
     container_memory_bytes: Decision[int]
+    host_gpus: tuple[Gpu, ...] = field(metadata=NOT_SHOWN)
+    """The GPUs of this host that training gets if it uses one."""
+    machine: Machine = field(metadata=NOT_SHOWN)
+    """The machine for which the recompute strategy was chosen."""
 
     @property
     def is_distributed(self) -> bool:
         """Whether several processes train one model."""
         return _is_distributed(self.gpus.value, self.nnodes.value)
+
+    @property
+    def fullest_gpu(self) -> Gpu | None:
+        """The one of `host_gpus` with the least free memory."""
+        return find_fullest_gpu(self.host_gpus)
 
 
 def _is_distributed(processes: int, nnodes: int) -> bool:
@@ -109,11 +119,14 @@ def plan_trainer(
         processes=processes,
         running=running,
     )
-    host_budget = compute_host_budget(
-        facts, train, store_bytes=store_bytes, processes=processes, running=running
+    machine = replace(
+        _describe_machine(facts, hardware),
+        host_budget=compute_host_budget(
+            facts, train, store_bytes=store_bytes, processes=processes, running=running
+        ),
+        together=_is_distributed(processes, config.stack.nnodes),
     )
-    together = _is_distributed(processes, config.stack.nnodes)
-    choice = _choose_strategy(facts, train, hardware, budget.value, host_budget, together=together)
+    choice = choose(train, budget.value, machine)
     plan = TrainerPlan(
         device=device,
         gpus=hardware.gpu_count,
@@ -127,11 +140,13 @@ def plan_trainer(
         optimizer_state=_decide_optimizer_state(train, choice, device.value),
         batch_size=_decide_batch_size(config.train, train),
         predicted_peak_bytes=_predict_peak(choice),
-        context_bytes=_predict_context(choice, device.value, together=together),
+        context_bytes=_predict_context(choice, machine),
         budget_bytes=budget,
         fits=_decide_fits(choice),
         base_image=decide_base_image(config.stack.base_image, device.value),
         container_memory_bytes=decide_container_limit(device.value, choice, processes),
+        host_gpus=hardware.gpus,
+        machine=machine,
     )
     return plan, choice.train.override(device=device.value)
 
@@ -140,7 +155,7 @@ class _Hardware(NamedTuple):
     """The device to train on, and what is known about it."""
 
     device: Decision[ResolvedDevice]
-    gpus: Sequence[Gpu]
+    gpus: tuple[Gpu, ...]
     fullest_gpu: Gpu | None
     gpu_count: Decision[int]
     resident_floor: int | None
@@ -151,29 +166,20 @@ def _decide_hardware(facts: HostFacts, config: Config, runtime: str) -> _Hardwar
     fullest = find_fullest_gpu(gpus)
     device = decide_device(facts, config.train, runtime, fullest)
     count = decide_gpu_count(facts, config.stack.gpus, gpus, device.value)
-    return _Hardware(device, gpus, fullest, count, _find_resident_floor(facts, runtime))
+    return _Hardware(device, tuple(gpus), fullest, count, _find_resident_floor(facts, runtime))
 
 
-def _choose_strategy(
-    facts: HostFacts,
-    train: TrainConfig,
-    hardware: _Hardware,
-    budget: int | None,
-    host_budget: int | None,
-    *,
-    together: bool,
-) -> Choice:
-    gpu, device = hardware.fullest_gpu, hardware.device.value
-    return choose(
-        train,
-        budget,
-        device=device,
-        half=choose_half_precision(gpu) if device == "cuda" else None,
-        host_budget=host_budget,
-        together=together,
-        resident_floor=hardware.resident_floor,
-        timings=select_timings(facts, train, device, gpu),
+def _describe_machine(facts: HostFacts, hardware: _Hardware) -> Machine:
+    gpu = hardware.fullest_gpu
+    if hardware.device.value == "cpu":
+        timings = _select_timings(facts, "cpu")
+        floor = hardware.resident_floor
+        return Machine("cpu", fused=False, resident_floor=floor, timings=timings)
+    return Machine(
+        "cuda",
         fused=can_run_kernels(gpu.compute_capability if gpu else None),
+        half=choose_half_precision(gpu),
+        timings=_select_timings(facts, gpu.name if gpu else None),
     )
 
 
@@ -266,14 +272,11 @@ def _predict_peak(choice: Choice) -> Decision[int]:
     return Decision(choice.estimate.predicted_peak_bytes, f"the sum of {', '.join(parts)}")
 
 
-def select_timings(
-    facts: HostFacts, train: TrainConfig, device: ResolvedDevice, gpu: Gpu | None
-) -> list[StepTiming]:
-    """Return the step times measured on this device with a training run of these sizes."""
+def _select_timings(facts: HostFacts, device: str | None) -> tuple[StepTiming, ...]:
+    """Return the step times measured on this device."""
     python = known_or_none(facts.python)
-    name = gpu.name if gpu and device == "cuda" else "cpu"
     timings = python.step_timings if python else ()
-    return [timing for timing in timings if timing.is_of(name, train)]
+    return tuple(timing for timing in timings if timing.device == device)
 
 
 def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
@@ -282,8 +285,8 @@ def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
     return python.resident_floor if python and runtime == "local" else None
 
 
-def _predict_context(choice: Choice, device: ResolvedDevice, *, together: bool) -> Decision[int]:
-    if device == "cpu":
+def _predict_context(choice: Choice, machine: Machine) -> Decision[int]:
+    if machine.device == "cpu":
         context = choice.estimate.context
         source = "as measured here" if context.measured else "the figure for a CPU wheel"
         because = (
@@ -292,7 +295,7 @@ def _predict_context(choice: Choice, device: ResolvedDevice, *, together: bool) 
         )
     else:
         because = "the CUDA context with its kernels and graphs, measured on an H100"
-        because += ", and NCCL's buffers" if together else ""
+        because += ", and NCCL's buffers" if machine.together else ""
     return Decision(choice.estimate.context_bytes, because)
 
 

@@ -1,7 +1,7 @@
 """`qca estimate`: predict the peak memory of a training run, with a breakdown."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import click
 import psutil
 
 from qca.cli.host_facts import find_resident_floor
+from qca.cli.messages import note
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.cli.signals import unwind_on_sigterm
 from qca.core.config import ResolvedDevice, TrainConfig, apply_profile
@@ -18,10 +19,12 @@ from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.choose import Choice, choose
 from qca.memory.context import Context
+from qca.memory.machine import Machine
 from qca.memory.nvml import read_compute_capability, read_free_gpu_memory, read_gpu_name
 from qca.memory.optimizer_placement import explain_host_placement
 from qca.memory.solve import Dimension, solve
 from qca.memory.step_timings import read_step_timings
+from qca.memory.ways import Way, list_precisions
 
 _SCHEMA_VERSION = 1
 
@@ -118,22 +121,19 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
         PlanError: it does not fit.
 
     """
-    device: ResolvedDevice = "cpu" if train.device == "cpu" else "cuda"
+    machine = _describe_cpu() if train.device == "cpu" else _describe_gpu()
+    if dimension:
+        # Without a limit, states in host memory would allow an episode of any length.
+        machine = replace(machine, host_budget=psutil.virtual_memory().available)
     budget = train.budget
-    if budget is None and device == "cuda":
+    if budget is None and machine.device == "cuda":
         budget = read_free_gpu_memory()
-    # Without a limit, states in host memory would allow an episode of any length.
-    host_budget = psutil.virtual_memory().available if dimension else None
-    floor = find_resident_floor() if device == "cpu" else None
-    fused = device == "cpu" or can_run_kernels(read_compute_capability())
-    choice, solved = _choose(train, budget, device, dimension, host_budget, floor, fused)
+    choice, solved = _choose(train, budget, dimension, machine)
     if format_ == "json":
-        click.echo(json.dumps(_build_document(choice, device, solved), indent=2))
+        click.echo(json.dumps(_build_document(choice, machine.device, solved), indent=2))
     else:
-        _print_table(choice, device, solved)
-        reason = explain_host_placement(
-            train, choice, device=device, host_budget=host_budget, fused=fused
-        )
+        _print_table(choice, machine.device, solved)
+        reason = explain_host_placement(train, choice, machine)
         if reason is not None:
             click.echo(reason)
     if choice.fits is False:
@@ -142,19 +142,25 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
 
 def _measure(train: TrainConfig, format_: str) -> None:
     """Measure the ways to run `train` on the device that it would use, and print them."""
-    from qca.cli import measure  # needs numpy and safetensors, which come with torch
+    # numpy and safetensors come with torch
+    from qca.cli.measure import build_measurement_document, describe_way, print_measurements
+    from qca.train.measurement import measure_ways
+
+    def announce(number: int, count: int, way: Way) -> None:
+        note(f"Measuring {number} of {count}: {describe_way(way)}.")
 
     capability = None if train.device == "cpu" else read_compute_capability()
-    device: ResolvedDevice = "cuda" if capability or train.device == "cuda" else "cpu"
-    free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
-    floor = find_resident_floor() if device == "cpu" else None
-    found = measure.measure_ways(train, device, capability, free, floor)
+    if capability or train.device == "cuda":
+        machine, free = _describe_gpu(), read_free_gpu_memory()
+    else:
+        machine, free = _describe_cpu(), psutil.virtual_memory().available
+    found = measure_ways(train, machine, list_precisions(capability), free, announce)
     if format_ == "json":
-        rows = measure.build_measurement_document(found, train.steps)
+        rows = build_measurement_document(found, train.steps)
         document = {"schema_version": _SCHEMA_VERSION, "steps": train.steps, "measurements": rows}
         click.echo(json.dumps(document, indent=2))
     else:
-        measure.print_measurements(found, train.steps)
+        print_measurements(found, train.steps)
 
 
 def _apply_named_profile(train: TrainConfig) -> TrainConfig:
@@ -169,50 +175,43 @@ def _apply_named_profile(train: TrainConfig) -> TrainConfig:
 def _choose(
     train: TrainConfig,
     budget: int | None,
-    device: ResolvedDevice,
     dimension: Dimension | None,
-    host_budget: int | None,
-    resident_floor: int | None,
-    fused: bool,
+    machine: Machine,
 ) -> tuple[Choice, dict[str, Any] | None]:
     """Return the way to run `train`, and the result of --solve if it was given."""
     if dimension is None:
-        timings = _find_timings(train, device)
-        choice = choose(
-            train,
-            budget,
-            device=device,
-            resident_floor=resident_floor,
-            timings=timings,
-            fused=fused,
-        )
-        return choice, None
+        return choose(train, budget, machine), None
     if budget is None:
         raise click.UsageError(
             f"--solve {dimension} needs a --budget: the free GPU memory is unknown."
         )
-    solution = solve(
-        train,
-        budget,
-        dimension,
-        device=device,
-        host_budget=host_budget,
-        resident_floor=resident_floor,
-        fused=fused,
-    )
+    solution = solve(train, budget, dimension, machine)
     return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _find_timings(train: TrainConfig, device: ResolvedDevice) -> list[StepTiming]:
-    """Return the step times measured on this device with these sizes and this version of torch."""
+def _describe_cpu() -> Machine:
+    return Machine(
+        "cpu", fused=False, resident_floor=find_resident_floor(), timings=_find_timings("cpu")
+    )
+
+
+def _describe_gpu() -> Machine:
+    return Machine(
+        "cuda",
+        fused=can_run_kernels(read_compute_capability()),
+        timings=_find_timings(read_gpu_name()),
+    )
+
+
+def _find_timings(device: str | None) -> tuple[StepTiming, ...]:
+    """Return the step times measured on this device with this version of torch."""
     from importlib import metadata  # slow to import
 
     try:
         timings = read_step_timings(metadata.version("torch"))
     except metadata.PackageNotFoundError:
-        return []
-    name = "cpu" if device == "cpu" else read_gpu_name()
-    return [timing for timing in timings if name and timing.is_of(name, train)]
+        return ()
+    return tuple(timing for timing in timings if timing.device == device)
 
 
 def _build_document(

@@ -3,19 +3,16 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from infra.host.facts import HostFacts
 from infra.stack.alternatives import Alternative
 from infra.stack.decision import GIVEN
 from infra.stack.launch_record import Launch
 from infra.stack.plan import StackPlan
-from infra.stack.trainer_device import find_gpus
 from infra.stack.trainer_memory import CONTAINER_HEADROOM
 from qca.cli.alternatives import describe_faster_precision
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated
-from qca.core.config import Config
 from qca.core.visible import escape_invisible
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
@@ -38,10 +35,10 @@ def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: Progres
         view.note(hint)
 
 
-def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch:
+def describe_launch(plan: StackPlan) -> Launch:
     """Return the record of a launch, which later commands read."""
     trains_on_gpu = plan.trainer.device.value == "cuda"
-    gpus = find_gpus(facts, plan.runtime.value, config.stack.gpus) if trains_on_gpu else []
+    gpus = plan.trainer.host_gpus if trains_on_gpu else ()
     host_bytes = int(plan.trainer.container_memory_bytes.value / CONTAINER_HEADROOM)
     return Launch(
         runtime=plan.runtime.value,

@@ -49,17 +49,15 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     if facts_file is None:
         running = list_running_runs(config.train.run)
         with unwind_on_sigterm():
-            facts, stack_plan = plan_here(config, running=running)
+            _, stack_plan = plan_here(config, running=running)
     else:
-        running = []
-        facts = host_facts(facts_file)
-        stack_plan = plan_stack(facts, config)
+        stack_plan = plan_stack(host_facts(facts_file), config)
     if format_ == "json":
         click.echo(format_object(build_plan_document(stack_plan)))
     else:
         console = Console(highlight=False)
         console.print(build_table(stack_plan))
-        if alternatives := list_alternatives(facts, config, stack_plan, running):
+        if alternatives := list_alternatives(config, stack_plan):
             console.print()
             console.print(build_alternatives_table(alternatives))
             console.print(describe_sources(alternatives), style="dim")

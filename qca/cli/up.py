@@ -81,8 +81,8 @@ def _launch(config: Config, detach: bool) -> ResolvedRuntime:
         refuse_blocked_host(facts, config)
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)
-        announce(plan, list_alternatives(facts, config, plan, running), view)
-        launch = describe_launch(facts, config, plan)
+        announce(plan, list_alternatives(config, plan), view)
+        launch = describe_launch(plan)
         if plan.runtime.value == "compose":
             storage = replace(plan_storage(facts, project), volume=volume)
             launch_containers(plan, launch, config, storage, state, view, detach=detach)

@@ -32,10 +32,7 @@ class StepTiming:
     drift: float | None
     """Error of the gradient relative to the norm of the fp32 gradient; None in fp32 itself."""
 
-    def is_of(self, device: str, train: TrainConfig) -> bool:
-        """Return whether it was measured on that device, with a model and a batch of the same
-        sizes."""
+    def has_sizes_of(self, train: TrainConfig) -> bool:
+        """Return whether it was measured with a model and a batch of the sizes of `train`."""
         sizes = ("grid", "d_state", "hidden_channels", "batch_size", "update")
-        return self.device == device and all(
-            getattr(self, name) == getattr(train, name) for name in sizes
-        )
+        return all(getattr(self, name) == getattr(train, name) for name in sizes)

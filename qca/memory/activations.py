@@ -175,7 +175,7 @@ class EpisodeSizes:
 
 
 def estimate_adjoint_memory(
-    train: TrainConfig, recompute: ResolvedRecompute, *, device: str, fused: bool = False
+    train: TrainConfig, recompute: ResolvedRecompute, *, device: str, fused: bool
 ) -> tuple[int, int]:
     """Return the bytes of states and activations if one segment is recomputed at a time.
 

@@ -19,8 +19,6 @@ The context comes on top: the memory of the process outside torch's tensors, see
 `qca.memory.context`.
 """
 
-from typing import Literal
-
 from qca.core.config import (
     HALF_PRECISIONS,
     ResolvedRecompute,
@@ -35,6 +33,7 @@ from qca.memory.activations import (
 )
 from qca.memory.context import Context, estimate_context
 from qca.memory.layers import FLOAT, HALF, list_parameter_sizes
+from qca.memory.machine import Machine
 from qca.memory.state_tensors import count_state_bytes
 from qca.memory.workspace import estimate_workspace
 
@@ -102,18 +101,13 @@ def estimate(
     train: TrainConfig,
     *,
     recompute: ResolvedRecompute,
-    device: Literal["cpu", "cuda"] = "cuda",
-    together: bool = False,
-    resident_floor: int | None = None,
-    fused: bool = True,
+    machine: Machine,
 ) -> Estimate:
     """Predict the peak memory per process of one episode with its optimizer step.
 
     A remaining `auto` in `train` means fp32, and the optimizer's state on the device.
-    `together` means that several processes train one model. `resident_floor` is the measured
-    context of a CPU, see `estimate_context`. `fused` means that a GPU can run `qca.model.kernels`.
     """
-    fused = fused and device == "cuda"
+    device, fused = machine.device, machine.fused
     episode = EpisodeSizes.from_config(train)
     tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
     count = sum(tensors)
@@ -145,8 +139,8 @@ def estimate(
     context = estimate_context(
         device,
         operands=_count_operands(train, tensors) if device == "cpu" else 0,
-        together=together,
-        resident_floor=resident_floor,
+        together=machine.together,
+        resident_floor=machine.resident_floor,
     )
     return Estimate(recompute, count, breakdown, context)
 
@@ -187,5 +181,7 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
     """Return the bytes that a CPU's kernels copy; see `tests/memory/test_resident.py`."""
-    _, activations = estimate_adjoint_memory(train.override(tapes=0), "step", device="cpu")
+    _, activations = estimate_adjoint_memory(
+        train.override(tapes=0), "step", device="cpu", fused=False
+    )
     return activations + 2 * FLOAT * max(tensors)

@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from qca.core.config import (
-    HalfPrecision,
     ResolvedDevice,
     ResolvedOptimizerState,
     ResolvedPrecision,
@@ -17,6 +17,7 @@ from qca.core.step_timing import StepTiming
 from qca.memory.activations import find_tapes
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 from qca.memory.cost import estimate_step_cost, list_segments
+from qca.memory.machine import Machine
 
 # The strategies that `auto` tries; with the tapes of all steps they become `none`. On a CPU, host
 # memory is the same memory.
@@ -58,27 +59,28 @@ class Candidate(NamedTuple):
 
 @frozen_dataclass
 class Ways:
-    """The ways to run a training on a device; see `choose` for the arguments."""
+    """The ways to run a training on a machine."""
 
     train: TrainConfig
-    device: ResolvedDevice
-    together: bool = False
-    resident_floor: int | None = None
-    timings: tuple[StepTiming, ...] = ()
-    fused: bool = True
+    machine: Machine
 
-    def list_candidates(self, half: HalfPrecision | None) -> Iterator[Candidate]:
+    @cached_property
+    def timings(self) -> tuple[StepTiming, ...]:
+        """The step times measured on this device with these sizes."""
+        return self.machine.select_timings(self.train)
+
+    def list_candidates(self) -> Iterator[Candidate]:
         """Yield every way without optional tapes, in order of preference."""
         train = self.train
         precisions: tuple[ResolvedPrecision, ...] = ("fp32",)
-        if half:
-            precisions = ("fp32", half)
+        if self.machine.half:
+            precisions = ("fp32", self.machine.half)
         if train.precision != "auto":
             precisions = (train.precision,)
         optimizer_states: tuple[ResolvedOptimizerState, ...] = ("device", "host")
         if train.optimizer_state != "auto":
             optimizer_states = (train.optimizer_state,)
-        elif self.device == "cpu":
+        elif self.machine.device == "cpu":
             optimizer_states = ("device",)
         for precision in precisions:
             for optimizer_state in optimizer_states:
@@ -122,15 +124,8 @@ class Ways:
         return taped if self._compute_cost(taped) <= limit else found
 
     def _predict(self, resolved: TrainConfig, recompute: ResolvedRecompute) -> Candidate:
-        needs = estimate(
-            resolved,
-            recompute=recompute,
-            device=self.device,
-            together=self.together,
-            resident_floor=self.resident_floor,
-            fused=self.fused,
-        )
-        on_gpu = self.device == "cuda"
+        needs = estimate(resolved, recompute=recompute, machine=self.machine)
+        on_gpu = self.machine.device == "cuda"
         host = estimate_host_bytes(resolved, recompute) if on_gpu else 0
         assert resolved.segment != "auto"
         assert resolved.precision != "auto"
@@ -147,7 +142,7 @@ class Ways:
 
     def _list_episodes(self, precision: ResolvedPrecision) -> list[tuple[ResolvedRecompute, int]]:
         """Return each recompute strategy with each segment length, fastest first."""
-        train, device = self.train, self.device
+        train, device = self.train, self.machine.device
         strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
         if train.recompute != "auto":
             strategies = (train.recompute,)
@@ -170,6 +165,6 @@ class Ways:
             found.precision,
             found.segment,
             taped=found.tapes / self.train.steps,
-            device=self.device,
+            device=self.machine.device,
             timings=self.timings,
         )

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from qca.core.config import (
-    HalfPrecision,
-    ResolvedDevice,
     ResolvedOptimizerState,
     ResolvedPrecision,
     ResolvedRecompute,
     TrainConfig,
 )
 from qca.core.frozen import frozen_dataclass
-from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
 from qca.memory.candidates import Candidate, Ways
+from qca.memory.machine import Machine
 
 
 @frozen_dataclass
@@ -42,70 +40,68 @@ class Choice:
     """Whether the choice is based on step times measured on this machine."""
 
 
-def choose(
-    train: TrainConfig,
-    budget: int | None,
-    *,
-    device: ResolvedDevice = "cuda",
-    half: HalfPrecision | None = None,
-    host_budget: int | None = None,
-    together: bool = False,
-    resident_floor: int | None = None,
-    timings: Sequence[StepTiming] = (),
-    fused: bool = True,
-) -> Choice:
+def choose(train: TrainConfig, budget: int | None, machine: Machine) -> Choice:
     """Return a way to run `train`: as configured, with the fastest value that fits for each `auto`.
 
     The candidates are, in this order: float32 with the optimizer on the device, sorted by the cost
-    model (`qca.memory.cost`); float32 with the optimizer's state in host memory; and `half`, the
-    card's 16-bit format, if any. The batch and the model do not change. The bytes moved to the host
-    must fit `host_budget` if that is known. Budgets and needs are per process, even if several
-    processes train `together`. `resident_floor` is the measured context of a CPU, see
-    `qca.memory.context`. `timings` are the step times measured on this device with these sizes.
-    `fused` means that the GPU can run `qca.model.kernels`. If nothing fits, return the candidate
-    that needs the least, with `fits` False.
+    model (`qca.memory.cost`); float32 with the optimizer's state in host memory; and the machine's
+    16-bit format, if any. The batch and the model do not change. Budgets and needs are per process,
+    even if several processes train together. If nothing fits, return the candidate that needs the
+    least, with `fits` False.
     """
-    ways = Ways(train, device, together, resident_floor, tuple(timings), fused)
-    candidates = list(ways.list_candidates(half))
+    ways = Ways(train, machine)
+    candidates = list(ways.list_candidates())
     if budget is None:
-        steps = (c for c in candidates if c.recompute == "step" and c.segment == 1)
-        found = next(steps, candidates[0])
-        because = f"the budget is unknown; {_describe_need(found)}"
-        return _make_choice(train, found, None, None, because)
-    room = host_budget if host_budget is not None else max(c.host_bytes for c in candidates)
-    fitting = [c for c in candidates if c.fits(budget, room)]
-    if fitting:
-        found = ways.find_fastest(fitting, budget, room)
-        because = _explain(found, budget, candidates, fitting[0])
-        choice = _make_choice(train, found, budget, True, because)
-        return replace(choice, is_measured=bool(timings))
-    within = [c for c in candidates if c.host_bytes <= room]
-    if not within:
+        return _choose_without_budget(train, candidates)
+    room = machine.host_budget
+    if room is None:
+        room = max(candidate.host_bytes for candidate in candidates)
+    fitting = [candidate for candidate in candidates if candidate.fits(budget, room)]
+    if not fitting:
+        return _choose_least(train, candidates, budget, room)
+    found = ways.find_fastest(fitting, budget, room)
+    because = _explain(found, budget, candidates, fitting[0])
+    choice = _make_choice(train, found, budget, True, because)
+    return replace(choice, is_measured=bool(ways.timings))
+
+
+def _choose_without_budget(train: TrainConfig, candidates: Sequence[Candidate]) -> Choice:
+    """Return the graph of one step, which needs little and is always possible."""
+    steps = (c for c in candidates if c.recompute == "step" and c.segment == 1)
+    found = next(steps, candidates[0])
+    because = f"the budget is unknown; {_describe_need(found)}"
+    return _make_choice(train, found, None, None, because)
+
+
+def _choose_least(
+    train: TrainConfig, candidates: Sequence[Candidate], budget: int, room: int
+) -> Choice:
+    """Return the candidate that needs the least, if none fits."""
+    within = [candidate for candidate in candidates if candidate.host_bytes <= room]
+    if within:
+        least = min(within, key=lambda candidate: candidate.estimate.total_bytes)
+        limit = f"the budget of {format_size(budget)}"
+    else:
         least = candidates[0]
-        room_text = format_size(room)
-        because = f"{_describe_need(least)}, more than the {room_text} that the host has available"
-        return _make_choice(train, least, budget, False, because)
-    least = min(within, key=lambda c: c.estimate.total_bytes)
-    because = f"{_describe_need(least)}, more than the budget of {format_size(budget)}"
+        limit = f"the {format_size(room)} that the host has available"
+    because = f"{_describe_need(least)}, more than {limit}"
     return _make_choice(train, least, budget, False, because)
 
 
-def find_next_cheaper(
-    train: TrainConfig, *, device: ResolvedDevice, fused: bool = True
-) -> tuple[TrainConfig, Estimate] | None:
+def find_next_cheaper(train: TrainConfig, machine: Machine) -> tuple[TrainConfig, Estimate] | None:
     """Return `train` with the next choice that needs less memory, and its estimate, or None.
 
     The order is that of `choose`. The precision does not change, because it would change the
     results.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
-    now = estimate(train, recompute=recompute, device=device, fused=fused).total_bytes
+    now = estimate(train, recompute=recompute, machine=machine).total_bytes
     source = "step" if recompute == "none" else recompute
     without_tapes = train.override(recompute=source, tapes=0)
     # A shorter segment saves too little, so skip to the next strategy.
     unresolved = without_tapes.override(recompute="auto", segment=1, optimizer_state="auto")
     for way in (without_tapes, unresolved):
-        for found in Ways(way, device, fused=fused).list_candidates(None):
+        for found in Ways(way, replace(machine, half=None)).list_candidates():
             if found.estimate.total_bytes < now:
                 return found.resolve(train), found.estimate
     return None

@@ -1,25 +1,17 @@
 """Explain why AdamW's moments are in host memory if the user did not request that."""
 
-from qca.core.config import ResolvedDevice, TrainConfig
+from qca.core.config import TrainConfig
 from qca.memory.choose import Choice, choose
+from qca.memory.machine import Machine
 
 
-def explain_host_placement(
-    train: TrainConfig,
-    choice: Choice,
-    *,
-    device: ResolvedDevice = "cuda",
-    host_budget: int | None = None,
-    fused: bool = True,
-) -> str | None:
+def explain_host_placement(train: TrainConfig, choice: Choice, machine: Machine) -> str | None:
     """Return why `choice` moved the moments and which flag prevents that; None if it did not.
 
     Args:
         train: the configuration before `choice` resolved it.
         choice: the result of `choose` or `solve` for it.
-        device: the argument of that call.
-        host_budget: the argument of that call.
-        fused: the argument of that call.
+        machine: the argument of that call.
 
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
@@ -32,9 +24,7 @@ def explain_host_placement(
         precision=choice.precision,
         optimizer_state="device",
     )
-    refused = choose(
-        on_device, choice.budget_bytes, device=device, host_budget=host_budget, fused=fused
-    )
+    refused = choose(on_device, choice.budget_bytes, machine)
     return (
         "AdamW's moments were moved to host memory: with them on the device, "
         f"{refused.because}. --optimizer-state device keeps them there."

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from qca.core.config import ResolvedDevice, TrainConfig
+from qca.core.config import TrainConfig
 from qca.core.errors import PlanError
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.memory.choose import Choice, choose
+from qca.memory.machine import Machine
 
 Dimension = Literal["batch", "grid", "steps"]
 
@@ -27,16 +28,7 @@ class Solution(NamedTuple):
     choice: Choice
 
 
-def solve(
-    train: TrainConfig,
-    budget: int,
-    dimension: Dimension,
-    *,
-    device: ResolvedDevice = "cuda",
-    host_budget: int | None = None,
-    resident_floor: int | None = None,
-    fused: bool = True,
-) -> Solution:
+def solve(train: TrainConfig, budget: int, dimension: Dimension, machine: Machine) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
     The other dimensions do not change. The value is found by bisection in multiples of the
@@ -51,15 +43,7 @@ def solve(
     field, unit, largest = _DIMENSIONS[dimension]
 
     def choose_at(count: int) -> Choice:
-        resized = train.override(**{field: count * unit})
-        return choose(
-            resized,
-            budget,
-            device=device,
-            host_budget=host_budget,
-            resident_floor=resident_floor,
-            fused=fused,
-        )
+        return choose(train.override(**{field: count * unit}), budget, machine)
 
     if not (smallest := choose_at(1)).fits:
         raise PlanError(

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
+from qca.memory.machine import Machine
 from qca.report.charts import Curve, Level, draw
 from qca.report.curves import Chart, Legend, extract_series
 from qca.runs.events import EpisodeRecord
@@ -30,10 +31,10 @@ def predict_memory(run: Run) -> Estimate | None:
     config = run.config
     if config.recompute == "auto" or config.device == "auto":
         return None
-    recompute, device, together = config.recompute, config.device, run.processes > 1
+    machine = Machine(config.device, fused=False, together=run.processes > 1)
+    fastest = replace(machine, fused=config.device == "cuda")
     need, unfused = (
-        estimate(config, recompute=recompute, device=device, together=together, fused=fused)
-        for fused in (True, False)
+        estimate(config, recompute=config.recompute, machine=one) for one in (fastest, machine)
     )
     # The journal lacks the compute capability; its predicted peak shows which estimate applies.
     if run.predicted_peak_bytes == unfused.predicted_peak_bytes:

@@ -1,14 +1,12 @@
 """Continue with a cheaper recompute strategy if an allocator runs out of memory."""
 
 from types import TracebackType
-from typing import Literal
-
-import torch
 
 from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.budget import Estimate
 from qca.memory.choose import find_next_cheaper
+from qca.memory.machine import Machine
 from qca.train.memory import describe_memory_holders, is_refused_memory
 from qca.train.trainer import Trainer
 
@@ -42,11 +40,7 @@ def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] 
 
     The memory of `trainer` is freed, so it must not be used again.
     """
-    cheaper = find_next_cheaper(
-        trainer.config,
-        device=_device_kind(trainer.device),
-        fused=trainer.unfused_because is None,
-    )
+    cheaper = find_next_cheaper(trainer.config, _describe_machine(trainer))
     if cheaper is None:
         return None
     config, needs = cheaper
@@ -71,5 +65,7 @@ def out_of_memory_error(trainer: Trainer, refusal: str, predicted: Estimate | No
     )
 
 
-def _device_kind(device: torch.device) -> Literal["cpu", "cuda"]:
-    return "cuda" if device.type == "cuda" else "cpu"
+def _describe_machine(trainer: Trainer) -> Machine:
+    if trainer.device.type != "cuda":
+        return Machine("cpu", fused=False)
+    return Machine("cuda", fused=trainer.unfused_because is None)

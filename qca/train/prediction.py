@@ -3,6 +3,7 @@
 from qca.core.config import TrainConfig
 from qca.core.gpu_kernels import can_run_kernels
 from qca.memory.budget import Estimate, estimate
+from qca.memory.machine import Machine
 from qca.memory.nvml import read_compute_capability
 from qca.memory.resident_floor import read_resident_floor
 
@@ -14,12 +15,11 @@ def predict_memory(train: TrainConfig, *, processes: int) -> Estimate:
     """
     assert train.device != "auto"
     assert train.recompute != "auto"
-    on_cpu = train.device == "cpu"
-    return estimate(
-        train,
-        recompute=train.recompute,
-        device=train.device,
+    on_gpu = train.device == "cuda"
+    machine = Machine(
+        train.device,
+        fused=on_gpu and can_run_kernels(read_compute_capability()),
         together=processes > 1,
-        resident_floor=read_resident_floor() if on_cpu else None,
-        fused=on_cpu or can_run_kernels(read_compute_capability()),
+        resident_floor=None if on_gpu else read_resident_floor(),
     )
+    return estimate(train, recompute=train.recompute, machine=machine)

@@ -19,6 +19,7 @@ from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
 from qca.memory.solve import solve
 from tests.support.forks import Forked
+from tests.support.machines import CPU, GPU
 from tests.support.resident_floor import cache_resident_floor
 from tests.support.waiting import wait_for
 
@@ -36,7 +37,7 @@ def read_document(*words: str, cwd: Path) -> dict[str, Any]:
 
 def test_the_json_is_as_documented(tmp_path: Path) -> None:
     shown = read_document("--budget", CARD, cwd=tmp_path)
-    found = estimate(TrainConfig(segment=8), recompute="step")
+    found = estimate(TrainConfig(segment=8), recompute="step", machine=GPU)
     assert shown["schema_version"] == 1
     assert shown["parameters"] == 27_883_292
     assert shown["predicted_peak_bytes"] == found.predicted_peak_bytes
@@ -98,7 +99,7 @@ def test_without_a_budget_and_a_gpu_it_is_unknown_whether_it_fits(tmp_path: Path
 
 def test_solve_returns_the_largest_value_and_its_estimate(tmp_path: Path) -> None:
     shown = read_document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
-    found = solve(TrainConfig(), parse_size(CARD), "batch")
+    found = solve(TrainConfig(), parse_size(CARD), "batch", GPU)
     assert shown["solved"] == {"dimension": "batch", "value": found.value}
     assert shown["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
 
@@ -107,7 +108,7 @@ def test_a_flag_overrides_the_file_and_the_profile(tmp_path: Path) -> None:
     (tmp_path / "qca.toml").write_text('[train]\nprofile = "cpu"\nsteps = 7\n')
     shown = read_document("--d-state", "5", cwd=tmp_path)
     small = TrainConfig(grid=16, d_state=5, hidden_channels=16, steps=7)
-    expected = estimate(small, recompute="step", device="cpu")
+    expected = estimate(small, recompute="step", machine=CPU)
     assert shown["device"] == "cpu"
     assert shown["predicted_peak_bytes"] == expected.predicted_peak_bytes
 
@@ -160,9 +161,9 @@ def test_moments_moved_for_a_larger_batch_are_reported(tmp_path: Path) -> None:
     """The estimate is for the batch that was found, not for the given batch."""
     budget = "3.55GiB"
     done = run_estimate("--recompute", "step", "--budget", budget, "--solve", "batch", cwd=tmp_path)
-    found = solve(TrainConfig(recompute="step"), parse_size(budget), "batch")
+    found = solve(TrainConfig(recompute="step"), parse_size(budget), "batch", GPU)
     kept = found.choice.train.override(segment=1, optimizer_state="device")
-    peak = estimate(kept, recompute="step").predicted_peak_bytes
+    peak = estimate(kept, recompute="step", machine=GPU).predicted_peak_bytes
     assert found.choice.optimizer_state == "host"
     assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (
         done.stdout

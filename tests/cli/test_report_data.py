@@ -7,6 +7,7 @@ from qca.cli.report_data import describe_host
 from qca.core.config import Config, TrainConfig
 from qca.memory.budget import estimate
 from tests.report.conftest import HOSTS, describe_recorded_host
+from tests.support.machines import GPU
 
 
 def describe(name: str, **train: Any):
@@ -26,7 +27,7 @@ def test_the_computation_of_the_run_does_not_change():
     today = describe("gpu-workstation", **run).plan
     assert (today.precision, today.batch_size) == ("bf16", 3)
     config = TrainConfig(**run, optimizer_state=today.optimizer_state)
-    need = estimate(config, recompute=today.recompute, device="cuda")
+    need = estimate(config, recompute=today.recompute, machine=GPU)
     assert today.predicted_peak_bytes == need.predicted_peak_bytes
 
 

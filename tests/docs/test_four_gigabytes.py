@@ -7,6 +7,7 @@ import pytest
 from qca.core.config_loader import load_config
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
+from tests.support.machines import GPU
 from tests.support.pages import read_page, run_page
 
 
@@ -29,7 +30,7 @@ def test_the_table_of_options_matches_the_estimate(row):
     }
     train = load_config(flags={"train": options}, environment={}).train
     assert train.recompute != "auto"
-    estimated = estimate(train, recompute=train.recompute)
+    estimated = estimate(train, recompute=train.recompute, machine=GPU)
     fits = "yes" if estimated.fits(parse_size("3.68GiB")) else "no"
     sizes = [format_size(estimated.predicted_peak_bytes), format_size(estimated.total_bytes)]
     assert figures == [*sizes, fits]

@@ -11,6 +11,7 @@ from qca.cli import cli
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.units import format_size
 from qca.memory.budget import estimate
+from tests.support.machines import CPU
 from tests.support.pages import DOCS, NEWCOMERS_PAGES, NOT_RUN, ROOT, list_commands, read_page
 
 
@@ -48,5 +49,5 @@ def test_the_readme_links_to_each_page():
 @pytest.mark.parametrize("page", ["tutorial", "watching"])
 def test_the_predicted_memory_is_that_of_the_small_profile(page):
     train = apply_profile(TrainConfig(), "cpu")
-    predicted = format_size(estimate(train, recompute="none", device="cpu").total_bytes)
+    predicted = format_size(estimate(train, recompute="none", machine=CPU).total_bytes)
     assert f"(1%), predicted {predicted}\n" in read_page(page)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from qca.memory.budget import count_parameters, estimate, estimate_host_bytes
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT, RESIDENT_FLOOR
 from qca.memory.retained_states import compute_interval
 from qca.model.unet import UNetUnitary
+from tests.support.machines import CPU, GPU, MACHINES, OLD_GPU
 
 STRATEGIES: list[ResolvedRecompute] = ["none", "step", "two-level", "host"]
 SEED = TrainConfig()  # d_state 14, 128 channels, 64x64, 500 steps
@@ -37,7 +39,7 @@ STEP_OF = {"grid": 4, "d_state": 1, "hidden_channels": 1, "steps": 1, "batch_siz
 
 
 def predict_peak(recompute: ResolvedRecompute, values: dict[str, Any]) -> int:
-    found = estimate(TrainConfig(**values), recompute=recompute, device="cpu")
+    found = estimate(TrainConfig(**values), recompute=recompute, machine=CPU)
     return found.predicted_peak_bytes
 
 
@@ -55,7 +57,7 @@ def test_the_seeds_network_has_27_883_292_parameters() -> None:
 
 
 def test_the_terms_of_the_seeds_run_equal_the_measured_ones() -> None:
-    terms = estimate(SEED, recompute="step", device="cpu").breakdown
+    terms = estimate(SEED, recompute="step", machine=CPU).breakdown
     assert terms.parameters / MIB == pytest.approx(106.4, abs=0.05)
     assert terms.gradients / MIB == pytest.approx(106.4, abs=0.05)
     assert terms.optimizer / MIB == pytest.approx(212.7, abs=0.05)
@@ -64,8 +66,8 @@ def test_the_terms_of_the_seeds_run_equal_the_measured_ones() -> None:
 
 
 def test_the_seeds_run_needs_gibibytes_with_plain_autograd_and_under_800_mib_with_step() -> None:
-    plain = estimate(SEED, recompute="none", device="cpu").predicted_peak_bytes
-    step = estimate(SEED, recompute="step", device="cpu").predicted_peak_bytes
+    plain = estimate(SEED, recompute="none", machine=CPU).predicted_peak_bytes
+    step = estimate(SEED, recompute="step", machine=CPU).predicted_peak_bytes
     assert plain / MIB == pytest.approx(24_400, rel=0.02)
     assert 700 < step / MIB < 800
 
@@ -74,7 +76,7 @@ def test_the_seeds_run_needs_gibibytes_with_plain_autograd_and_under_800_mib_wit
 def test_the_breakdown_adds_up(
     values: dict[str, Any], recompute: ResolvedRecompute, device: Any
 ) -> None:
-    found = estimate(TrainConfig(**values), recompute=recompute, device=device)
+    found = estimate(TrainConfig(**values), recompute=recompute, machine=MACHINES[device])
     terms = vars(found.breakdown)
     assert sum(terms.values()) == found.predicted_peak_bytes
     assert min(terms.values()) >= 0
@@ -93,7 +95,7 @@ def begins_segment(values: dict[str, Any], recompute: ResolvedRecompute, key: st
 def test_the_need_of_two_level_drops_if_a_step_starts_a_segment() -> None:
     small = TrainConfig(grid=4, d_state=1, hidden_channels=1, precision="bf16")
     before, after = (
-        estimate(small.override(steps=steps), recompute="two-level", fused=False).total_bytes
+        estimate(small.override(steps=steps), recompute="two-level", machine=OLD_GPU).total_bytes
         for steps in (380, 381)
     )
     assert after < before
@@ -116,8 +118,8 @@ def test_larger_sizes_of_solve_never_need_less_on_a_gpu(
     more = TrainConfig(**{**values, key: values[key] + STEP_OF[key]})
     less = TrainConfig(**values)
     assert (
-        estimate(more, recompute=recompute).total_bytes
-        >= estimate(less, recompute=recompute).total_bytes
+        estimate(more, recompute=recompute, machine=GPU).total_bytes
+        >= estimate(less, recompute=recompute, machine=GPU).total_bytes
     )
 
 
@@ -139,7 +141,7 @@ def test_an_additional_step_adds_a_state_under_step_and_a_graph_under_none() -> 
     state = 14 * 64 * 64 * 8
     at = {
         (recompute, steps): estimate(
-            SEED.override(steps=steps), recompute=recompute, device="cpu"
+            SEED.override(steps=steps), recompute=recompute, machine=CPU
         ).predicted_peak_bytes
         for recompute in STRATEGIES
         for steps in (500, 501)
@@ -150,19 +152,22 @@ def test_an_additional_step_adds_a_state_under_step_and_a_graph_under_none() -> 
 
 
 def test_all_strategies_need_the_same_weights_gradients_and_optimizer() -> None:
-    found = [estimate(SEED, recompute=recompute).breakdown for recompute in STRATEGIES]
+    found = [estimate(SEED, recompute=recompute, machine=GPU).breakdown for recompute in STRATEGIES]
     assert len({(terms.parameters, terms.gradients, terms.optimizer) for terms in found}) == 1
 
 
 def test_each_strategy_needs_less_than_the_one_before_it() -> None:
-    needs = [estimate(SEED, recompute=recompute).predicted_peak_bytes for recompute in STRATEGIES]
+    needs = [
+        estimate(SEED, recompute=recompute, machine=GPU).predicted_peak_bytes
+        for recompute in STRATEGIES
+    ]
     assert needs == sorted(needs, reverse=True)
 
 
 def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> None:
     state = 14 * 64 * 64 * 8
     kept = {
-        recompute: estimate(SEED, recompute=recompute).breakdown.states // state
+        recompute: estimate(SEED, recompute=recompute, machine=GPU).breakdown.states // state
         for recompute in STRATEGIES
     }
     assert kept == {"none": 1, "step": 500, "two-level": 43, "host": 2}
@@ -170,7 +175,7 @@ def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> Non
 
 def test_half_precision_adds_a_copy_of_the_weights_and_halves_activations() -> None:
     full, half = (
-        estimate(SEED.override(precision=precision), recompute="step").breakdown
+        estimate(SEED.override(precision=precision), recompute="step", machine=GPU).breakdown
         for precision in ("fp32", "bf16")
     )
     assert half.parameters == 1.5 * full.parameters
@@ -180,7 +185,7 @@ def test_half_precision_adds_a_copy_of_the_weights_and_halves_activations() -> N
 
 def test_moments_in_host_memory_count_for_the_host_only() -> None:
     there = SEED.override(optimizer_state="host")
-    assert estimate(there, recompute="step").breakdown.optimizer == 0
+    assert estimate(there, recompute="step", machine=GPU).breakdown.optimizer == 0
     weights = 4 * 27_883_292
     assert estimate_host_bytes(there, "step") == 4 * weights  # two moments, and copies to work on
     assert estimate_host_bytes(SEED, "step") == 0
@@ -191,29 +196,29 @@ def test_states_in_host_memory_are_pinned_in_a_power_of_two() -> None:
 
 
 def test_the_context_is_separate_from_the_peak() -> None:
-    found = estimate(SEED, recompute="step", device="cuda")
+    found = estimate(SEED, recompute="step", machine=GPU)
     assert found.context_bytes == CUDA_CONTEXT
     assert found.total_bytes == found.predicted_peak_bytes + CUDA_CONTEXT
     assert found.fits(found.total_bytes)
     assert not found.fits(found.total_bytes - 1)
-    assert estimate(SEED, recompute="step", device="cpu").context_bytes > RESIDENT_FLOOR
+    assert estimate(SEED, recompute="step", machine=CPU).context_bytes > RESIDENT_FLOOR
 
 
 def test_a_cpus_context_follows_the_measurement_of_this_python() -> None:
-    shipped = estimate(SEED, recompute="step", device="cpu")
-    measured = estimate(SEED, recompute="step", device="cpu", resident_floor=600 * MIB)
+    shipped = estimate(SEED, recompute="step", machine=CPU)
+    measured = estimate(SEED, recompute="step", machine=replace(CPU, resident_floor=600 * MIB))
     assert (shipped.context.measured, measured.context.measured) == (False, True)
     assert measured.predicted_peak_bytes == shipped.predicted_peak_bytes
     assert measured.context_bytes - shipped.context_bytes == 600 * MIB - RESIDENT_FLOOR
 
 
 def test_gpus_that_train_together_also_need_nccls_memory() -> None:
-    alone = estimate(SEED, recompute="step", device="cuda")
-    each = estimate(SEED, recompute="step", device="cuda", together=True)
+    alone = estimate(SEED, recompute="step", machine=GPU)
+    each = estimate(SEED, recompute="step", machine=replace(GPU, together=True))
     assert each.predicted_peak_bytes == alone.predicted_peak_bytes
     assert each.context_bytes == CUDA_CONTEXT + NCCL_CONTEXT
-    on_a_cpu = estimate(SEED, recompute="step", device="cpu", together=True)
-    assert on_a_cpu == estimate(SEED, recompute="step", device="cpu")
+    on_a_cpu = estimate(SEED, recompute="step", machine=replace(CPU, together=True))
+    assert on_a_cpu == estimate(SEED, recompute="step", machine=CPU)
 
 
 def test_noise_takes_memory_only_if_it_is_applied() -> None:

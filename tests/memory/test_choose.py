@@ -1,5 +1,6 @@
 """Choose a recompute strategy that fits a budget."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -8,6 +9,7 @@ from qca.core.config import ResolvedDevice, ResolvedRecompute, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import estimate
 from qca.memory.choose import choose, find_next_cheaper
+from tests.support.machines import CPU, GPU, MACHINES
 
 SEED = TrainConfig()
 CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory
@@ -18,7 +20,7 @@ def configure(**values: Any) -> TrainConfig:
 
 
 def predict_need(recompute: ResolvedRecompute, **values: Any) -> int:
-    return estimate(configure(**values), recompute=recompute).total_bytes
+    return estimate(configure(**values), recompute=recompute, machine=GPU).total_bytes
 
 
 # By the cost model, fastest first; each is chosen if those before it do not fit.
@@ -38,21 +40,21 @@ def test_auto_chooses_the_fastest_strategy_that_fits(
     recompute: Any, segment: int, optimizer_state: str
 ) -> None:
     budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)
-    choice = choose(SEED, budget)
+    choice = choose(SEED, budget, GPU)
     assert (choice.recompute, choice.segment, choice.optimizer_state) == (
         recompute,
         segment,
         optimizer_state,
     )
     assert choice.fits
-    less = choose(SEED, budget - 1)
+    less = choose(SEED, budget - 1, GPU)
     assert not less.fits or less.estimate.total_bytes < budget
 
 
 def test_one_byte_less_than_the_last_strategy_needs_fits_nothing() -> None:
     recompute, segment, optimizer_state = LADDER[-1]
     budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)  # type: ignore[arg-type]
-    assert not choose(SEED, budget - 1).fits
+    assert not choose(SEED, budget - 1, GPU).fits
 
 
 @pytest.mark.parametrize(
@@ -62,17 +64,17 @@ def test_a_large_budget_allows_the_fastest_measured_way(
     precision: str, segment: int, tapes: int
 ) -> None:
     """In 16 bits, copying a tape takes as long as recomputing its steps."""
-    choice = choose(configure(precision=precision), 80 * GIB)
+    choice = choose(configure(precision=precision), 80 * GIB, GPU)
     assert (choice.segment, choice.tapes) == (segment, tapes)
 
 
 def test_a_segment_is_no_longer_than_the_episode() -> None:
-    assert choose(configure(steps=5), 80 * GIB).segment == 4
+    assert choose(configure(steps=5), 80 * GIB, GPU).segment == 4
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_nothing_is_recomputed_if_every_tape_fits(device: ResolvedDevice) -> None:
-    choice = choose(configure(steps=5, grid=8), 80 * GIB, device=device)
+    choice = choose(configure(steps=5, grid=8), 80 * GIB, MACHINES[device])
     assert (choice.recompute, choice.tapes) == ("none", 5)
 
 
@@ -82,9 +84,9 @@ def test_half_precision_is_the_last_choice_and_only_if_supported(
 ) -> None:
     # With a large batch, the activations take more than a copy of the weights.
     many = configure(batch_size=16)
-    too_little = choose(many, 0).estimate.total_bytes - 1
-    assert not choose(many, too_little).fits
-    choice = choose(many, too_little, half=half)
+    too_little = choose(many, 0, GPU).estimate.total_bytes - 1
+    assert not choose(many, too_little, GPU).fits
+    choice = choose(many, too_little, replace(GPU, half=half))
     assert (choice.precision, choice.fits) == (half, True)
 
 
@@ -93,27 +95,27 @@ def test_half_precision_is_the_last_choice_and_only_if_supported(
     [("recompute", "none"), ("recompute", "host"), ("precision", "bf16"), ("batch_size", 64)],
 )
 def test_a_configured_strategy_is_checked_and_not_replaced(asked: str, value: Any) -> None:
-    choice = choose(configure(**{asked: value}), CARD, half="fp16")
+    choice = choose(configure(**{asked: value}), CARD, replace(GPU, half="fp16"))
     assert getattr(choice.train, asked) == value
 
 
 def test_if_nothing_fits_the_strategy_with_the_least_need_is_returned() -> None:
-    choice = choose(SEED, 0)
+    choice = choose(SEED, 0, GPU)
     assert (choice.fits, choice.recompute, choice.optimizer_state) == (False, "host", "host")
 
 
 def test_with_an_unknown_budget_one_steps_graph_is_chosen() -> None:
-    choice = choose(SEED, None)
+    choice = choose(SEED, None, GPU)
     assert (choice.fits, choice.recompute, choice.segment) == (None, "step", 1)
 
 
 def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
-    choice = choose(SEED, 0, device="cpu")
+    choice = choose(SEED, 0, CPU)
     assert (choice.recompute, choice.optimizer_state) == ("two-level", "device")
 
 
 def test_the_reason_names_need_budget_and_preferred_plans() -> None:
-    because = choose(SEED, 2 * GIB + 200 * MIB).because
+    because = choose(SEED, 2 * GIB + 200 * MIB, GPU).because
     assert "recompute plan `host` in segments of 8 steps needs" in because
     assert "budget of 2.2 GiB" in because
     assert "preferred plans would need at least" in because
@@ -121,19 +123,19 @@ def test_the_reason_names_need_budget_and_preferred_plans() -> None:
 
 
 def test_the_reason_says_how_much_is_missing() -> None:
-    assert "more than the budget of 100 MiB" in choose(SEED, 100 * MIB).because
+    assert "more than the budget of 100 MiB" in choose(SEED, 100 * MIB, GPU).because
 
 
 def test_the_reason_says_that_the_budget_is_unknown() -> None:
-    assert "budget is unknown" in choose(SEED, None).because
+    assert "budget is unknown" in choose(SEED, None, GPU).because
 
 
 def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_one() -> None:
     train, tried = configure(recompute="none", segment=8, precision="fp32"), []
     train = train.override(optimizer_state="device")
-    while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
+    while (cheaper := find_next_cheaper(train, GPU)) is not None:
         train, found = cheaper
-        assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
+        assert found == estimate(train, recompute=train.recompute, machine=GPU)  # type: ignore[arg-type]
         tried.append((train.recompute, train.segment, train.tapes, train.optimizer_state))
     assert tried == [
         ("step", 8, 0, "device"),
@@ -145,23 +147,23 @@ def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_one() -> None
 
 def test_after_a_refusal_the_tapes_go_first() -> None:
     asked = configure(recompute="host", segment=8, tapes=16, precision="bf16")
-    cheaper = find_next_cheaper(asked, device="cuda")
+    cheaper = find_next_cheaper(asked, GPU)
     assert cheaper is not None
     train, _ = cheaper
     assert (train.recompute, train.segment, train.tapes) == ("host", 8, 0)
 
 
 def test_after_a_refusal_the_precision_is_kept() -> None:
-    cheaper = find_next_cheaper(configure(recompute="step", precision="bf16"), device="cuda")
+    cheaper = find_next_cheaper(configure(recompute="step", precision="bf16"), GPU)
     assert cheaper is not None
     assert cheaper[0].precision == "bf16"
 
 
 def test_memory_moved_to_the_host_must_fit_there() -> None:
     budget = predict_need("host")
-    states = choose(SEED, budget).host_bytes
-    assert choose(SEED, budget, host_budget=states).recompute == "host"
-    assert not choose(SEED, budget, host_budget=states - 1).fits
-    asked = choose(configure(recompute="host"), budget, host_budget=states - 1)
+    states = choose(SEED, budget, GPU).host_bytes
+    assert choose(SEED, budget, replace(GPU, host_budget=states)).recompute == "host"
+    assert not choose(SEED, budget, replace(GPU, host_budget=states - 1)).fits
+    asked = choose(configure(recompute="host"), budget, replace(GPU, host_budget=states - 1))
     assert (asked.recompute, asked.fits) == ("host", False)
     assert "more than the 256 MiB that the host has available" in asked.because

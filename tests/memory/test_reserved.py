@@ -11,6 +11,7 @@ import pytest
 from qca.core.config import TrainConfig
 from qca.core.units import MIB
 from qca.memory.budget import estimate
+from tests.support.machines import GPU, OLD_GPU
 
 SEED = {"recompute": "step", "steps": 500, "max_noise": 0.0}
 SHORT = {"recompute": "step", "steps": 20, "max_noise": 0.1}
@@ -216,7 +217,7 @@ def format_case(case: object) -> str:
 def predict(values: dict[str, Any], *, fused: bool) -> int:
     train = TrainConfig(**values, device="cuda")
     assert train.recompute != "auto"
-    found = estimate(train, recompute=train.recompute, device="cuda", fused=fused)
+    found = estimate(train, recompute=train.recompute, machine=GPU if fused else OLD_GPU)
     return found.predicted_peak_bytes
 
 

@@ -10,6 +10,7 @@ import pytest
 from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.budget import estimate
+from tests.support.machines import CPU
 
 PROGRAM = """
 import json, sys, torch
@@ -54,7 +55,7 @@ def test_memory_stays_within_peak_and_context(
     recompute: ResolvedRecompute, values: dict[str, Any]
 ) -> None:
     train = TrainConfig(**values, recompute=recompute)
-    found = estimate(train, recompute=recompute, device="cpu")
+    found = estimate(train, recompute=recompute, machine=CPU)
     assert (
         0.75 * found.total_bytes
         <= measure_resident({**values, "recompute": recompute})

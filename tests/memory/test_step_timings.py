@@ -12,6 +12,7 @@ from qca.memory.choose import choose
 from qca.memory.cost import estimate_step_cost
 from qca.memory.step_timings import keep_step_timings, read_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
+from tests.support.machines import GPU
 
 CARD = "NVIDIA GeForce GTX 1650"
 
@@ -84,12 +85,13 @@ def test_a_timing_with_a_wrong_value_counts_as_none(cache: Path, field: str, val
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({}, True), ({"grid": 32}, False), ({"batch_size": 2}, False), ({"device": "cpu"}, False)],
+    [({}, True), ({"grid": 32}, False), ({"batch_size": 2}, False), ({"steps": 8}, True)],
 )
-def test_a_timing_applies_to_one_device_and_size(
-    changes: dict[str, object], expected: bool
-) -> None:
-    assert make_timing(**changes).is_of(CARD, TrainConfig()) is expected
+def test_a_timing_applies_to_one_size(changes: dict[str, object], expected: bool) -> None:
+    timing = make_timing(**changes)
+    machine = replace(GPU, timings=(timing,))
+
+    assert machine.select_timings(TrainConfig()) == ((timing,) if expected else ())
 
 
 def test_a_measured_strategy_has_its_measured_cost() -> None:
@@ -113,8 +115,8 @@ def test_auto_chooses_the_strategy_measured_as_fastest() -> None:
     slow_segments = [make_timing(), *(make_timing(segment=k, seconds=0.3) for k in (2, 4, 8))]
     budget = 8 * 2**30
 
-    built_in = choose(TrainConfig(), budget)
-    measured = choose(TrainConfig(), budget, timings=slow_segments)
+    built_in = choose(TrainConfig(), budget, GPU)
+    measured = choose(TrainConfig(), budget, replace(GPU, timings=tuple(slow_segments)))
 
     assert (built_in.segment, built_in.is_measured) == (8, False)
     assert (measured.segment, measured.is_measured) == (1, True)

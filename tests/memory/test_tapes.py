@@ -14,6 +14,7 @@ from qca.memory.budget import estimate
 from qca.memory.candidates import LEAST_SAVING, STRATEGIES
 from qca.memory.choose import Choice, choose
 from qca.memory.cost import estimate_step_cost, list_segments
+from tests.support.machines import GPU, MACHINES
 
 SIZES = st.fixed_dictionaries(
     {
@@ -57,11 +58,13 @@ def compute_cost(
 
 def choose_between(train: TrainConfig, device: ResolvedDevice, share: float) -> tuple[Choice, int]:
     """Return the choice for a budget between the least and the most that it can need."""
-    least = choose(train, 0, device=device).estimate.total_bytes
+    least = choose(train, 0, MACHINES[device]).estimate.total_bytes
     segment = list_segments(get_precision(train), train.steps, device=device)[0]
-    most = estimate(train.override(segment=segment), recompute="none", device=device).total_bytes
+    most = estimate(
+        train.override(segment=segment), recompute="none", machine=MACHINES[device]
+    ).total_bytes
     budget = least + round(share * (most - least))
-    return choose(train, budget, device=device), budget
+    return choose(train, budget, MACHINES[device]), budget
 
 
 @given(SIZES, DEVICES, st.floats(0, 1.1))
@@ -76,7 +79,7 @@ def test_no_way_that_fits_is_clearly_faster(
 
     def fits(recompute: ResolvedRecompute, segment: int, tapes: int) -> bool:
         way = train.override(segment=segment, tapes=tapes)
-        return estimate(way, recompute=recompute, device=device).fits(budget)
+        return estimate(way, recompute=recompute, machine=MACHINES[device]).fits(budget)
 
     # The tape of the last segment can need less than its states. The choice ignores that.
     fitting = [way for way in list_ways(train, device) if fits(way[0], way[1], 0) and fits(*way)]
@@ -118,17 +121,17 @@ def test_more_memory_is_never_slower(
     [(0, 8, 0), (7, 8, 0), (8, 8, 8), (23, 8, 16), (499, 8, 496), (500, 8, 500), (900, 8, 500)],
 )
 def test_tapes_are_whole_segments_or_all(asked: int, segment: int, expected: int) -> None:
-    choice = choose(TrainConfig(tapes=asked, segment=segment), 80 * GIB)
+    choice = choose(TrainConfig(tapes=asked, segment=segment), 80 * GIB, GPU)
     assert (choice.tapes, choice.train.tapes) == (expected, expected)
 
 
 def test_a_few_tapes_are_not_worth_a_full_card() -> None:
-    assert choose(TrainConfig(), int(3.68 * GIB)).tapes == 0
-    assert choose(TrainConfig(), 8 * GIB).tapes > 100
+    assert choose(TrainConfig(), int(3.68 * GIB), GPU).tapes == 0
+    assert choose(TrainConfig(), 8 * GIB, GPU).tapes > 100
 
 
 def test_says_how_many_steps_are_kept() -> None:
     assert (
         ", keeping the last 16 steps, needs"
-        in choose(TrainConfig(recompute="step", segment=8, tapes=16), 80 * GIB).because
+        in choose(TrainConfig(recompute="step", segment=8, tapes=16), 80 * GIB, GPU).because
     )

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from qca.train.segment import SegmentAdjoint
 from qca.train.state_store import StateStore, make_state_store
 from qca.train.step_runner import EagerRunner
 from tests.support.live_bytes import LiveBytes, measure_peak
+from tests.support.machines import GPU, MACHINES
 
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`
@@ -104,7 +106,7 @@ def predict(
     recompute: ResolvedRecompute, train: TrainConfig, device: ResolvedDevice = "cpu"
 ) -> int:
     """A GPU's workspace is not a tensor, and fake tensors are on no GPU, which has the kernels."""
-    found = estimate(train, recompute=recompute, device=device, fused=False)
+    found = estimate(train, recompute=recompute, machine=replace(MACHINES[device], fused=False))
     return found.predicted_peak_bytes - found.breakdown.workspace
 
 
@@ -130,7 +132,7 @@ def test_it_holds_for_single_steps_by_the_adjoint(
     monkeypatch.setattr(step_runner, "make_adjoint", lambda evolution, _: SegmentAdjoint(evolution))
     small = TrainConfig(grid=32, d_state=8, hidden_channels=16, steps=12)
     train = small.override(batch_size=3, precision=precision)
-    found = estimate(train, recompute=recompute, fused=True)
+    found = estimate(train, recompute=recompute, machine=GPU)
     predicted = found.predicted_peak_bytes - found.breakdown.workspace
     assert 1 <= predicted / measure(recompute, train, "cuda") <= AT_MOST
 

@@ -16,6 +16,7 @@ from qca.memory.budget import estimate
 from qca.model.evolution import Step
 from qca.model.losses import Loss, make_loss
 from qca.train.trainer import Trainer
+from tests.support.machines import GPU
 from tests.support.plugins import install
 from tests.support.training import small
 
@@ -54,7 +55,9 @@ def test_training_can_use_it(stillness):
 def test_its_memory_is_predicted_without_loading_it(stillness, monkeypatch):
     monkeypatch.setattr("importlib.metadata.EntryPoint.load", None)
     sizes = [
-        estimate(TrainConfig(loss=loss, steps=20), recompute="step").predicted_peak_bytes
+        estimate(
+            TrainConfig(loss=loss, steps=20), recompute="step", machine=GPU
+        ).predicted_peak_bytes
         for loss in ("stillness", "evolutionary")
     ]
     assert sizes[0] >= sizes[1]

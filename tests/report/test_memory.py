@@ -6,6 +6,7 @@ from qca.memory.budget import estimate
 from qca.memory.context import NCCL_CONTEXT
 from qca.report.memory import predict_memory
 from qca.runs.run import Run, read_run
+from tests.support.machines import GPU, OLD_GPU
 from tests.support.run_folders import record, start_event, write_run
 
 
@@ -44,7 +45,9 @@ def test_the_prediction_is_that_of_the_runs_gpu(tmp_path):
     cuda: dict[str, Any] = {"device": "cuda", "recompute": "step"}
     train = read_run(write_run(tmp_path / "first", [record(1)], **cuda)).config
     for name, fused in (("new", True), ("old", False)):
-        peak = estimate(train, recompute="step", fused=fused).predicted_peak_bytes
+        peak = estimate(
+            train, recompute="step", machine=GPU if fused else OLD_GPU
+        ).predicted_peak_bytes
         started = {**start_event(), "predicted_peak_bytes": peak}
         need = predict_memory(
             read_run(write_run(tmp_path / name, [record(1)], events=[started], **cuda))

@@ -19,7 +19,7 @@ HOSTS = Path(__file__).parents[1] / "hosts"
 
 def compare(facts: HostFacts, **train: object) -> list[Alternative]:
     settings = config(train=train)
-    return list_alternatives(facts, settings, plan_stack(facts, settings))
+    return list_alternatives(settings, plan_stack(facts, settings))
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def test_measurements_replace_the_built_in_figures(workstation: HostFacts) -> No
     assert isinstance(driver, GpuDriver)
     name = driver.gpus[0].name
     timings = (
+        make_timing(device="another GPU", segment=8, seconds=1.0),
         make_timing(device=name, segment=8, seconds=0.01),
         make_timing(device=name, segment=16, precision="tf32", seconds=0.008, drift=0.5),
     )
@@ -109,7 +110,7 @@ def test_an_alternative_fits_only_if_its_host_memory_fits(
     settings = config(train={"recompute": "host"})
     plan = plan_stack(facts, settings)
 
-    found = list_alternatives(facts, settings, plan)
+    found = list_alternatives(settings, plan)
 
     [planned] = [one for one in found if one.is_planned]
     assert planned.fits is plan.trainer.fits.value is (memory == 64 * GIB)
@@ -121,7 +122,7 @@ def test_the_planned_alternative_matches_the_plan_on_several_gpus() -> None:
     settings = config(stack={"gpus": "all"})
     plan = plan_stack(facts, settings)
 
-    [planned] = [one for one in list_alternatives(facts, settings, plan) if one.is_planned]
+    [planned] = [one for one in list_alternatives(settings, plan) if one.is_planned]
 
     assert plan.trainer.gpus.value == 8
     assert planned.total_bytes == (

@@ -1,8 +1,8 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from infra.stack.decision import Decision, list_decisions, strip_reasons
+from infra.stack.decision import NOT_SHOWN, Decision, list_decisions, strip_reasons
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,10 @@ class Outer:
     name: str
     port: Decision[int | None]
     inner: Inner
+    host: str = field(metadata=NOT_SHOWN)
 
 
-PLAN = Outer("qca", Decision(None, "not published"), Inner(Decision(4, "four CPUs")))
+PLAN = Outer("qca", Decision(None, "not published"), Inner(Decision(4, "four CPUs")), "laptop")
 
 
 def test_without_reasons_a_plan_is_plain_data():

@@ -23,6 +23,7 @@ from qca.train.device import prepare_device
 from qca.train.request import TrainRequest
 from qca.train.session import run_session
 from qca.train.trainer import RunnerNotes, Trainer
+from tests.support.machines import GPU, OLD_GPU
 from tests.support.training import StopAfter, run, run_episode, select_records, small
 
 pytestmark = [
@@ -90,7 +91,9 @@ def check_peak(given: dict[str, Any], *, fused: bool) -> None:
     """Train within the predicted peak as the limit."""
     plan = given.get("recompute", "step")
     config = TrainConfig(device="cuda", **{**given, "recompute": plan})
-    predicted = estimate(config, recompute=plan, device="cuda", fused=fused).predicted_peak_bytes
+    predicted = estimate(
+        config, recompute=plan, machine=GPU if fused else OLD_GPU
+    ).predicted_peak_bytes
     words = [json.dumps(asdict(config)), str(predicted), "fused" if fused else "plain"]
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, *words], capture_output=True, text=True, check=False
@@ -228,7 +231,7 @@ def test_refused_memory_is_freed_and_a_cheaper_plan_continues(tmp_path):
     many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
     how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
     config = many.override(**how)
-    allowed = estimate(config, recompute="host", device="cuda")
+    allowed = estimate(config, recompute="host", machine=GPU)
     events: list[Event] = []
     request = TrainRequest(config, tmp_path, predicted=allowed)
     run_session(request, threading.Event(), listeners=[events.append])

@@ -1,6 +1,7 @@
 """Two processes, each with a GPU, train one model with NCCL; skipped without two GPUs."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from tests.support.distributed_training import (
     start,
     wait_while_running,
 )
+from tests.support.machines import GPU
 from tests.support.training import read_newest
 
 GPUS = {"device": "cuda"}
@@ -76,6 +78,6 @@ def test_each_gpu_uses_at_most_the_predicted_memory(tmp_path, recompute):
     process.send_signal(signal.SIGTERM)
     assert process.wait(SECONDS) == 0, read_stderr(folder)
     config = TrainConfig(device="cuda", grid=64, d_state=14, hidden_channels=128, steps=20)
-    needs = estimate(config, recompute=recompute, device="cuda", together=True)
+    needs = estimate(config, recompute=recompute, machine=replace(GPU, together=True))
     assert len(held) == 2
     assert max(held) <= needs.total_bytes

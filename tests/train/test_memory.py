@@ -14,6 +14,7 @@ from qca.runs.events import Event, Noted
 from qca.train.memory import PeakMemory, describe_excess
 from qca.train.request import TrainRequest
 from qca.train.session import run_session
+from tests.support.machines import CPU
 from tests.support.training import small
 
 
@@ -44,7 +45,7 @@ def test_a_run_above_its_prediction_reports_it_once(
 ) -> None:
     events: list[Event] = []
     tiny = replace(
-        estimate(small(), recompute="step", device="cpu"),
+        estimate(small(), recompute="step", machine=CPU),
         breakdown=Breakdown(1, 0, 0, 0, 0, 0),
         context=Context(context),
     )

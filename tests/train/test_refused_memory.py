@@ -14,6 +14,7 @@ from qca.train import trainer as trainer_module
 from qca.train.memory_refusal import rebuild_with_cheaper_strategy
 from qca.train.trainer import Trainer
 from qca.train.weights import build_model
+from tests.support.machines import CPU, GPU, OLD_GPU
 from tests.support.training import list_kinds, read_learned, read_newest, run, small
 
 REFUSALS = {
@@ -60,7 +61,7 @@ def test_the_episode_is_repeated_with_the_next_plan_and_the_run_continues(
     (changed,) = [event for event in events if isinstance(event, PlanChanged)]
     assert (changed.episode, changed.recompute) == (3, "step")
     step = config.override(recompute="step")
-    found = estimate(step, recompute="step", device="cpu")
+    found = estimate(step, recompute="step", machine=CPU)
     assert changed.predicted_peak_bytes == found.predicted_peak_bytes
     # `none` and `step` agree to the last bit, so the two runs cannot be distinguished.
     assert read_learned(tmp_path / "whole") == read_learned(tmp_path / "refused")
@@ -102,7 +103,7 @@ def test_after_three_other_plans_it_gives_up(tmp_path, refusing, monkeypatch):
     monkeypatch.setattr(
         memory_refusal,
         "find_next_cheaper",
-        lambda config, **_: find_next_cheaper(config, device="cuda"),
+        lambda config, machine: find_next_cheaper(config, GPU),
     )
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="out of memory in an episode"):
@@ -125,8 +126,8 @@ def test_a_gpu_without_kernels_is_known_before_its_first_episode(monkeypatch):
     rebuilt = rebuild_with_cheaper_strategy(trainer)
     assert rebuilt is not None
     config, needs = rebuilt[0].config, rebuilt[1]
-    assert needs == estimate(config, recompute=needs.recompute, device="cuda", fused=False)
-    assert needs != estimate(config, recompute=needs.recompute, device="cuda", fused=True)
+    assert needs == estimate(config, recompute=needs.recompute, machine=OLD_GPU)
+    assert needs != estimate(config, recompute=needs.recompute, machine=GPU)
 
 
 def test_other_errors_are_raised(tmp_path, refusing):

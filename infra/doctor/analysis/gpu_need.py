@@ -1,8 +1,5 @@
 """Compute the GPU memory that the planned training run needs."""
 
-from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import find_fullest_gpu, select_training_gpus
-from infra.host.facts import Gpu, NoGpuDriver, require
 from infra.stack.plan import TrainerPlan
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import format_size
@@ -37,26 +34,10 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
     }
 
 
-def find_training_gpu(subject: HostSubject) -> Gpu | None:
-    """Return the GPU of the training run with the least free memory; None if it uses no GPU.
-
-    Needs the fact `gpu`.
-    """
-    driver = require(subject.facts.gpu)
-    if isinstance(driver, NoGpuDriver):
-        return None
-    return find_fullest_gpu(
-        select_training_gpus(driver, subject.plan.runtime.value, subject.config.stack.gpus)
-    )
-
-
-def has_room(subject: HostSubject) -> bool:
-    """Return whether the planned training run fits on its GPU; in MIG mode, on every slice of it.
-
-    Needs the fact `gpu`.
-    """
-    gpu = find_training_gpu(subject)
-    if gpu is None or subject.plan.trainer.fits.value is False:
+def has_room(trainer: TrainerPlan) -> bool:
+    """Return whether the planned training run fits on its GPU, in MIG mode on every slice of it."""
+    gpu = trainer.fullest_gpu
+    if gpu is None or trainer.fits.value is False:
         return False
     free = [device.memory_free for device in gpu.mig_devices] if gpu.mig else [gpu.memory_free]
-    return compute_gpu_need(subject.plan.trainer).bytes <= min(free, default=0)
+    return compute_gpu_need(trainer).bytes <= min(free, default=0)

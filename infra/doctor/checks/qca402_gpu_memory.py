@@ -6,7 +6,6 @@ from infra.doctor.analysis.gpu_need import (
     GpuNeed,
     collect_need_evidence,
     compute_gpu_need,
-    find_training_gpu,
 )
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
@@ -21,7 +20,7 @@ from qca.core.units import format_size
 def _judge_host(subject: HostSubject) -> Verdict:
     if subject.plan.trainer.device.value != "cuda":
         return ok("Training runs on the CPU and needs no GPU memory.")
-    gpu = find_training_gpu(subject)
+    gpu = subject.plan.trainer.fullest_gpu
     if gpu is None:
         return skip("Cannot determine whether training fits: no usable GPU (QCA401).")
     need = compute_gpu_need(subject.plan.trainer)

@@ -44,7 +44,11 @@ def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
     Needs the fact `gpu`.
     """
     changes = _list_changes(subject.plan.train, subject.plan.trainer.recompute.value)
-    gpu = (remedy for change, remedy in changes if has_room(change_training(subject, **change)))
+    gpu = (
+        remedy
+        for change, remedy in changes
+        if has_room(change_training(subject, **change).plan.trainer)
+    )
     return (*gpu, *offer_cpu_training(subject))
 
 
