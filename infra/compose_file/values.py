@@ -35,6 +35,7 @@ _SINGLE = (
     "oom_kill_disable",
     "pid",
     "pids_limit",
+    "platform",
     "privileged",
     "restart",
     "runtime",

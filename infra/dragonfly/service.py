@@ -47,7 +47,7 @@ class Dragonfly:
         """The command's program, if it cannot be in the image; otherwise empty."""
         program = find_program(self.service)
         image = self.service.image.value if self.service.image else ""
-        is_foreign = program in _OTHER_SERVERS and _is_official_image(image)
+        is_foreign = program in _OTHER_SERVERS and is_official_image(image)
         return program if is_foreign or " " in program else ""
 
     @property
@@ -72,10 +72,11 @@ def is_dragonfly(service: Service) -> bool:
 
 def is_dragonfly_image(image: str) -> bool:
     """Return whether an image is Dragonfly's, according to its name."""
-    return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
+    return is_official_image(image) or _split_image(image)[1] == "dragonfly"
 
 
-def _is_official_image(image: str) -> bool:
+def is_official_image(image: str) -> bool:
+    """Return whether Dragonfly's project publishes an image, according to its name."""
     path, name = _split_image(image)
     is_server = name.startswith("dragonfly") and "operator" not in name
     return path.endswith("dragonflydb") and is_server

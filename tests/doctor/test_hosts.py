@@ -29,7 +29,8 @@ EVERYTHING = {
     "cpu-no-docker": ("", "E101 E201 S602"),
     "daemon-dead": ("W101 S107", "E101 S105 S107 S602"),
     "daemon-hung": ("W101", "E101 S105 S602"),
-    "docker-desktop-mac": ("S105 S106 S601 S602", "S105 S106 S601 S602"),  # the disk is in a VM
+    # Its disk and its CPU are those of a VM.
+    "docker-desktop-mac": ("S105 S106 S306 S601 S602", "S105 S106 S306 S601 S602"),
     "docker-desktop-wsl2": ("S105 S106 S602", "S105 S106 S602"),
     "gpu-mig": (
         "S105 S106 S107 S406 S408 S409",

@@ -17,6 +17,7 @@ from infra.doctor.finding import Finding
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
+    CpuFacts,
     Disk,
     FolderMount,
     GpuRun,
@@ -171,6 +172,8 @@ def _compose() -> Iterator[Trouble]:
 def _dragonfly() -> Iterator[Trouble]:
     yield Trouble(seeds_laptop(), {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16})
     yield Trouble(host(), {"maxmemory": "15GiB"})
+    armv8_0 = CpuFacts(online=4, affinity=4, cgroup_quota=None, features=("asimd", "crc32"))
+    yield Trouble(host(cpu=armv8_0, docker=engine(daemon_architecture="arm64")), COMPOSE)
 
 
 def _slice(free: int, uuid: str = "MIG-1") -> MigDevice:

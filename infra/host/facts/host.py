@@ -56,6 +56,9 @@ class CpuFacts:
     """CPUs in this process's affinity mask, which a cpuset also narrows."""
     cgroup_quota: Annotated[float, Constraint(gt=0)] | None
     """The CPU quota of the cgroup, in CPUs; None if there is no quota."""
+    features: tuple[str, ...] | None = None
+    """The features of an arm64 CPU, by the kernel's names, e.g. `atomics`; None on other machines,
+    or if they could not be read or were not recorded."""
 
     @property
     def usable(self) -> int:

@@ -11,6 +11,7 @@ from infra.doctor.finding import Finding, Severity
 from infra.host.facts import (
     CpuFacts,
     HostFacts,
+    Known,
     MemoryFacts,
     SystemFacts,
 )
@@ -50,6 +51,28 @@ NO_IO_URING = replace(KERNEL_4, release="6.12.1", io_uring_disabled=2)
 
 LOCKED = "    ulimits: {memlock: -1}\n"
 
+# What the kernel reports for a Raspberry Pi 4 (Dragonfly issue 7904), a Raspberry Pi 5, and a CPU
+# of ARMv8.1.
+PI_4 = "fp asimd evtstrm crc32 cpuid"
+PI_5 = (
+    "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop "
+    "asimddp"
+)
+ARMV8_1 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics cpuid asimdrdm"
+
+
+def arm64_host(features: str | None, **changes: Any) -> HostFacts:
+    """Return a host whose arm64 CPU has these features, with an engine for it."""
+    listed = None if features is None else tuple(features.split())
+    docker = engine(architecture="aarch64", daemon_architecture="arm64", **changes)
+    cpu = CpuFacts(online=4, affinity=4, cgroup_quota=None, features=listed)
+    return host(cpu=cpu, docker=docker)
+
+
+ARM64 = replace(KERNEL_4, machine="aarch64")
+ARM64_WITHOUT_ENGINE = replace(
+    arm64_host(PI_4), docker=Known(value=no_engine("not-running")), system=Known(value=ARM64)
+)
 
 CASES = [
     # Dragonfly.
@@ -83,6 +106,12 @@ CASES = [
     HostCase("QCA303", host(system="no uname"), SKIPPED),
     HostCase("QCA304", host(), OK, "no locked memory"),
     HostCase("QCA304", host(docker="hung"), SKIPPED, "hung"),
+    HostCase("QCA306", arm64_host(PI_5), OK, "has the instructions"),
+    HostCase("QCA306", arm64_host(PI_4), ERROR, "(LSE) that it uses.\nThe", COMPOSE),
+    HostCase("QCA306", arm64_host(ARMV8_1), WARNING, "lacks: fphp, asimdhp, lrcpc, asimddp."),
+    HostCase("QCA306", arm64_host(None), SKIPPED, "features were not recorded"),
+    HostCase("QCA306", arm64_host(PI_4, host="tcp://nas:2375"), SKIPPED, "another machine"),
+    HostCase("QCA306", host(docker="hung"), SKIPPED, "hung"),
 ]
 
 # A laptop's virtual machine with barely enough memory for 24 threads (Dragonfly issue 3526).
@@ -127,6 +156,15 @@ CAPABILITY_CASES: list[tuple[str, Severity, str]] = [
 ]
 
 FILE_CASES = [
+    FileCase("QCA306", "", OK, "has the instructions", 3, arm64_host(PI_5)),
+    FileCase("QCA306", "", ERROR, "exit code 132 (SIGILL)", 3, arm64_host(PI_4)),
+    FileCase("QCA306", "", WARNING, "may crash: it is compiled", 3, arm64_host(ARMV8_1)),
+    FileCase("QCA306", "", SKIPPED, "features were not recorded", 3, arm64_host(None)),
+    FileCase("QCA306", "    build: .\n", SKIPPED, "not one of", 3, arm64_host(PI_4)),
+    FileCase("QCA306", "    platform: linux/amd64\n", OK, "", None, arm64_host(PI_4)),
+    FileCase("QCA306", "", ERROR, "SIGILL", 3, ARM64_WITHOUT_ENGINE),
+    FileCase("QCA306", "", OK, "", None, host()),
+    FileCase("QCA306", "    platform: linux/arm64\n", ERROR, "SIGILL", 3, arm64_host(PI_4)),
     # The seed's file: 2 GiB for the host's 16 threads.
     FileCase("QCA301", "    command: dragonfly --maxmemory=2G\n", ERROR, "There are 16 threads", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
