@@ -45,7 +45,7 @@ def list_used_limits(service: Service, engine: Engine | None) -> list[UsedLimit]
     """Return the limits that a service sets, without those on memory and CPU time."""
     found: list[UsedLimit] = []
     for keys, words in [*_WARNINGS.items(), (_PIDS_KEYS, "")]:
-        given = [key for key in keys if _is_limit(service.settings.get(key))]
+        given = [key for key in keys if _sets_limit(service, key)]
         for key in given[:1]:
             reason = _find_warning(engine, words) if words else explain_missing_pids(engine)
             found.append(UsedLimit(key, service.settings[key], reason))
@@ -70,5 +70,8 @@ def _find_warning(engine: Engine | None, words: str) -> str | None:
     return f"it warns: {warning}" if warning else ""
 
 
-def _is_limit(given: LocatedValue | None) -> bool:
-    return given is not None and given.value not in _NONE
+def _sets_limit(service: Service, key: str) -> bool:
+    given = service.settings.get(key)
+    if given is None:
+        return False
+    return given.value not in _NONE or (key == "cpuset" and given.value == "0")  # the first CPU

@@ -33,6 +33,7 @@ CASES = [
     ("cpuset: 0-1", ROOTLESS, WARNING, "ignores `cpuset`; it warns: No cpuset support."),
     ("cpuset: 0-1", CGROUP_V1, OK, "can enforce `cpuset`"),
     ("cpuset: ''", ROOTLESS, OK, ""),
+    ("cpuset: '0'", ROOTLESS, WARNING, "ignores `cpuset`"),
     ("blkio_config: {weight: 300}", ROOTLESS, WARNING, "warns: No io.weight support."),
     ("blkio_config: {weight: 300}", CGROUP_V1, WARNING, "warns: No blkio weight support."),
     (f"blkio_config: {{device_read_bps: {_RATE}}}", ROOTLESS, WARNING, "io.max (rbps)"),
