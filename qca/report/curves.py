@@ -103,10 +103,10 @@ def _describe_loss(run: Run) -> Iterator[str]:
     if run.resume_episodes:
         yield f"The run was resumed {format_count(len(run.resume_episodes), 'time')}."
     for change in run.config_changes:
-        if "loss" in change["now"]:
+        if "loss" in change.now:
             yield (
-                f"The loss is {change['now']['loss']} from episode {change['episode']:,} on, and "
-                f"{change['before']['loss']} before; their values cannot be compared."
+                f"The loss is {change.now['loss']} from episode {change.episode:,} on, and "
+                f"{change.before['loss']} before; their values cannot be compared."
             )
     if run.skipped_episodes:
         skipped = format_count(len(run.skipped_episodes), "episode")
@@ -183,8 +183,8 @@ def _draw_learning_rate(run: Run) -> Chart:
 
 def _explain_learning_rate(run: Run) -> Iterator[str]:
     """Yield phrases for the changes to the rate, first the schedule's, then the user's."""
-    settings = [change for change in run.config_changes if "learning_rate" in change["now"]]
-    given = [change["episode"] for change in settings]
+    settings = [change for change in run.config_changes if "learning_rate" in change.now]
+    given = [change.episode for change in settings]
     halvings = sum(
         one.learning_rate != other.learning_rate
         and not any(one.episode < episode <= other.episode for episode in given)
@@ -193,8 +193,8 @@ def _explain_learning_rate(run: Run) -> Iterator[str]:
     if halvings:
         yield f"halved {format_count(halvings, 'time')}, when the loss stalled"
     for change in settings:
-        before, now = change["before"]["learning_rate"], change["now"]["learning_rate"]
-        yield f"set from {before} to {now} starting with episode {change['episode']:,}"
+        before, now = change.before["learning_rate"], change.now["learning_rate"]
+        yield f"set from {before} to {now} starting with episode {change.episode:,}"
 
 
 def _draw_noise(records: Sequence[EpisodeRecord]) -> Chart:

@@ -96,7 +96,7 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         reasons=[(format_key(path), because) for path, because in host.plan.reasons.items()],
         findings=findings,
         shown=[finding for severity in _SHOWN_SEVERITIES for finding in findings[severity]],
-        entries=list(build_timeline(run.events)),
+        entries=list(build_timeline(run.journal)),
         settings=asdict(run.config),
     )
 

@@ -4,13 +4,25 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
 
 from qca.core.units import format_count
 from qca.report.formatting import format_key
+from qca.runs.events import (
+    CheckpointWritten,
+    ConfigChanged,
+    Finish,
+    Finished,
+    JournalEvent,
+    Noted,
+    PlanChanged,
+    Skipped,
+    Started,
+)
+from qca.runs.journal import JournalEntry, UnknownEvent
 from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
 
-_ENDINGS = {
+_ENDINGS: Mapping[Finish, str] = {
     "complete": "Complete",
     "stopped": "Stopped, with a checkpoint",
     "already-complete": "Resumed, but already complete",
@@ -31,10 +43,15 @@ class Entry:
     inner: tuple["Entry", ...] = ()
 
 
-def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
+def build_timeline(journal: Sequence[JournalEntry]) -> Iterator[Entry]:
     """Yield an entry for each event, in order; consecutive checkpoints or skips share one."""
-    for kind, group in groupby(_mark_repeated(events), key=lambda event: event["event"]):
-        entries = tuple(_build_entry(event) for event in group)
+    repeated = _find_repeated(journal)
+    described = [
+        (line.event.event, _build_entry(line, number in repeated))
+        for number, line in enumerate(journal)
+    ]
+    for kind, group in groupby(described, key=itemgetter(0)):
+        entries = tuple(entry for _, entry in group)
         if kind in _GROUPED and len(entries) > 1:
             last = entries[-1]
             title = f"{len(entries)} {_GROUPED[kind]}, the last: {_lower_first(last.title)}"
@@ -43,62 +60,64 @@ def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
             yield from entries
 
 
-def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the events; add the key `repeated` to a skipped episode that was repeated later."""
-    marked: list[Mapping[str, Any]] = []
+def _find_repeated(journal: Sequence[JournalEntry]) -> set[int]:
+    """Return the indices of the skipped episodes that were repeated later."""
+    repeated: set[int] = set()
     next_start = math.inf  # lowest first episode of the sessions after the event
-    for event in reversed(events):
-        match event:
-            case {"event": "started", "first_episode": int(first)}:
+    for number, line in reversed(list(enumerate(journal))):
+        match line.event:
+            case Started(first_episode=first):
                 next_start = min(first, next_start)
-                marked.append(event)
-            case {"event": "skipped", "episode": int(episode)} if episode >= next_start:
-                marked.append({**event, "repeated": True})
+            case Skipped(episode=episode) if episode >= next_start:
+                repeated.add(number)
             case _:
-                marked.append(event)
-    return marked[::-1]
+                pass
+    return repeated
 
 
-def _build_entry(event: Mapping[str, Any]) -> Entry:
+def _build_entry(line: JournalEntry, is_repeated: bool) -> Entry:
     """Return an event as sentences; for an unknown kind, list its fields."""
-    time = str(event["time"])
+    title, text = _describe_event(line.event, is_repeated)
+    return Entry(line.time, title, text)
+
+
+def _describe_event(event: JournalEvent | UnknownEvent, is_repeated: bool) -> tuple[str, str]:
+    """Return the title and the text of an event's entry."""
     match event:
-        case {"event": "started", "first_episode": int(first), "device": str(device)}:
+        case Started():
+            first = event.first_episode
             title = "Started" if first == 1 else f"Resumed with episode {first:,}"
-            together = f" in {n} processes" if (n := event.get("processes", 1)) != 1 else ""
-            how = f"On {device}{together}, {event.get('precision', 'fp32')}, recompute "
-            recompute, warnings = event.get("recompute", "unknown"), event.get("warnings") or ()
-            sentences = [f"{how}{recompute}", *warnings]
-            if isinstance(until := event.get("made_again_until"), int):
-                sentences.insert(1, describe_repeated_episodes(first, until))
-            return Entry(time, title, ". ".join(map(str, sentences)))
-        case {"event": "checkpoint", "episode": int(episode)}:
-            return Entry(time, f"Checkpoint of episode {episode:,}")
-        case {"event": "skipped", "episode": int(episode), "because": because}:
-            later = " and repeated later" if event.get("repeated") else ""
-            return Entry(time, f"Episode {episode:,} skipped{later}", str(because))
-        case {"event": "plan-changed", "episode": int(episode), "recompute": recompute}:
-            return Entry(
-                time,
-                f"Episode {episode:,} repeated with recompute {recompute}",
-                f"Memory was refused: {event.get('because', 'unknown')}",
-            )
-        case {"event": "config-changed", "episode": int(episode), "before": before, "now": now}:
+            return title, _describe_start(event)
+        case CheckpointWritten(episode=episode):
+            return f"Checkpoint of episode {episode:,}", ""
+        case Skipped(episode=episode, because=because):
+            later = " and repeated later" if is_repeated else ""
+            return f"Episode {episode:,} skipped{later}", because
+        case PlanChanged(episode=episode, because=because, recompute=recompute):
+            title = f"Episode {episode:,} repeated with recompute {recompute}"
+            return title, f"Memory was refused: {because}"
+        case ConfigChanged(episode=episode, before=before, now=now):
             title = f"Configuration changed with episode {episode:,}"
-            return Entry(time, title, describe_config_change(before, now))
-        case {"event": "noted", "message": message}:
-            return Entry(time, "Note", str(message))
-        case {"event": "finished", "reason": str(reason), "episodes": int(episodes)}:
-            title = _ENDINGS.get(reason, format_key(reason))
-            return Entry(time, title, format_count(episodes, "episode"))
-        case _:
-            return _list_fields(event)
+            return title, describe_config_change(before, now)
+        case Noted(message=message):
+            return "Note", message
+        case Finished(reason=reason, episodes=episodes):
+            return _ENDINGS[reason], format_count(episodes, "episode")
+        case UnknownEvent(event=kind, fields=fields):
+            text = ", ".join(f"{format_key(key)} {value}" for key, value in fields.items())
+            return format_key(kind).capitalize(), text
 
 
-def _list_fields(event: Mapping[str, Any]) -> Entry:
-    fields = ((key, value) for key, value in event.items() if key not in ("time", "event"))
-    text = ", ".join(f"{format_key(key)} {value}" for key, value in fields)
-    return Entry(str(event["time"]), format_key(event["event"]).capitalize(), text)
+def _describe_start(event: Started) -> str:
+    together = f" in {event.processes} processes" if event.processes != 1 else ""
+    sentences = [
+        f"On {event.device}{together}, {event.precision}, recompute {event.recompute}",
+        *event.warnings,
+    ]
+    if event.made_again_until is not None:
+        repeated = describe_repeated_episodes(event.first_episode, event.made_again_until)
+        sentences.insert(1, repeated)
+    return ". ".join(sentences)
 
 
 def _lower_first(text: str) -> str:

@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, model_validator
 
 Finish = Literal["complete", "stopped", "already-complete"]
 
@@ -122,7 +122,13 @@ class ConfigChanged(_Event):
     """The first episode with the new values."""
     before: dict[str, float | int | str]
     now: dict[str, float | int | str]
-    """`before` and `after` have the same keys: those that changed."""
+    """`before` and `now` have the same keys: those that changed."""
+
+    @model_validator(mode="after")
+    def _require_same_keys(self) -> Self:
+        if self.before.keys() != self.now.keys():
+            raise ValueError("`before` and `now` have different keys")
+        return self
 
 
 class Noted(_Event):
@@ -154,16 +160,12 @@ class Finished(_Event):
     """Number of complete episodes of the run, including earlier sessions."""
 
 
-Event = (
-    Started
-    | EpisodeRecord
-    | Skipped
-    | PlanChanged
-    | ConfigChanged
-    | Noted
-    | CheckpointWritten
-    | Finished
+JournalEvent = (
+    Started | Skipped | PlanChanged | ConfigChanged | Noted | CheckpointWritten | Finished
 )
+"""An event that the journal keeps."""
+
+Event = EpisodeRecord | JournalEvent
 
 Listener = Callable[[Event], None]
 """A function that receives the events of a run in the training thread."""

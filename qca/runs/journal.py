@@ -9,21 +9,52 @@ If a session resumes from a checkpoint, earlier events about later episodes are 
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from qca.core.json_object import parse_object
 from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import MIB
-from qca.runs.events import EpisodeRecord, Warn
+from qca.runs.events import (
+    ConfigChanged,
+    EpisodeRecord,
+    JournalEvent,
+    Skipped,
+    Started,
+    Warn,
+)
 
 # Enough for a run of years with an event for every episode.
 _LARGEST_FILE = 256 * MIB
 _LARGEST_NUMBER = 2**63
+
+_MODELS: Mapping[str, type[JournalEvent]] = {
+    model.model_fields["event"].default: model for model in get_args(JournalEvent)
+}
+_FIELDS = {kind: model.model_fields.keys() for kind, model in _MODELS.items()}
+
+
+@dataclass(frozen=True)
+class UnknownEvent:
+    """An event of a kind, or with values, that this version does not write."""
+
+    event: str
+    """Its kind."""
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """A line of the journal."""
+
+    time: str
+    """The time in ISO 8601, if this program wrote the line."""
+    event: JournalEvent | UnknownEvent
 
 
 @contextmanager
@@ -46,39 +77,39 @@ def open_journal(path: Path, *, warn: Warn) -> Generator[Callable[[BaseModel], N
     yield append_event
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Return the events, oldest first, without invalid lines, such as one truncated by a crash."""
+def read_journal(path: Path) -> list[JournalEntry]:
+    """Return the entries, oldest first, without invalid lines, such as one truncated by a crash."""
     try:
         content = read_plain(path, limit=_LARGEST_FILE, follow=False)
     except FileNotFoundError:
         return []
     lines = content.decode(errors="replace").splitlines()
-    return [event for line in lines if (event := _parse_event(line)) is not None]
+    return [entry for line in lines if (entry := _parse_entry(line)) is not None]
 
 
-def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
+def list_skipped_episodes(journal: Iterable[JournalEntry]) -> list[int]:
     """Return the skipped episodes, without those that were repeated later."""
     found: set[int] = set()
-    for event in events:
-        match event:
-            case {"event": "skipped", "episode": int(episode)}:
+    for entry in journal:
+        match entry.event:
+            case Skipped(episode=episode):
                 found.add(episode)
-            case {"event": "started", "first_episode": int(first)}:
+            case Started(first_episode=first):
                 found = {episode for episode in found if episode < first}
             case _:
                 pass
     return sorted(found)
 
 
-def list_config_changes(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the `config-changed` events, without those whose episodes were repeated later."""
-    found: list[Mapping[str, Any]] = []
-    for event in events:
-        match event:
-            case {"event": "config-changed", "episode": int(), "before": dict(), "now": dict()}:
-                found.append(event)
-            case {"event": "started", "first_episode": int(first)}:
-                found = [change for change in found if change["episode"] < first]
+def list_config_changes(journal: Iterable[JournalEntry]) -> list[ConfigChanged]:
+    """Return the changes of the configuration, without those whose episodes were repeated later."""
+    found: list[ConfigChanged] = []
+    for entry in journal:
+        match entry.event:
+            case ConfigChanged() as change:
+                found.append(change)
+            case Started(first_episode=first):
+                found = [change for change in found if change.episode < first]
             case _:
                 pass
     return found
@@ -94,11 +125,22 @@ def _append_line(path: Path, line: str) -> None:
         file.write(line.encode() + b"\n")
 
 
-def _parse_event(line: str) -> dict[str, Any] | None:
+def _parse_entry(line: str) -> JournalEntry | None:
     try:
-        event = parse_object(line)
+        fields = parse_object(line)
     except ValueError:
         return None
-    whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
-    small = all(abs(value) < _LARGEST_NUMBER for value in event.values() if isinstance(value, int))
-    return event if whole and small else None
+    time, kind = fields.pop("time", None), fields.pop("event", None)
+    small = all(abs(value) < _LARGEST_NUMBER for value in fields.values() if isinstance(value, int))
+    if not (isinstance(time, str) and isinstance(kind, str) and small):
+        return None
+    return JournalEntry(time, _parse_event(kind, fields))
+
+
+def _parse_event(kind: str, fields: dict[str, Any]) -> JournalEvent | UnknownEvent:
+    """Return the event with the fields that this version knows; a later one may have added some."""
+    if kind in _MODELS:
+        known = {key: fields[key] for key in fields.keys() & _FIELDS[kind]}
+        with suppress(ValidationError):
+            return _MODELS[kind].model_validate(known)
+    return UnknownEvent(kind, fields)

@@ -1,10 +1,10 @@
 """Read a run from its folder. An error for a missing or damaged file names the file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -15,8 +15,13 @@ from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.evaluation import Evaluation, read_evaluation
-from qca.runs.events import EpisodeRecord
-from qca.runs.journal import list_config_changes, list_skipped_episodes, read_journal
+from qca.runs.events import ConfigChanged, EpisodeRecord, Finished, Started
+from qca.runs.journal import (
+    JournalEntry,
+    list_config_changes,
+    list_skipped_episodes,
+    read_journal,
+)
 from qca.runs.metrics_log import read_records
 from qca.runs.run_folder import LARGEST_CONFIG, RunFolder, list_run_folders
 
@@ -33,8 +38,8 @@ class Run:
     name: str
     config: TrainConfig
     records: Sequence[EpisodeRecord]
-    events: Sequence[dict[str, Any]]
-    """The events of the journal, oldest first; empty if the run's version kept no journal."""
+    journal: Sequence[JournalEntry]
+    """The entries of the journal, oldest first; empty if the run's version kept no journal."""
     checkpoints: Sequence[str]
     """File names of the checkpoints, oldest first."""
     last_checkpoint: int | None
@@ -52,24 +57,22 @@ class Run:
             return "complete"
         if self.is_held:
             return "running"
-        if not self.records and not self.events:
+        if not self.records and not self.journal:
             return "not begun"
-        has_ended = self.events and self.events[-1]["event"] == "finished"
-        return "stopped" if has_ended else "interrupted"
+        return "stopped" if self._end else "interrupted"
 
     @cached_property
     def episodes_done(self) -> int:
         """Number of episodes so far, including skipped ones. After a crash, this includes the
         episodes after the last checkpoint, which a resumed run repeats."""
         learned = self.records[-1].episode if self.records else 0
-        last = self.events[-1] if self.events else {}
-        finished = last.get("episodes") if last.get("event") == "finished" else 0
-        return max(learned, *self.skipped_episodes, 0, finished if isinstance(finished, int) else 0)
+        finished = self._end.episodes if self._end else 0
+        return max(learned, *self.skipped_episodes, finished)
 
     @cached_property
     def skipped_episodes(self) -> list[int]:
         """The skipped episodes, without those that were repeated later."""
-        return list_skipped_episodes(self.events)
+        return list_skipped_episodes(self.journal)
 
     @property
     def best_record(self) -> EpisodeRecord:
@@ -79,56 +82,55 @@ class Run:
         return min(comparable, key=lambda record: record.loss)
 
     @cached_property
-    def config_changes(self) -> list[Mapping[str, Any]]:
-        """The valid `config-changed` events, oldest first."""
-        return list_config_changes(self.events)
+    def config_changes(self) -> list[ConfigChanged]:
+        """The changes of the configuration, oldest first."""
+        return list_config_changes(self.journal)
 
     @cached_property
     def resume_episodes(self) -> list[int]:
         """The first episode of each session that resumed the run."""
-        firsts = [event.get("first_episode") for event in self._start_events]
-        return [number for number in firsts if isinstance(number, int) and number > 1]
+        return [start.first_episode for start in self._starts if start.first_episode > 1]
 
     @property
     def processes(self) -> int:
         """The number of processes of the last session; 1 if the journal does not say."""
-        number = self._start_events[-1].get("processes") if self._start_events else None
-        return number if isinstance(number, int) else 1
+        return self._starts[-1].processes if self._starts else 1
 
     @property
     def predicted_peak_bytes(self) -> int | None:
         """The last session's predicted peak of its tensors; None if it did not record it."""
-        return self._read_start_size("predicted_peak_bytes")
+        return self._starts[-1].predicted_peak_bytes if self._starts else None
 
     @property
     def predicted_context_bytes(self) -> int | None:
         """The last session's predicted memory outside tensors; None if it did not record it."""
-        return self._read_start_size("predicted_context_bytes")
+        return self._starts[-1].predicted_context_bytes if self._starts else None
 
     @property
     def start_time(self) -> str | None:
         """The start of the first session, as in the journal; None before the first session."""
-        return str(self._start_events[0]["time"]) if self._start_events else None
+        starts = (entry.time for entry in self.journal if isinstance(entry.event, Started))
+        return next(starts, None)
 
     @property
     def end_time(self) -> str | None:
         """The time at which the last session ended normally; None if it did not."""
-        last = self.events[-1] if self.events else {}
-        return str(last["time"]) if last.get("event") == "finished" else None
+        return self.journal[-1].time if self._end else None
 
     @property
     def device(self) -> str:
         """The device of the last session, or the configured one if the journal does not say."""
-        device = self._start_events[-1].get("device") if self._start_events else None
-        return str(device or self.config.device)
-
-    def _read_start_size(self, key: str) -> int | None:
-        size = self._start_events[-1].get(key) if self._start_events else None
-        return size if isinstance(size, int) else None
+        return self._starts[-1].device if self._starts else self.config.device
 
     @cached_property
-    def _start_events(self) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["event"] == "started"]
+    def _starts(self) -> list[Started]:
+        return [entry.event for entry in self.journal if isinstance(entry.event, Started)]
+
+    @cached_property
+    def _end(self) -> Finished | None:
+        """The end of the last session, if it ended normally."""
+        last = self.journal[-1].event if self.journal else None
+        return last if isinstance(last, Finished) else None
 
 
 def find_run(name: str, runs: Path) -> Path:
@@ -183,7 +185,7 @@ def _read(folder: RunFolder, with_states: bool) -> Run:
         name=config.run,
         config=config,
         records=read_records(folder.metrics),
-        events=read_journal(folder.events),
+        journal=read_journal(folder.events),
         checkpoints=[path.name for _, path in checkpoints],
         last_checkpoint=checkpoints[-1][0] if checkpoints else None,
         snapshots=_read_snapshots(folder) if with_states else None,

@@ -13,7 +13,7 @@ from infra.stack.launched_runs import Launched
 from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import state_lock
 from qca.cli import attach
-from tests.support.run_folders import event, finish_event, record, start_event, write_run
+from tests.support.run_folders import finish_event, record, skip_event, start_event, write_run
 
 DATA = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
@@ -48,8 +48,7 @@ def test_an_unfinished_run_can_be_resumed(finished_run):
 
 
 def test_a_skipped_last_episode_completes_the_run(qca):
-    skipped = event("skipped", episode=6, because="the loss is nan")
-    events = [start_event(), skipped, finish_event(6)]
+    events = [start_event(), skip_event(6), finish_event(6)]
     write_run(qca.folder / "runs" / "first", map(record, range(1, 6)), events=events)
     done = qca("status")
     assert "run first, complete" in done.stdout

@@ -19,7 +19,7 @@ def context(run: Run) -> int:
 def test_the_prediction_for_several_gpus_includes_nccl(tmp_path):
     cuda = {"device": "cuda", "recompute": "step"}
     alone = read_run(write_run(tmp_path / "one", [record(1)], events=[start_event()], **cuda))
-    last = {**start_event(2), "processes": 2}
+    last = start_event(2, processes=2)
     both = read_run(write_run(tmp_path / "two", [record(1)], events=[start_event(), last], **cuda))
 
     assert (alone.processes, both.processes) == (1, 2)
@@ -34,7 +34,7 @@ def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
 
 def test_the_prediction_is_that_of_the_runs_start(tmp_path):
     """Neither a measurement of this Python nor the built-in figure changes the prediction."""
-    started = start_event() | {"predicted_context_bytes": 500 * 2**20}
+    started = start_event(predicted_context_bytes=500 * 2**20)
     run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
 
     assert context(run) == 500 * 2**20
@@ -48,7 +48,7 @@ def test_the_prediction_is_that_of_the_runs_gpu(tmp_path):
         peak = estimate(
             train, recompute="step", machine=GPU if fused else OLD_GPU
         ).predicted_peak_bytes
-        started = {**start_event(), "predicted_peak_bytes": peak}
+        started = start_event(predicted_peak_bytes=peak)
         need = predict_memory(
             read_run(write_run(tmp_path / name, [record(1)], events=[started], **cuda))
         )

@@ -6,11 +6,11 @@ import pytest
 
 from qca.report.no_pictures import explain_no_pictures
 from qca.runs.run import read_run
-from tests.support.run_folders import event, finish_event, record, start_event, write_run
+from tests.support.run_folders import finish_event, record, skip_event, start_event, write_run
 
 KILLED = [start_event()]
 STOPPED = [start_event(), finish_event(4, "stopped")]
-DIVERGED = [start_event(), event("skipped", episode=5, because="the loss is nan")]
+DIVERGED = [start_event(), skip_event(5)]
 FINISH = (
     "Run the command that started it again (`qca train` with `--resume`) to finish training "
     "and get the pictures."

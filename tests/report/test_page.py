@@ -4,12 +4,14 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qca.report.formatting import format_duration, format_time, render_prose
 from qca.report.page import render_page
-from qca.report.timeline import build_timeline
+from qca.report.timeline import Entry, build_timeline
 from qca.runs.run import read_run
 from tests.report.conftest import NOW, describe_recorded_host
 from tests.support.run_folders import (
@@ -18,6 +20,7 @@ from tests.support.run_folders import (
     eventful_run,
     finish_event,
     record,
+    skip_event,
     start_event,
     write_run,
 )
@@ -128,24 +131,26 @@ def test_the_events_of_a_run_are_shown(eventful_page):
         assert words in shown.text
 
 
-def test_the_number_of_processes_is_shown():
-    [together] = build_timeline([start_event() | {"processes": 2}])
-    assert together.text == "On cpu in 2 processes, fp32, recompute none"
+def read_timeline(folder: Path, events: list[dict[str, Any]]) -> list[Entry]:
+    return list(build_timeline(read_run(write_run(folder, [], events=events)).journal))
 
 
-def test_repeated_episodes_are_marked():
-    skip = {"because": "the loss is nan"}
-    timeline = list(
-        build_timeline(
-            [
-                start_event(),
-                event("skipped", episode=2, **skip),
-                event("checkpoint", episode=3, path="x"),
-                event("skipped", episode=4, **skip),
-                start_event(first=4) | {"made_again_until": 5, "warnings": ["a warning"]},
-                event("skipped", episode=4, **skip),
-            ]
-        )
+def test_the_number_of_processes_is_shown(tmp_path):
+    [together] = read_timeline(tmp_path, [start_event(processes=2)])
+    assert together.text == "On cpu in 2 processes, fp32, recompute step"
+
+
+def test_repeated_episodes_are_marked(tmp_path):
+    timeline = read_timeline(
+        tmp_path,
+        [
+            start_event(),
+            skip_event(2),
+            event("checkpoint", episode=3, path="x"),
+            skip_event(4),
+            start_event(first=4, made_again_until=5, warnings=["a warning"]),
+            skip_event(4),
+        ],
     )
     assert [entry.title for entry in timeline] == [
         "Started",
@@ -156,7 +161,7 @@ def test_repeated_episodes_are_marked():
         "Episode 4 skipped",
     ]
     assert timeline[4].text == (
-        "On cpu, fp32, recompute none. Episodes 4 to 5 were trained after the last intact "
+        "On cpu, fp32, recompute step. Episodes 4 to 5 were trained after the last intact "
         "checkpoint and are repeated. a warning"
     )
 
@@ -231,8 +236,9 @@ def test_any_numbers_can_be_shown(render, tmp_path, records):
     assert "nan" not in shown.text.split()
 
 
-def test_consecutive_checkpoints_are_one_expandable_entry():
-    [gathered] = build_timeline([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
+def test_consecutive_checkpoints_are_one_expandable_entry(tmp_path):
+    checkpoints = [event("checkpoint", episode=n, path="x") for n in (50, 100, 150)]
+    [gathered] = read_timeline(tmp_path, checkpoints)
     assert gathered.title == "3 checkpoints, the last: checkpoint of episode 150"
     assert gathered.inner[0].title == "Checkpoint of episode 50"
 
@@ -281,6 +287,13 @@ def test_a_rate_set_by_the_user_is_not_reported_as_halved(render, tmp_path):
     )
     assert "The loss is evolutionary from episode 51 on, and structure before" in text
     assert "Configuration changed with episode 51" in text
+
+
+def test_a_damaged_change_is_only_listed(render, tmp_path):
+    change = event("config-changed", episode=51, before={}, now={"loss": "b", "learning_rate": 1})
+    folder = write_run(tmp_path / "first", [record(1)], events=[start_event(), change])
+    text = Page(render(folder)).text
+    assert "Config changed episode 51, before {}" in text
 
 
 def test_a_change_whose_episodes_were_repeated_does_not_count(tmp_path):

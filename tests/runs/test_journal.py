@@ -5,14 +5,21 @@ from pathlib import Path
 import pytest
 
 from qca.runs import journal
-from qca.runs.events import CheckpointWritten, Finished
-from qca.runs.journal import list_skipped_episodes, open_journal, read_journal
+from qca.runs.events import CheckpointWritten, Finished, Started
+from qca.runs.journal import (
+    JournalEntry,
+    UnknownEvent,
+    list_skipped_episodes,
+    open_journal,
+    read_journal,
+)
 from qca.runs.metrics_log import read_records
 from qca.train import trainer
 from tests.support.run_folders import record
 from tests.support.training import list_kinds, run, small
 
 CHECKPOINT = CheckpointWritten(episode=3, path="x")
+FINISHED = Finished(reason="complete", episodes=3)
 
 
 def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
@@ -21,11 +28,10 @@ def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
         with open_journal(path, warn=_fail) as append:
             append(record(1))
             append(CHECKPOINT)
-            append(Finished(reason="complete", episodes=3))
-    events = read_journal(path)
-    assert [event["event"] for event in events] == ["checkpoint", "finished"] * 2
-    assert events[0]["episode"] == 3
-    assert events[0]["time"].endswith("+00:00")
+            append(FINISHED)
+    journal = read_journal(path)
+    assert [entry.event for entry in journal] == [CHECKPOINT, FINISHED] * 2
+    assert journal[0].time.endswith("+00:00")
 
 
 def test_a_line_truncated_by_a_crash_is_the_only_one_lost(tmp_path):
@@ -45,7 +51,27 @@ def test_a_missing_file_is_empty(tmp_path):
 
 def test_invalid_lines_are_ignored(tmp_path):
     (tmp_path / "events.jsonl").write_bytes(b'[1]\n{"a": 1}\n\xff\n{"time": "t", "event": "e"}\n')
-    assert read_journal(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
+    assert read_journal(tmp_path / "events.jsonl") == [JournalEntry("t", UnknownEvent("e", {}))]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"event": "checkpoint", "episode": 3, "path": "x"}, CHECKPOINT),
+        # A later version may add a field, or change what it writes.
+        ({"event": "checkpoint", "episode": 3, "path": "x", "host": "h"}, CHECKPOINT),
+        ({"event": "checkpoint", "episode": "3"}, UnknownEvent("checkpoint", {"episode": "3"})),
+        ({"event": "paused", "episode": 3}, UnknownEvent("paused", {"episode": 3})),
+        # Only the trainer writes episodes, and to another file.
+        ({"event": "episode"}, UnknownEvent("episode", {})),
+    ],
+)
+def test_an_event_that_this_version_does_not_write_is_kept_with_its_fields(
+    tmp_path, line, expected
+):
+    (tmp_path / "events.jsonl").write_text(json.dumps({"time": "t", **line}))
+    [entry] = read_journal(tmp_path / "events.jsonl")
+    assert entry.event == expected
 
 
 def test_a_full_disk_is_reported_once_and_stops_nothing(tmp_path, monkeypatch):
@@ -96,8 +122,11 @@ def _train(folder: Path, episodes: int) -> None:
 
 
 def test_repeated_events_stay_and_the_start_says_which_are_void(restarted_run):
-    events = read_journal(restarted_run / "events.jsonl")
-    episodes = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
+    events = [entry.event for entry in read_journal(restarted_run / "events.jsonl")]
+    episodes = [
+        (one.event, getattr(one, "first_episode", None) or getattr(one, "episode", None))
+        for one in events
+    ]
     assert episodes == [
         *(("started", 1), ("skipped", 2), ("checkpoint", 2), ("skipped", 4), ("checkpoint", 4)),
         ("finished", None),
@@ -110,7 +139,8 @@ def test_repeated_events_stay_and_the_start_says_which_are_void(restarted_run):
         ),
         ("finished", None),
     ]
-    assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]
+    starts = [one for one in events if isinstance(one, Started)]
+    assert [start.made_again_until for start in starts] == [None, 4]
 
 
 def test_an_episode_skipped_twice_counts_once(restarted_run):

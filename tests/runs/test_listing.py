@@ -8,6 +8,7 @@ import pytest
 
 from qca.core.errors import InputError
 from qca.runs.listing import RunSummary, summarize_runs
+from tests.support.run_folders import start_event
 
 NOW = datetime(2026, 2, 3, 4, 6, 6, tzinfo=UTC)
 
@@ -15,7 +16,7 @@ NOW = datetime(2026, 2, 3, 4, 6, 6, tzinfo=UTC)
 def summarize(runs: Path, start: str) -> RunSummary:
     (runs / "first").mkdir(parents=True)
     (runs / "first/config.json").write_text('{"run": "first"}')
-    (runs / "first/events.jsonl").write_text(json.dumps({"time": start, "event": "started"}))
+    (runs / "first/events.jsonl").write_text(json.dumps(start_event(time=start)))
     (only,) = summarize_runs(runs, NOW)
     return only
 

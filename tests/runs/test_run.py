@@ -10,10 +10,10 @@ from qca.core.errors import InputError
 from qca.runs.run import find_run, read_run
 from tests.support.run_folders import (
     complete_run,
-    event,
     eventful_run,
     finish_event,
     record,
+    skip_event,
     start_event,
     write_run,
 )
@@ -50,7 +50,7 @@ def test_runs_that_cannot_be_read_are_not_reported_as_missing(tmp_path):
     [
         (6, [start_event(), finish_event(6)], "complete"),
         (6, [], "complete"),  # a run of a version without a journal
-        (5, [start_event(), event("skipped", episode=6), finish_event(6)], "complete"),
+        (5, [start_event(), skip_event(6), finish_event(6)], "complete"),
         (6, [start_event(), finish_event(6), finish_event(6, "already-complete")], "complete"),
         (4, [start_event(), finish_event(4, "stopped")], "stopped"),
         (4, [start_event(), finish_event(4, "stopped"), start_event(5)], "interrupted"),
@@ -81,7 +81,7 @@ def test_the_events_of_a_run(tmp_path):
 
 
 def test_episodes_skipped_after_the_checkpoint_are_repeated(tmp_path):
-    skips = [event("skipped", episode=n, because="the loss is nan") for n in (2, 5)]
+    skips = map(skip_event, (2, 5))
     folder = write_run(
         tmp_path / "run", map(record, (1, 3)), events=[start_event(), *skips, start_event(first=3)]
     )
@@ -157,7 +157,7 @@ def test_a_journal_line_that_is_not_an_event_is_ignored(tmp_path, line):
     folder = complete_run(tmp_path / "run")
     with (folder / "events.jsonl").open("a") as journal:
         journal.write(line + "\n")
-    assert [event["event"] for event in read_run(folder).events] == ["started", "finished"]
+    assert [entry.event.event for entry in read_run(folder).journal] == ["started", "finished"]
 
 
 def test_an_unfinished_last_line_is_ignored(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from qca.runs.events import EpisodeRecord
+from qca.runs.events import EpisodeRecord, Noted
 from qca.runs.journal import read_journal
 from qca.runs.metrics_log import read_records
 from tests.support.waiting import wait_for
@@ -74,8 +74,8 @@ def load_records(folder: Path) -> list[EpisodeRecord]:
 
 
 def read_notes(folder: Path) -> list[str]:
-    events = read_journal(folder / "first/events.jsonl")
-    return [event["message"] for event in events if event["event"] == "noted"]
+    events = (entry.event for entry in read_journal(folder / "first/events.jsonl"))
+    return [event.message for event in events if isinstance(event, Noted)]
 
 
 def wait_while_running(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

@@ -26,6 +26,7 @@ CONFIG = TrainConfig(
     optimizer_state="device",
 )
 
+STEP = {"recompute": "step", "optimizer_state": "device", "predicted_peak_bytes": 10}
 TIME = "2026-02-03T04:05:06+00:00"
 
 
@@ -65,9 +66,14 @@ def event(kind: str, **fields: Any) -> dict[str, Any]:
     return {"time": TIME, "event": kind, **fields}
 
 
-def start_event(first: int = 1) -> dict[str, Any]:
+def start_event(first: int = 1, **changes: Any) -> dict[str, Any]:
     """Return the start of a training session as in the journal."""
-    return event("started", first_episode=first, device="cpu", recompute="none", precision="fp32")
+    fields = make_started(first).model_dump(mode="json", exclude_none=True)
+    return {"time": TIME, **fields, **changes}
+
+
+def skip_event(episode: int) -> dict[str, Any]:
+    return event("skipped", episode=episode, because="the loss is nan", loss_scale=1.0)
 
 
 def finish_event(episodes: int, reason: str = "complete") -> dict[str, Any]:
@@ -105,10 +111,10 @@ def eventful_run(folder: Path) -> Path:
     events = [
         start_event(),
         *(event("checkpoint", episode=n, path="x") for n in (50, 100)),
-        *(event("skipped", episode=n, because="the loss is nan") for n in skipped[:2]),
+        *map(skip_event, skipped[:2]),
         start_event(first=101),
-        event("skipped", episode=skipped[2], because="the loss is nan"),
-        event("plan-changed", episode=120, because="out of memory", recompute="step"),
+        skip_event(skipped[2]),
+        event("plan-changed", episode=120, because="out of memory", **STEP),
         event("noted", message="CUDA graphs cannot be used here"),
         event("something-younger", answer=42),
         finish_event(160, "stopped"),

@@ -108,7 +108,7 @@ def test_after_three_other_plans_it_gives_up(tmp_path, refusing, monkeypatch):
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="out of memory in an episode"):
         run(small(recompute="none", **LONG), tmp_path)
-    kinds = [event["event"] for event in read_journal(tmp_path / "events.jsonl")]
+    kinds = [entry.event.event for entry in read_journal(tmp_path / "events.jsonl")]
     assert kinds.count("plan-changed") == 3
 
 
