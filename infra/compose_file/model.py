@@ -88,9 +88,6 @@ class ExternalResource:
     """Its name in the engine."""
     line: int
     file: str = ""
-    is_there: bool | None = None
-    """Whether the engine has it; None if that is unknown."""
-    unknown_because: str = "no engine was asked"
 
 
 PathUse = Literal[
@@ -124,9 +121,6 @@ class EngineClaim:
     """The project that claims the container name, or the network that claims the subnet."""
     line: int
     file: str = ""
-    taken_by: str | None = None
-    """Another owner that already has it on the engine; empty if there is none, None if unknown."""
-    unknown_because: str = "no engine was asked"
 
 
 @frozen_dataclass
@@ -204,19 +198,11 @@ class Service:
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict[str, DeviceRequests])
     """The devices that it requests from the engine's drivers, in `gpus` and
     `deploy.resources.reservations.devices`."""
-    image_variables: Mapping[str, str] | None = None
-    """The variables that its image sets; None if the engine does not have the image or was not
-    asked."""
-    image_unknown_because: str = ""
-    """Why the engine could not say what its image contains; empty if it said so, does not have the
-    image, or was not asked."""
     is_built: bool = False
     """Whether its image is built (`build`)."""
     waits: tuple[Wait, ...] = ()
     """The services that it waits for."""
     health_check: HealthCheck = HealthCheck()
-    image_has_health_check: bool | None = None
-    """Whether its image has a health check, if the engine has the image and was asked."""
     host_devices: tuple[LocatedValue, ...] = ()
     """The device files and CDI devices in `devices`."""
     host_paths: tuple[LocatedValue, ...] = ()

@@ -11,7 +11,7 @@ from infra.doctor.finding import Finding, Severity
 from infra.doctor.mask import find_secrets, mask_finding
 from infra.doctor.runner import run_checks
 from infra.doctor.subjects import FileSubject, HostSubject
-from infra.host.facts import HostFacts
+from infra.host.facts import NO_ANSWERS, EngineAnswers, HostFacts
 from infra.stack.plan import plan_stack
 from qca.core.config import Config
 
@@ -24,23 +24,26 @@ def examine(
     nearby: ComposeFile | None = None,
     checks: Iterable[Check] = CHECKS,
     secrets: Collection[str] = (),
+    engine_answers: EngineAnswers = NO_ANSWERS,
 ) -> list[Finding]:
     """Return the findings about a host and the given Compose files, in the order of the checks.
 
     `nearby` is a Compose file in the current folder that the user did not name. It is checked too,
-    but its findings are at most warnings. All findings mask `secrets` and the secrets in the files.
+    but its findings are at most warnings. `engine_answers` are about `files`. All findings mask
+    `secrets` and the secrets in the files.
     """
     plan = plan_stack(facts, config)
     needs_containers = plan.runtime.value == "compose" or bool(files)
     host = HostSubject(facts, plan, config, needs_containers)
     checks = tuple(checks)
-    findings = run_checks(checks, host, [FileSubject(keep_started(file), facts) for file in files])
-    for file in files:
-        dormant = _find_dormant_faults(file, facts, checks)
+    subjects = [FileSubject(file, facts, engine_answers) for file in files]
+    findings = run_checks(checks, host, [_keep_started(subject) for subject in subjects])
+    for subject in subjects:
+        dormant = _find_dormant_faults(subject, checks)
         # The fault of a network that a started service uses too is already there.
         findings += [_note_dormant(fault, why) for fault, why in dormant if fault not in findings]
     if nearby is not None and nearby.path not in {file.path for file in files}:
-        found = run_checks(checks, None, [FileSubject(keep_started(nearby), facts)])
+        found = run_checks(checks, None, [_keep_started(FileSubject(nearby, facts))])
         findings += [_demote(finding) for finding in found]
     order = [check.id for check in checks]
     known = frozenset(secrets).union(*map(find_secrets, [*files, *([nearby] if nearby else [])]))
@@ -48,12 +51,16 @@ def examine(
     return sorted(masked, key=lambda finding: order.index(finding.id))
 
 
+def _keep_started(subject: FileSubject) -> FileSubject:
+    return replace(subject, file=keep_started(subject.file))
+
+
 def _find_dormant_faults(
-    file: ComposeFile, facts: HostFacts, checks: Sequence[Check]
+    subject: FileSubject, checks: Sequence[Check]
 ) -> Iterator[tuple[Finding, str]]:
     """Yield each fault of a service that a plain `up` does not start, and why it does not."""
-    for reason, dormant in split_dormant(file):
-        for finding in run_checks(checks, None, [FileSubject(dormant, facts)]):
+    for reason, dormant in split_dormant(subject.file):
+        for finding in run_checks(checks, None, [replace(subject, file=dormant)]):
             if finding.severity in (Severity.ERROR, Severity.WARNING):
                 yield finding, reason
 

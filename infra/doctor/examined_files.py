@@ -8,15 +8,10 @@ from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
-from infra.doctor.analysis.engine_claims import look_up_claims
-from infra.doctor.analysis.external_resources import look_up_externals
-from infra.doctor.analysis.image_cuda import look_up_images
-from infra.doctor.analysis.image_health import look_up_health_checks
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
 from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
-from infra.host.probes.engine_resources import prepare_container_list
 
 
 def read_examined_files(
@@ -40,19 +35,7 @@ def read_examined_files(
     file = read_compose_files(paths, environment, profiles, policy, version)
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
-        file = _ask_engine(file, plugin.docker_client, environment)
     return read_flag_files(file)
-
-
-def _ask_engine(
-    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
-) -> ComposeFile:
-    """Return the file with what the engine has of its networks, containers and images."""
-    list_containers = prepare_container_list(docker_client, environment)
-    file = look_up_externals(file, docker_client, environment, list_containers)
-    file = look_up_claims(file, docker_client, environment, list_containers)
-    file = look_up_images(file, docker_client, environment)
-    return look_up_health_checks(file, docker_client, environment)
 
 
 def confirm(

@@ -31,9 +31,9 @@ class Example:
     compose: str = ""
     """The text of `compose.yaml`, if there is one."""
     networks: tuple[str, ...] = ()
-    """External networks that the engine has."""
-    taken: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The owner of each container name and subnet that is taken on the engine."""
+    """Networks that the engine has."""
+    containers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Containers that the engine has, each with its Compose project."""
     report: str = ""
     """The doctor's report; empty if the check passes."""
 

@@ -2,7 +2,7 @@
 
 from infra.compose_file.model import ComposeFile
 from infra.doctor.finding import Severity
-from infra.host.facts import HostFacts
+from infra.host.facts import NO_ANSWERS, EngineAnswers, HostFacts
 from infra.stack.plan import StackPlan
 from qca.core.config import Config
 from qca.core.frozen import frozen_dataclass
@@ -30,7 +30,8 @@ class HostSubject:
 
 @frozen_dataclass
 class FileSubject:
-    """A Compose project, and the facts of its host."""
+    """A Compose project, the facts of its host, and what the engine has of what it names."""
 
     file: ComposeFile
     facts: HostFacts
+    engine_answers: EngineAnswers = NO_ANSWERS

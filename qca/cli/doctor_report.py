@@ -17,7 +17,13 @@ from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats import render_report
-from infra.host.facts import ComposePlugin, HostFacts, known_or_none
+from infra.host.facts import (
+    NO_ANSWERS,
+    ComposePlugin,
+    EngineAnswers,
+    HostFacts,
+    known_or_none,
+)
 from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
@@ -49,7 +55,9 @@ class Examination:
 
     def judge(self, facts: HostFacts) -> list[Finding]:
         """Read the files and return the findings of the checks."""
-        files = [self._read_files(paths, facts) for paths in self.projects]
+        compose = known_or_none(facts.compose)
+        plugin = compose if isinstance(compose, ComposePlugin) else None
+        files = [self._read_files(paths, plugin) for paths in self.projects]
         nearby = None if self.is_recorded or self.files_only else _read_nearby_file()
         findings = examine(
             facts,
@@ -58,6 +66,7 @@ class Examination:
             nearby=nearby,
             checks=self.checks,
             secrets=_list_secrets(),
+            engine_answers=self._ask_engine(files, plugin),
         )
         return [
             finding
@@ -65,12 +74,19 @@ class Examination:
             if finding.location or finding.is_check_failure or not self.files_only
         ]
 
-    def _read_files(self, paths: tuple[Path, ...], facts: HostFacts) -> ComposeFile:
+    def _ask_engine(
+        self, files: Sequence[ComposeFile], plugin: ComposePlugin | None
+    ) -> EngineAnswers:
+        if plugin is None or self.is_recorded or not files:
+            return NO_ANSWERS
+        from infra.doctor.engine_questions import ask_engine
+
+        return ask_engine(files, plugin.docker_client, os.environ)
+
+    def _read_files(self, paths: tuple[Path, ...], plugin: ComposePlugin | None) -> ComposeFile:
         """Read one project, and compare the result with this host's Compose."""
         from infra.doctor.examined_files import read_examined_files
 
-        compose = known_or_none(facts.compose)
-        plugin = compose if isinstance(compose, ComposePlugin) else None
         asked = None if self.is_recorded else plugin
         file = read_examined_files(
             paths,

@@ -19,7 +19,7 @@ from infra.compose_file.model import (
 from infra.compose_file.syntax.interpolation import MissingVariable
 from infra.doctor.blocking import select_blocking
 from infra.doctor.examine import examine
-from infra.host.facts import HostFacts, Unknown
+from infra.host.facts import EngineAnswers, HostFacts, Known, Unknown
 from tests.support.hosts import (
     NO_GPU,
     NO_PLUGIN,
@@ -145,8 +145,8 @@ FAULTS: dict[str, tuple[Any, list[str]] | None] = {
     "override": ("compose.override.yaml", ["QCA701"]),
     "sources": None,
     "files": None,
-    "externals": ((ExternalResource("network", "n", 2, is_there=False),), ["QCA709"]),
-    "claims": ((EngineClaim("container name", "web", "p", 2, taken_by="of q"),), ["QCA715"]),
+    "externals": ((ExternalResource("network", "n", 2),), ["QCA709"]),
+    "claims": ((EngineClaim("container name", "web", "p", 2),), ["QCA715"]),
     "overlays": ((LocatedValue("n", 2, "n"),), ["QCA711"]),
     "missing": None,
     "needed_paths": ((NeededPath("web", "Dockerfile", "f", 2, state="missing"),), ["QCA713"]),
@@ -166,9 +166,13 @@ def test_a_service_that_is_not_started_repeats_no_fault_of_the_project(tmp_path,
     file = compose_file(tmp_path, text)
     fault, checks = FAULTS[field] or (getattr(file, field), [])
     faulty = replace(file, **{field: fault})
+    answers = EngineAnswers(
+        networks=Known(value=frozenset()), containers=Known(value={"web": "another"})
+    )
 
-    before = examine(host(), config(), files=[file])
-    found = [f for f in examine(host(), config(), files=[faulty]) if f not in before]
+    before = examine(host(), config(), files=[file], engine_answers=answers)
+    after = examine(host(), config(), files=[faulty], engine_answers=answers)
+    found = [finding for finding in after if finding not in before]
 
     assert [f.id for f in found] == checks
     assert not [f for f in found if "does not start it" in f.message]

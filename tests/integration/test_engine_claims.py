@@ -4,8 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from infra.doctor.examined_files import read_examined_files
-from infra.host.facts import ComposePlugin
+from infra.compose_file.load import read_compose_file
+from infra.doctor.analysis.engine_claims import find_other_owner
+from infra.doctor.engine_questions import ask_engine
+from infra.host.facts import known_or_none
 from tests.testbed.fixtures import Engine
 
 
@@ -13,8 +15,8 @@ def _start(folder: Path, engine: Engine, text: str) -> tuple[dict[str, str | Non
     """Return who has each claim of a file, and what `docker compose up` says."""
     path = folder / "compose.yaml"
     path.write_text(text)
-    plugin = ComposePlugin(version="2.40.3", docker_client="docker")
-    file = read_examined_files([path], engine.environment, plugin)
+    file = read_compose_file(path, engine.environment)
+    answers = ask_engine([file], "docker", engine.environment)
     done = subprocess.run(
         ["docker", "compose", "-f", str(path), "up", "-d", "--pull", "never"],
         env=dict(engine.environment),
@@ -23,7 +25,8 @@ def _start(folder: Path, engine: Engine, text: str) -> tuple[dict[str, str | Non
         timeout=60,
         check=False,
     )
-    return {one.value: one.taken_by for one in file.claims}, done.stderr
+    owners = {one.value: known_or_none(find_other_owner(one, answers)) for one in file.claims}
+    return owners, done.stderr
 
 
 def test_a_container_name_of_another_is_taken(tmp_path: Path, engine_unchanged: Engine) -> None:

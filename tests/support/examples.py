@@ -8,7 +8,6 @@ import json
 import re
 import tempfile
 import tomllib
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from infra.doctor.examined_files import read_examined_files
 from infra.doctor.examples import EXAMPLES, Example
 from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats.text import render_details
-from infra.host.facts import HostFacts
+from infra.host.facts import EngineAnswers, HostFacts, Known
 from infra.host.recording import load
 from qca.core.config import Config
 from tests.support.hosts import config
@@ -41,6 +40,12 @@ def judge_example(check_id: str, example: Example) -> list[Finding]:
             _make_config(example),
             files=_read_files(example),
             checks=[find_check(check_id)],
+            engine_answers=EngineAnswers(
+                networks=Known(value=frozenset(example.networks)),
+                volumes=Known(value=frozenset()),
+                containers=Known(value=example.containers),
+                subnets=Known(value={}),
+            ),
         )
 
 
@@ -81,16 +86,7 @@ def _read_files(example: Example) -> list[ComposeFile]:
         return []
     path = Path("compose.yaml")
     path.write_text(example.compose)
-    file = read_examined_files([path], {})
-    externals = tuple(
-        replace(one, is_there=one.name in example.networks, unknown_because="")
-        for one in file.externals
-    )
-    claims = tuple(
-        replace(one, taken_by=example.taken.get(one.value, ""), unknown_because="")
-        for one in file.claims
-    )
-    return [replace(file, externals=externals, claims=claims)]
+    return [read_examined_files([path], {})]
 
 
 def main() -> None:

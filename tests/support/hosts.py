@@ -10,6 +10,7 @@ from infra.doctor.examine import examine, select
 from infra.doctor.examined_files import read_examined_files
 from infra.doctor.finding import Finding
 from infra.host.facts import (
+    NO_ANSWERS,
     CdiSpec,
     ComposePlugin,
     ComposeV1,
@@ -17,6 +18,7 @@ from infra.host.facts import (
     CpuFacts,
     Disk,
     Engine,
+    EngineAnswers,
     EngineImage,
     Gpu,
     GpuDriver,
@@ -336,9 +338,13 @@ def judge(
     stack: dict[str, Any] | None = None,
     train: dict[str, Any] | None = None,
     files: Sequence[ComposeFile] = (),
+    engine_answers: EngineAnswers = NO_ANSWERS,
 ) -> list[Finding]:
     """Return all findings of a check."""
-    return examine(facts, config(stack, train), files=files, checks=select({check}, ()))
+    checks = select({check}, ())
+    return examine(
+        facts, config(stack, train), files=files, checks=checks, engine_answers=engine_answers
+    )
 
 
 def one(facts: HostFacts, check: str, **more: Any) -> Finding:

@@ -1,12 +1,9 @@
 """Find the CUDA version of an image in its variables or in its name."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 from infra.compose_file.model import ComposeFile, Service
-from infra.host.errors import ProbeError
-from infra.host.probes.engine_resources import read_image_variables
 from qca.core.frozen import frozen_dataclass
 
 Version = tuple[int, int]
@@ -43,28 +40,16 @@ def requests_nvidia(service: Service) -> bool:
     return has_runtime or any(request.is_for_nvidia for request in requests)
 
 
-def look_up_images(
-    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
-) -> ComposeFile:
-    """Return the file with the variables of those images of GPU services that the engine has.
-
-    Only NVIDIA's variables are kept, because an image may set a password.
-    """
-    services = tuple(_look_up(service, docker_client, environment) for service in file.services)
-    return replace(file, services=services)
+def list_gpu_images(file: ComposeFile) -> Iterator[str]:
+    """Yield the images of services that request an NVIDIA GPU, except those that are built."""
+    for service in file.services:
+        if service.image and not service.is_built and requests_nvidia(service):
+            yield service.image.value
 
 
-def _look_up(service: Service, docker_client: str, environment: Mapping[str, str]) -> Service:
-    if service.image is None or service.is_built or not requests_nvidia(service):
-        return service
-    try:
-        variables = read_image_variables(docker_client, service.image.value, environment)
-    except ProbeError as error:
-        return replace(service, image_unknown_because=str(error))
-    if variables is None:
-        return service
-    kept = {name: text for name, text in variables.items() if _IS_KEPT.match(name)}
-    return replace(service, image_variables=kept)
+def keep_nvidia_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return NVIDIA's variables, and no others, because an image may set a password."""
+    return {name: text for name, text in variables.items() if _IS_KEPT.match(name)}
 
 
 def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> ImageCuda | None:

@@ -1,12 +1,9 @@
 """Determine whether the images of services that others wait for have a health check."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 
 from infra.compose_file.model import ComposeFile, Service
-from infra.host.errors import ProbeError
 from infra.host.image_names import split_name
-from infra.host.probes.engine_resources import has_health_check
 
 HEALTHY = "service_healthy"
 
@@ -21,27 +18,17 @@ _WITHOUT = frozenset(
 )
 
 
-def look_up_health_checks(
-    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
-) -> ComposeFile:
-    """Return the file with the engine's facts about images whose health check matters."""
-    waited_for = {
+def list_awaited_images(file: ComposeFile) -> Iterator[str]:
+    """Yield the images whose health check others wait for, because the file does not decide it."""
+    awaited = {
         wait.name
         for service in file.services
         for wait in service.waits
         if wait.condition == HEALTHY
     }
-
-    def look_up(service: Service) -> Service:
-        if service.name not in waited_for or service.image is None or _is_decided(service):
-            return service
-        try:
-            found = has_health_check(docker_client, service.image.value, environment)
-        except ProbeError as error:
-            return replace(service, image_unknown_because=str(error))
-        return replace(service, image_has_health_check=found)
-
-    return replace(file, services=tuple(look_up(service) for service in file.services))
+    for service in file.services:
+        if service.image and service.name in awaited and not _is_decided(service):
+            yield service.image.value
 
 
 def _is_decided(service: Service) -> bool:

@@ -1,6 +1,6 @@
 """QCA407: do the driver and the GPUs support the CUDA of the services' images?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from infra.compose_file.model import Service
 from infra.doctor.analysis.cuda_requirement import is_met, list_requirements, names_driver
@@ -15,7 +15,8 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import takes_cdi
-from infra.host.facts import Engine, Gpu, GpuDriver, require
+from infra.host.facts import Engine, EngineAnswers, Gpu, GpuDriver, require
+from qca.core.frozen import frozen_dataclass
 from qca.core.versions import parse_version
 
 _SHOWN = 60  # in characters; a requirement may fill a screen
@@ -29,20 +30,37 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         if service.image and not service.is_built and requests_nvidia(service):
             # CDI does not check the requirements of the image.
             is_checked = not takes_cdi(engine, driver)
-            verdict = _judge_requirements(service, driver) if is_checked else None
-            verdict = verdict or _judge_image(service, service.image.value, driver)
+            image = _find_image(service.image.value, subject.engine_answers)
+            verdict = _judge_requirements(service, image, driver) if is_checked else None
+            verdict = verdict or _judge_image(service, image, driver)
             yield locate(verdict, subject.file, service.image)
 
 
-def _judge_requirements(service: Service, driver: GpuDriver) -> Verdict | None:
+@frozen_dataclass
+class _Image:
+    """An image, and what the engine says about it."""
+
+    name: str
+    variables: Mapping[str, str] | None
+    """None if the engine does not have the image, or could not inspect it."""
+    unknown_because: str
+    """The engine's error if it could not inspect the image."""
+
+
+def _find_image(name: str, answers: EngineAnswers) -> _Image:
+    details = answers.find_image(name)
+    return _Image(name, details.variables if details else None, answers.explain_image(name))
+
+
+def _judge_requirements(service: Service, image: _Image, driver: GpuDriver) -> Verdict | None:
     """Judge the requirements of an image; return None if they are met or unknown."""
-    if service.image_variables is None:
+    if image.variables is None:
         return None
     own = {name: found.value for name, found in service.environment.items()}
-    for requirement in list_requirements({**service.image_variables, **own}):
+    for requirement in list_requirements({**image.variables, **own}):
         answers = {is_met(requirement, driver, gpu) for gpu in driver.gpus}
         if answers == {False}:
-            return _refuse(service, requirement, driver)
+            return _refuse(service, image, requirement, driver)
         if answers - {True}:
             return skip(
                 f"Service {service.name}: cannot determine whether the toolkit accepts this GPU "
@@ -51,9 +69,9 @@ def _judge_requirements(service: Service, driver: GpuDriver) -> Verdict | None:
     return None
 
 
-def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
+def _refuse(service: Service, image: _Image, requirement: str, driver: GpuDriver) -> Verdict:
     first = requirement.split()[0]
-    cuda = find_image_cuda("", service.image_variables)
+    cuda = find_image_cuda("", image.variables)
     message = (
         f"Service {service.name}: the image requires {first}; driver {driver.driver_version} "
         f"supports CUDA {'.'.join(map(str, driver.cuda_version))}.\nThe container fails with: "
@@ -71,11 +89,11 @@ def _advise_other(requirement: str, cuda: ImageCuda | None) -> str:
     return f"{upgrade}, or use an older image."
 
 
-def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
-    cuda = find_image_cuda(image, service.image_variables)
+def _judge_image(service: Service, image: _Image, driver: GpuDriver) -> Verdict:
+    cuda = find_image_cuda(image.name, image.variables)
     oldest = find_oldest_driver(cuda.text) if cuda else None
     if cuda is None or oldest is None:
-        return _skip(service, f"cannot determine the CUDA version of {image}")
+        return _skip(service, image, f"cannot determine the CUDA version of {image.name}")
     if not parse_version(driver.driver_version):
         return skip(
             f"Service {service.name}: cannot determine whether driver "
@@ -86,16 +104,15 @@ def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
         severity, words = fault
         return Verdict(severity, f"Service {service.name}: {words}", evidence)
     runs = f"driver {driver.driver_version} can run CUDA {cuda.text}"
-    if service.image_unknown_because:
-        return _skip(
-            service, f"{runs}, but cannot determine what else {image} requires", **evidence
-        )
+    if image.unknown_because:
+        unknown = f"{runs}, but cannot determine what else {image.name} requires"
+        return _skip(service, image, unknown, **evidence)
     return ok(f"Service {service.name}: {runs}.", **evidence)
 
 
-def _skip(service: Service, unknown: str, /, **evidence: str) -> Verdict:
+def _skip(service: Service, image: _Image, unknown: str, /, **evidence: str) -> Verdict:
     """Return the skipped verdict, with the engine's error if it did not inspect the image."""
-    reason = f": {service.image_unknown_because}" if service.image_unknown_because else ""
+    reason = f": {image.unknown_because}" if image.unknown_because else ""
     return skip(f"Service {service.name}: {unknown}{reason}.", **evidence)
 
 

@@ -3,27 +3,29 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import ExternalResource
+from infra.doctor.analysis.external_resources import look_up_external
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.facts import Engine, HostFacts, known_or_none
+from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
     for resource in file.externals:
-        yield locate(_judge(resource, subject.facts), file, resource)
+        yield locate(_judge(resource, subject), file, resource)
     if not file.externals:
         yield ok(f"{file.path}: no network, volume or container is external.")
 
 
-def _judge(resource: ExternalResource, facts: HostFacts) -> Verdict:
+def _judge(resource: ExternalResource, subject: FileSubject) -> Verdict:
     what = f"{resource.kind} {resource.name}"
-    if resource.is_there is None:
-        return skip(f"Cannot determine whether the engine has {what}: {resource.unknown_because}.")
-    if resource.is_there:
+    is_there = look_up_external(resource, subject.engine_answers)
+    if isinstance(is_there, Unknown):
+        return skip(f"Cannot determine whether the engine has {what}: {is_there.reason}.")
+    if is_there.value:
         return ok(f"The engine has the external {what}.")
-    if resource.kind == "network" and _is_swarm_worker(facts):
+    if resource.kind == "network" and _is_swarm_worker(subject.facts):
         return skip(
             f"Cannot determine whether the {what} exists: this engine is a worker of a swarm, "
             "which does not list overlay networks that it does not use yet."

@@ -9,6 +9,7 @@ from infra.doctor.analysis.unread_extends import is_part_hidden
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
+from infra.host.facts import EngineAnswers
 from qca.core.frozen import frozen_dataclass
 
 _COMPLETED = "service_completed_successfully"
@@ -27,7 +28,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in file.services:
         for wait in service.waits:
             other = services.get(wait.name)
-            verdict = _judge_wait(service, wait, other) if other else None
+            verdict = _judge_wait(service, wait, other, subject.engine_answers) if other else None
             if wait.condition == HEALTHY:
                 awaited.add(wait.name)
             if verdict:
@@ -41,21 +42,25 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     yield from verdicts or [ok(f"{file.path}: no service waits for one that is never ready.")]
 
 
-def _judge_wait(service: Service, wait: Wait, other: Service) -> Verdict | None:
+def _judge_wait(
+    service: Service, wait: Wait, other: Service, answers: EngineAnswers
+) -> Verdict | None:
     if wait.condition == _COMPLETED:
         return _judge_completion(service, other)
     if wait.condition != HEALTHY:
         return None
     if other.health_check.is_disabled:
         return _refuse(service, other, "its health check is disabled")
-    if other.health_check.test or other.image_has_health_check:
+    image = other.image.value if other.image and not other.is_built else ""
+    details = answers.find_image(image)
+    if other.health_check.test or (details and details.has_health_check):
         return None
     if is_part_hidden(other):
-        return _skip(other, "the service that it extends")
-    image = other.image.value if other.image and not other.is_built else ""
-    if other.image_has_health_check is False or is_without_health_check(image):
+        return _skip(other, "the service that it extends", answers.explain_image(image))
+    if details or is_without_health_check(image):
         return _refuse(service, other, f"neither the file nor the image {image} has one")
-    return _skip(other, f"the image {image}" if image else "the image that is built")
+    unread = f"the image {image}" if image else "the image that is built"
+    return _skip(other, unread, answers.explain_image(image))
 
 
 def _judge_completion(service: Service, other: Service) -> Verdict | None:
@@ -79,11 +84,11 @@ def _refuse(service: Service, other: Service, why: str) -> Verdict:
     return Verdict(Severity.ERROR, message, {"service": service.name, "dependency": other.name})
 
 
-def _skip(other: Service, unread: str) -> Verdict:
-    reason = f": {other.image_unknown_because}" if other.image_unknown_because else ""
+def _skip(other: Service, unread: str, reason: str) -> Verdict:
+    """Return the skipped verdict, with the engine's error if it did not inspect the image."""
     return skip(
         f"Cannot determine whether service {other.name} has a health check, which another service "
-        f"waits for: {unread} was not examined{reason}."
+        f"waits for: {unread} was not examined{f': {reason}' if reason else ''}."
     )
 
 

@@ -4,37 +4,39 @@ import shlex
 from collections.abc import Iterator
 
 from infra.compose_file.model import EngineClaim
+from infra.doctor.analysis.engine_claims import find_other_owner
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
+from infra.host.facts import EngineAnswers, Unknown
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
     for claim in file.claims:
-        yield locate(_judge(claim), file, claim)
+        yield locate(_judge(claim, subject.engine_answers), file, claim)
     if not file.claims:
         yield ok(f"{file.path}: no container name or subnet is fixed.")
 
 
-def _judge(claim: EngineClaim) -> Verdict:
-    if claim.taken_by is None:
+def _judge(claim: EngineClaim, answers: EngineAnswers) -> Verdict:
+    owner = find_other_owner(claim, answers)
+    if isinstance(owner, Unknown):
         return skip(
-            f"Cannot determine whether the {claim.kind} {claim.value} is free: "
-            f"{claim.unknown_because}."
+            f"Cannot determine whether the {claim.kind} {claim.value} is free: {owner.reason}."
         )
     evidence = {claim.kind: claim.value}
-    if not claim.taken_by:
+    if not owner.value:
         return ok(f"The {claim.kind} {claim.value} is free.", **evidence)
     if claim.kind == "subnet":
         message = (
-            f"The subnet {claim.value} overlaps with that of the network {claim.taken_by}.\nThe "
+            f"The subnet {claim.value} overlaps with that of the network {owner.value}.\nThe "
             "engine reports: Pool overlaps with other one on this address space\nRemove the "
             "subnet, and the engine chooses a free one; or choose another."
         )
     else:
         message = (
-            f"The container name {claim.value} belongs to a container {claim.taken_by}.\nThe "
+            f"The container name {claim.value} belongs to a container {owner.value}.\nThe "
             f'engine reports: Conflict. The container name "/{claim.value}" is already in use.\n'
             "Remove `container_name`, and Compose chooses a name for each project; or remove the "
             f"other container, if it is not needed: docker rm {shlex.quote(claim.value)}"

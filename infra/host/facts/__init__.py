@@ -21,6 +21,12 @@ from infra.host.facts.docker import (
     NoEngine,
     StandaloneCompose,
 )
+from infra.host.facts.engine_answers import (
+    NO_ANSWERS,
+    NOT_ASKED,
+    EngineAnswers,
+    ImageDetails,
+)
 from infra.host.facts.gpu import (
     CdiSpec,
     ContainerToolkit,
@@ -62,6 +68,8 @@ from infra.host.facts.live import (
 __all__ = [
     "LIVE_FACTS",
     "MISSING_BIND_SOURCE",
+    "NOT_ASKED",
+    "NO_ANSWERS",
     "CdiSpec",
     "ComposeFacts",
     "ComposePlugin",
@@ -73,6 +81,7 @@ __all__ = [
     "DockerComposeFacts",
     "DockerFacts",
     "Engine",
+    "EngineAnswers",
     "EngineImage",
     "FolderMount",
     "Gpu",
@@ -82,6 +91,7 @@ __all__ = [
     "GpuRun",
     "GpuStep",
     "HostFacts",
+    "ImageDetails",
     "Known",
     "Library",
     "LibraryUser",

@@ -1,14 +1,11 @@
-"""The engine is asked who has the container names and subnets that a project fixes."""
+"""The container names and subnets that a project claims, and who else has them."""
 
 from pathlib import Path
 
-import pytest
-
 from infra.compose_file.load import read_compose_file
-from infra.compose_file.model import ComposeFile
-from infra.doctor.analysis.engine_claims import look_up_claims
-from infra.host.probes.engine_resources import prepare_container_list
-from tests.support.fake_programs import write_program
+from infra.compose_file.model import EngineClaim
+from infra.doctor.analysis.engine_claims import find_other_owner
+from infra.host.facts import NO_ANSWERS, NOT_ASKED, EngineAnswers, Known
 
 TEXT = (
     "name: mine\nservices:\n  a: {image: x, container_name: cache, networks: [n, m]}\n"
@@ -17,54 +14,46 @@ TEXT = (
     "  m: {ipam: {config: [{subnet: 10.9.0.0/24}, {subnet: 'fd00::/64'}]}}\n"
     "  o: {external: true, ipam: {config: [{subnet: 10.1.0.0/16}]}}\n"
 )
-ANSWERS = """case "$1 $2" in
-"ps --all") printf 'cache\\tother\\ndb\\tmine\\nweb\\t\\n' ;;
-"network ls") echo 1; echo 2; echo 3 ;;
-"network inspect")
-    printf 'bridge\\t172.17.0.0/16\\nshop\\t172.28.9.0/24\\n'
-    printf 'mine_m\\t10.9.0.0/24\\n' ;;
-esac"""
+ANSWERS = EngineAnswers(
+    containers=Known(value={"cache": "other", "db": "mine", "web": ""}),
+    subnets=Known(
+        value={
+            "bridge": ("172.17.0.0/16",),
+            "shop": ("172.28.9.0/24",),
+            "mine_m": ("10.9.0.0/24",),
+        }
+    ),
+)
 
 
-def _look_up(folder: Path, script: str, text: str = TEXT) -> ComposeFile:
+def _list_claims(folder: Path, text: str = TEXT) -> tuple[EngineClaim, ...]:
     (folder / "compose.yml").write_text(text)
-    program = write_program(folder / "docker", f"echo $1 $2 >> {folder}/asked\n{script}")
-    file = read_compose_file(folder / "compose.yml", {})
-    environment = {"PATH": "/usr/bin:/bin"}
-    containers = prepare_container_list(str(program), environment)
-    return look_up_claims(file, str(program), environment, containers)
+    return read_compose_file(folder / "compose.yml", {}).claims
 
 
 def test_each_claim_has_its_other_owner(tmp_path):
-    file = _look_up(tmp_path, ANSWERS)
+    found = {one.value: find_other_owner(one, ANSWERS) for one in _list_claims(tmp_path)}
 
-    assert {(one.value, one.taken_by) for one in file.claims} == {
-        ("cache", "of project other"),
-        ("db", ""),
-        ("172.28.0.0/16", "shop"),
-        ("10.9.0.0/24", ""),
-        ("fd00::/64", ""),
+    assert found == {
+        "cache": Known(value="of project other"),
+        "db": Known(value=""),
+        "172.28.0.0/16": Known(value="shop"),
+        "10.9.0.0/24": Known(value=""),
+        "fd00::/64": Known(value=""),
     }
 
 
 def test_a_container_without_a_project_is_somebody_elses(tmp_path):
-    file = _look_up(tmp_path, ANSWERS, TEXT.replace(", profiles: [p]", ""))
+    (web,) = _list_claims(tmp_path, "services: {a: {image: x, container_name: web}}\n")
 
-    assert [one.taken_by for one in file.claims if one.value == "web"] == [
-        "that Compose did not create"
-    ]
+    assert find_other_owner(web, ANSWERS) == Known(value="that Compose did not create")
 
 
-def test_a_file_without_claims_asks_nothing(tmp_path):
-    file = _look_up(tmp_path, ANSWERS, "services: {a: {image: x}}\n")
-
-    assert file.claims == ()
-    assert not (tmp_path / "asked").exists()
+def test_a_file_without_fixed_names_claims_nothing(tmp_path):
+    assert _list_claims(tmp_path, "services: {a: {image: x}}\n") == ()
 
 
-@pytest.mark.parametrize("script", ["echo Cannot connect >&2; exit 1", "exit 1"])
-def test_without_an_answer_of_the_engine_they_are_unknown(tmp_path, script):
-    file = _look_up(tmp_path, script)
+def test_without_an_answer_of_the_engine_they_are_unknown(tmp_path):
+    claims = _list_claims(tmp_path)
 
-    assert {one.taken_by for one in file.claims} == {None}
-    assert all(one.unknown_because for one in file.claims)
+    assert [find_other_owner(one, NO_ANSWERS) for one in claims] == [NOT_ASKED] * 5

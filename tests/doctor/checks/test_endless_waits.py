@@ -1,25 +1,20 @@
 """QCA712: services that never become ready; what happens was run with Compose 2.40."""
 
-from dataclasses import replace
-
 import pytest
 
-from infra.doctor.analysis.image_health import look_up_health_checks
-from infra.doctor.examine import examine, select
+from infra.doctor.analysis.image_health import list_awaited_images
 from infra.doctor.finding import Finding
-from tests.support.fake_programs import write_program
-from tests.support.hosts import compose_file, config, host
+from infra.host.facts import EngineAnswers, ImageDetails, Known, Unknown
+from tests.support.hosts import compose_file, host, one
 from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING, judge_file
 
 
 def _judge_pair(folder, condition: str, other: str, has_check: bool | None = None) -> Finding:
     """Judge a service that waits for `other`, whose image has or lacks a health check."""
     text = f"services: {{app: {{image: app, depends_on: {{db: {condition}}}}}, db: {{{other}}}}}\n"
-    file = compose_file(folder, text)
-    services = tuple(replace(one, image_has_health_check=has_check) for one in file.services)
-    file = replace(file, services=services)
-    (finding,) = examine(host(), config(), files=[file], checks=select({"QCA712"}, ()))
-    return finding
+    details = None if has_check is None else ImageDetails({}, has_health_check=has_check)
+    answers = EngineAnswers(images={"example/db": Known(value=details)})
+    return one(host(), "QCA712", files=[compose_file(folder, text)], engine_answers=answers)
 
 
 HEALTHY = "{condition: service_healthy}"
@@ -52,24 +47,40 @@ def test_a_health_check_that_is_waited_for(tmp_path, other, has_check, severity,
 
 
 @pytest.mark.parametrize(
-    ("script", "severity", "says"),
+    ("answer", "says"),
     [
-        ("echo permission denied >&2; exit 1", SKIPPED, "inspect` failed: permission denied."),
-        ("echo No such image >&2; exit 1", SKIPPED, "example/db was not examined."),
-        ("echo null", ERROR, "the image example/db has one"),
-        ("""echo '{"Test": ["CMD", "true"]}'""", OK, "no service waits"),
+        (Unknown(reason="permission denied"), "example/db was not examined: permission denied."),
+        (Known(value=None), "example/db was not examined."),
     ],
 )
-def test_what_the_engine_says_about_an_image(tmp_path, script, severity, says):
+def test_an_image_without_details_is_not_judged(tmp_path, answer, says):
     waiting = f"{{image: app, depends_on: {{db: {HEALTHY}}}}}"
-    text = f"services: {{app: {waiting}, db: {{image: example/db}}}}\n"
-    client = write_program(tmp_path / "docker", script)
-    file = look_up_health_checks(compose_file(tmp_path, text), str(client), {"PATH": "/bin"})
+    file = compose_file(tmp_path, f"services: {{app: {waiting}, db: {{image: example/db}}}}\n")
+    answers = EngineAnswers(images={"example/db": answer})
 
-    (finding,) = examine(host(), config(), files=[file], checks=select({"QCA712"}, ()))
+    finding = one(host(), "QCA712", files=[file], engine_answers=answers)
 
-    assert finding.severity is severity
+    assert finding.severity is SKIPPED
     assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("db", "images"),
+    [
+        ("image: db", ["db"]),
+        ("image: db, healthcheck: {interval: 5s}", ["db"]),
+        ("image: db, healthcheck: {disable: true}", []),
+        (f"image: db, {TEST}", []),
+        ("image: db, build: .", []),
+        ("build: .", []),
+    ],
+)
+def test_an_image_matters_if_the_file_does_not_decide_its_health_check(tmp_path, db, images):
+    waiting = f"{{image: app, depends_on: {{db: {HEALTHY}}}}}"
+
+    file = compose_file(tmp_path, f"services: {{app: {waiting}, db: {{{db}}}}}\n")
+
+    assert [*list_awaited_images(file)] == images
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """QCA7xx: faults in a Compose file, each with its line."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from infra.doctor.examine import examine
-from infra.host.facts import HostFacts
+from infra.host.facts import EngineAnswers, HostFacts, Known
 from tests.support.hosts import (
     CDI_ENGINE,
     PLUGIN,
@@ -17,6 +18,7 @@ from tests.support.hosts import (
     gpu,
     host,
     no_engine,
+    one,
 )
 from tests.support.verdicts import (
     ERROR,
@@ -425,48 +427,29 @@ def test_file(tmp_path, case: FileCase):
     assert_file_verdict(tmp_path, case)
 
 
+NETWORK = "    networks: [n]\nnetworks:\n  n: {external: true, name: shared}\n"
+CONTAINER = "    network_mode: container:vpn\n"
 EXTERNALS = [
-    ({"is_there": False}, ERROR, "docker network create shared"),
-    ({"is_there": True}, OK, "has the external network shared"),
-    (
-        {"unknown_because": "no engine"},
-        SKIPPED,
-        "Cannot determine whether the engine has network shared: no engine",
-    ),
+    (NETWORK, {"networks": {"bridge"}}, ERROR, "docker network create shared", 6),
+    (NETWORK, {"networks": {"shared"}}, OK, "has the external network shared", 6),
+    (NETWORK, {}, SKIPPED, "the engine has network shared: no engine was asked", 6),
+    (CONTAINER, {"containers": {}}, ERROR, "does not have the container vpn, and the project", 4),
+    (CONTAINER, {"containers": {"vpn": ""}}, OK, "has the external container vpn", 4),
+    (CONTAINER, {}, SKIPPED, "the engine has container vpn: no engine was asked", 4),
 ]
 
 
-@pytest.mark.parametrize(("answer", "severity", "says"), EXTERNALS)
-def test_an_external_network_is_looked_up(tmp_path, answer, severity, says):
-    text = HEAD + "    networks: [n]\nnetworks:\n  n: {external: true, name: shared}\n"
-    file = compose_file(tmp_path, text)
-    file = replace(file, externals=tuple(replace(one, **answer) for one in file.externals))
+@pytest.mark.parametrize(("text", "known", "severity", "says", "line"), EXTERNALS)
+def test_an_external_resource_is_looked_up(tmp_path, text, known, severity, says, line):
+    file = compose_file(tmp_path, HEAD + text)
+    facts: dict[str, Any] = {kind: Known(value=names) for kind, names in known.items()}
+    answers = EngineAnswers(**facts)
 
-    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA709"]
-
-    assert finding.severity is severity
-    assert finding.location
-    assert finding.location.line == 6
-    assert says in finding.message
-
-
-CONTAINERS = [
-    ({"is_there": False}, ERROR, "does not have the container vpn, and the project"),
-    ({"is_there": True}, OK, "has the external container vpn"),
-    ({"unknown_because": "no engine"}, SKIPPED, "the engine has container vpn: no engine"),
-]
-
-
-@pytest.mark.parametrize(("answer", "severity", "says"), CONTAINERS)
-def test_a_container_that_shares_its_network_is_looked_up(tmp_path, answer, severity, says):
-    file = compose_file(tmp_path, HEAD + "    network_mode: container:vpn\n")
-    file = replace(file, externals=tuple(replace(one, **answer) for one in file.externals))
-
-    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA709"]
+    finding = one(host(), "QCA709", files=[file], engine_answers=answers)
 
     assert finding.severity is severity
     assert finding.location
-    assert finding.location.line == 4
+    assert finding.location.line == line
     assert says in finding.message
 
 
@@ -485,10 +468,11 @@ def test_a_worker_of_a_swarm_does_not_list_unused_networks(tmp_path, kind, role,
     use = "[shared]" if kind == "networks" else "['shared:/data']"
     text = HEAD + f"    {kind}: {use}\n{kind}: {{shared: {{external: true}}}}\n"
     file = compose_file(tmp_path, text)
-    file = replace(file, externals=tuple(replace(one, is_there=False) for one in file.externals))
-    facts = host(docker=engine(swarm_role=role))
+    facts: dict[str, Any] = {kind: Known(value=frozenset())}
+    answers = EngineAnswers(**facts)
 
-    (finding,) = [f for f in examine(facts, config(), files=[file]) if f.id == "QCA709"]
+    here = host(docker=engine(swarm_role=role))
+    finding = one(here, "QCA709", files=[file], engine_answers=answers)
 
     assert finding.severity is severity
 

@@ -1,17 +1,13 @@
 """QCA407: the CUDA version of the images in a file, compared with the driver and the GPUs."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.compose_file.load import read_compose_file
-from infra.compose_file.model import ComposeFile
-from infra.doctor.analysis.image_cuda import find_image_cuda, look_up_images
+from infra.doctor.analysis.image_cuda import find_image_cuda, list_gpu_images
 from infra.doctor.finding import Finding
-from infra.host.facts import HostFacts
-from tests.support.fake_programs import write_program
+from infra.host.facts import EngineAnswers, HostFacts, ImageDetails, Known, Unknown
 from tests.support.hosts import CDI_ENGINE, compose_file, driver, engine, gpu, host, one
 from tests.support.verdicts import ERROR, OK, SKIPPED, WARNING, judge_file
 
@@ -99,8 +95,9 @@ def _judge_present(
     """Return the finding about a service whose image sets these variables and is on the engine."""
     text = f"services:\n  app:\n    image: example/app:1\n    gpus: all\n    {line}\n"
     file = compose_file(folder, text)
-    services = tuple(replace(each, image_variables=variables) for each in file.services)
-    return one(facts, "QCA407", files=[replace(file, services=services)])
+    details = ImageDetails(variables, has_health_check=False)
+    answers = EngineAnswers(images={"example/app:1": Known(value=details)})
+    return one(facts, "QCA407", files=[file], engine_answers=answers)
 
 
 @pytest.mark.parametrize(
@@ -145,49 +142,22 @@ def test_a_local_image_without_requirements_is_not_checked(tmp_path):
     assert _judge_present(tmp_path, _host(), {}).severity is SKIPPED
 
 
-def _look_up(folder: Path, text: str, script: str) -> ComposeFile:
-    (folder / "compose.yml").write_text(text)
-    write_program(folder / "docker", f'echo "$@" >> {folder}/asked\n{script}')
-    file = read_compose_file(folder / "compose.yml", {})
-    return look_up_images(file, str(folder / "docker"), {"PATH": "/usr/bin:/bin"})
-
-
-GPU_SERVICE = "services:\n  app: {image: example/app:1, gpus: all}\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "variables"),
-    [
-        (
-            """echo '["PATH=/bin","API_TOKEN=a=b","CUDA_VERSION=12.8.1"]'""",
-            {"CUDA_VERSION": "12.8.1"},
-        ),
-        ("echo null", {}),
-        ("echo No such image >&2; exit 1", None),
-        ("echo nonsense", None),
-        ("""echo '["no sign"]'""", None),
-    ],
-)
-def test_the_engine_reports_the_variables_of_an_image(tmp_path, script, variables):
-    (service,) = _look_up(tmp_path, GPU_SERVICE, script).services
-
-    assert service.image_variables == variables
-    assert (tmp_path / "asked").read_text().endswith(" -- example/app:1\n")
+def _judge_uninspected(folder: Path, image: str, facts: HostFacts) -> Finding:
+    file = compose_file(folder, f"services:\n  app: {{image: '{image}', gpus: all}}\n")
+    answers = EngineAnswers(images={image: Unknown(reason="permission denied")})
+    return one(facts, "QCA407", files=[file], engine_answers=answers)
 
 
 @pytest.mark.parametrize(
     ("image", "facts", "severity", "says"),
     [
-        ("example/app:1", _host(), SKIPPED, "determine the CUDA version of example/app:1: `docker"),
+        ("example/app:1", _host(), SKIPPED, "the CUDA version of example/app:1: permission denied"),
         (TORCH_13, _host(), SKIPPED, "can run CUDA 13.0, but cannot determine what else"),
         (TORCH_13, _host(**OLD_DRIVER), ERROR, "needs 580.65.06"),
     ],
 )
 def test_an_image_that_could_not_be_inspected_is_not_fine(tmp_path, image, facts, severity, says):
-    text = f"services:\n  app: {{image: '{image}', gpus: all}}\n"
-    file = _look_up(tmp_path, text, "echo permission denied >&2; exit 1")
-
-    found = one(facts, "QCA407", files=[file])
+    found = _judge_uninspected(tmp_path, image, facts)
 
     assert (found.severity, found.message) == (severity, found.message)
     assert says in found.message
@@ -195,9 +165,16 @@ def test_an_image_that_could_not_be_inspected_is_not_fine(tmp_path, image, facts
 
 
 @pytest.mark.parametrize(
-    "keys", ["image: a", "build: ., gpus: all", "image: a, build: ., gpus: all"]
+    ("keys", "images"),
+    [
+        ("image: a, gpus: all", ["a"]),
+        ("image: a, runtime: nvidia", ["a"]),
+        ("image: a", []),
+        ("build: ., gpus: all", []),
+        ("image: a, build: ., gpus: all", []),
+    ],
 )
-def test_only_images_of_gpu_services_are_queried(tmp_path, keys):
-    _look_up(tmp_path, f"services:\n  app: {{{keys}}}\n", "echo null")
+def test_only_images_of_gpu_services_are_inspected(tmp_path, keys, images):
+    file = compose_file(tmp_path, f"services:\n  app: {{{keys}}}\n")
 
-    assert not (tmp_path / "asked").exists()
+    assert [*list_gpu_images(file)] == images

@@ -55,8 +55,8 @@ def test_every_check_of_files_has_three_cases(check: Check):
     severities |= {case[2] for case in test_engine_limits.CASES if check.id == "QCA106"}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
     severities |= {case[3] for case in test_image_cuda.CASES if check.id == "QCA407"}
-    severities |= {case[1] for case in test_files.EXTERNALS if check.id == "QCA709"}
-    severities |= {case[2] for case in test_taken_names.CASES if check.id == "QCA715"}
+    severities |= {case[2] for case in test_files.EXTERNALS if check.id == "QCA709"}
+    severities |= {case[3] for case in test_taken_names.CASES if check.id == "QCA715"}
 
     assert OK in severities, "no file that is well"
     trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it reports unread files

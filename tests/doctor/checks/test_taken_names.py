@@ -1,12 +1,9 @@
 """QCA715: container names and subnets that must be unique on the engine."""
 
-from dataclasses import replace
-
 import pytest
 
-from infra.doctor.examine import examine, select
-from infra.doctor.finding import Finding
-from tests.support.hosts import compose_file, config, host
+from infra.host.facts import NOT_ASKED, EngineAnswers, Known
+from tests.support.hosts import compose_file, host, one
 from tests.support.verdicts import ERROR, OK, SKIPPED
 
 NAMED = "services: {a: {image: x, container_name: redis}}\n"
@@ -15,31 +12,30 @@ SUBNET = (
     "networks: {n: {ipam: {config: [{subnet: 172.28.0.0/16}]}}}\n"
 )
 
+OVERLAP = {"heimdall_default": ("172.28.9.0/24",)}
 CASES = [
     # featbit/featbit 163, infiniflow/ragflow 9908
-    (NAMED, "of project shop", ERROR, 'The container name "/redis" is already in use'),
-    (NAMED, "", OK, "is free"),
-    (NAMED, None, SKIPPED, "no engine was asked"),
+    (NAMED, {"redis": "shop"}, {}, ERROR, "belongs to a container of project shop"),
+    (NAMED, {"redis": ""}, {}, ERROR, 'The container name "/redis" is already in use'),
+    (NAMED, {"db": "shop"}, {}, OK, "is free"),
+    (NAMED, None, {}, SKIPPED, "no engine was asked"),
     # maxking/docker-mailman 522, plaintextpackets/netprobe_lite 8
-    (SUBNET, "heimdall_default", ERROR, "overlaps with that of the network heimdall_default"),
-    (SUBNET, "", OK, "is free"),
-    (SUBNET, None, SKIPPED, "no engine was asked"),
-    ("services: {a: {image: x}}\n", None, OK, "is fixed"),
+    (SUBNET, {}, OVERLAP, ERROR, "overlaps with that of the network heimdall_default"),
+    (SUBNET, {}, {}, OK, "is free"),
+    (SUBNET, {}, None, SKIPPED, "no engine was asked"),
+    ("services: {a: {image: x}}\n", None, None, OK, "is fixed"),
 ]
 
 
-def _judge(folder, text: str, taken_by: str | None) -> Finding:
-    file = compose_file(folder, text)
-    claims = tuple(replace(one, taken_by=taken_by) for one in file.claims)
-    (finding,) = examine(
-        host(), config(), files=[replace(file, claims=claims)], checks=select({"QCA715"}, ())
+@pytest.mark.parametrize(("text", "containers", "subnets", "severity", "says"), CASES)
+def test_verdict(tmp_path, text, containers, subnets, severity, says):
+    answers = EngineAnswers(
+        containers=NOT_ASKED if containers is None else Known(value=containers),
+        subnets=NOT_ASKED if subnets is None else Known(value=subnets),
     )
-    return finding
+    file = compose_file(tmp_path, text)
 
-
-@pytest.mark.parametrize(("text", "taken_by", "severity", "says"), CASES)
-def test_verdict(tmp_path, text, taken_by, severity, says):
-    finding = _judge(tmp_path, text, taken_by)
+    finding = one(host(), "QCA715", files=[file], engine_answers=answers)
 
     assert finding.severity is severity
     assert says in finding.message

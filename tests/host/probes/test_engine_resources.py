@@ -1,11 +1,14 @@
 """What `docker image inspect` prints about an image, and about one that it cannot inspect."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.host.errors import ProbeError
-from infra.host.probes.engine_resources import has_health_check, read_image_variables
+from infra.host.facts import ImageDetails
+from infra.host.probes.engine_resources import inspect_image
 from tests.support.fake_programs import write_program
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -27,8 +30,7 @@ def _fail(folder: Path, error: str) -> str:
 def test_an_image_that_the_engine_does_not_have(tmp_path, error):
     client = _fail(tmp_path, error)
 
-    assert read_image_variables(client, "x:1", ENVIRONMENT) is None
-    assert has_health_check(client, "x:1", ENVIRONMENT) is None
+    assert inspect_image(client, "x:1", ENVIRONMENT) is None
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,39 @@ def test_an_image_that_the_engine_does_not_have(tmp_path, error):
 def test_any_other_failure_is_unknown_in_the_words_of_the_engine(tmp_path, error):
     client = _fail(tmp_path, error)
 
-    for ask in (read_image_variables, has_health_check):
-        with pytest.raises(ProbeError) as raised:
-            ask(client, "x:1", ENVIRONMENT)
-        assert str(raised.value) == f"`docker image inspect` failed: {error}"
+    with pytest.raises(ProbeError) as raised:
+        inspect_image(client, "x:1", ENVIRONMENT)
+    assert str(raised.value) == f"`docker image inspect` failed: {error}"
+
+
+CHECK = {"Test": ["CMD", "true"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "details"),
+    [
+        ({"Config": {"Env": ["A=b=c", "B="]}}, ImageDetails({"A": "b=c", "B": ""}, False)),
+        ({"Config": {"Env": None, "Healthcheck": None}}, ImageDetails({}, False)),
+        ({"Config": {"Healthcheck": CHECK}}, ImageDetails({}, True)),
+        ({"Config": {"Healthcheck": {"Test": ["NONE"]}}}, ImageDetails({}, False)),
+        ({"Config": {"Healthcheck": {"Interval": 1}}}, ImageDetails({}, False)),
+        ({"Config": {}, "Healthcheck": CHECK}, ImageDetails({}, True)),  # Podman 5
+        ({"Config": {}, "HealthCheck": CHECK}, ImageDetails({}, True)),  # Podman 2
+    ],
+)
+def test_an_image_is_described_by_its_variables_and_its_health_check(tmp_path, image, details):
+    assert _inspect(tmp_path, [image]) == details
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["nonsense", [], [None], {}, [{}], [{"Config": None}], [{"Config": {"Env": ["no sign"]}}]],
+)
+def test_an_answer_that_describes_no_image_is_unknown(tmp_path, answer):
+    with pytest.raises(ProbeError, match="`docker image inspect` printed"):
+        _inspect(tmp_path, answer)
+
+
+def _inspect(folder: Path, answer: Any) -> ImageDetails | None:
+    client = write_program(folder / "docker", f"echo '{json.dumps(answer)}'")
+    return inspect_image(str(client), "x:1", ENVIRONMENT)

@@ -1,11 +1,11 @@
-"""The real engine reports the variables of an image, and a missing image."""
+"""The real engine describes an image, and reports a missing image."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from infra.host.probes.engine_resources import has_health_check, read_image_variables
+from infra.host.probes.engine_resources import inspect_image
 from tests.testbed.fixtures import Engine
 
 REQUIRED = "cuda>=12.8 brand=tesla,driver>=535,driver<536"
@@ -25,19 +25,21 @@ def image(engine: Engine) -> Iterator[str]:
 
 
 def test_the_variables_of_a_local_image_are_read(engine: Engine, image: str) -> None:
-    found = read_image_variables("docker", image, engine.environment)
+    found = inspect_image("docker", image, engine.environment)
 
     assert found is not None
-    assert found["NVIDIA_REQUIRE_CUDA"] == REQUIRED
-    assert found["CUDA_VERSION"] == "12.8.1"
+    assert found.variables["NVIDIA_REQUIRE_CUDA"] == REQUIRED
+    assert found.variables["CUDA_VERSION"] == "12.8.1"
 
 
 @pytest.mark.parametrize("name", ["qca-test-there-is-none:1", "--format={{json .}}", "$(id)"])
 def test_a_missing_image_is_unknown_and_not_pulled(engine: Engine, name: str) -> None:
-    assert read_image_variables("docker", name, engine.environment) is None
+    assert inspect_image("docker", name, engine.environment) is None
 
 
 def test_an_image_that_is_here_says_whether_it_has_a_health_check(engine: Engine) -> None:
-    assert has_health_check("docker", engine.images.store, engine.environment) is True
-    assert has_health_check("docker", engine.images.tiny, engine.environment) is False
-    assert has_health_check("docker", "qca-test-there-is-none:1", engine.environment) is None
+    for image, expected in ((engine.images.store, True), (engine.images.tiny, False)):
+        found = inspect_image("docker", image, engine.environment)
+
+        assert found is not None
+        assert found.has_health_check is expected
