@@ -15,6 +15,7 @@ from infra.doctor.examine import examine
 from infra.doctor.formats.text import render_text
 from infra.host.recording import load
 from infra.stack.plan import plan_stack
+from infra.stack.services import ServiceStatus
 from qca.cli.launch_words import announce
 from qca.cli.plan import build_table
 from qca.cli.progress import ProgressView
@@ -97,8 +98,8 @@ def _show_up(console: Console) -> None:
 def _show_status(console: Console) -> None:
     title = "run first, runtime local, project qca"
     services = [
-        {"name": "store", "state": "running", "health": None, "exit_code": None},
-        {"name": "trainer", "state": "running", "health": "healthy", "exit_code": None},
+        ServiceStatus("store", "running", None, None),
+        ServiceStatus("trainer", "running", "healthy", None),
     ]
     expected = Expectation(
         episodes=100,
