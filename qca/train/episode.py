@@ -11,7 +11,8 @@ add up the same numbers; on a CPU with segments of one step, they even do so in 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import torch
@@ -21,7 +22,7 @@ from qca.model.evolution import Evolution, Step, compute_squared_norm
 from qca.model.losses import Loss, compute_energy
 from qca.model.noise import DrawFactor
 from qca.train.segment import Cotangent, StepInput
-from qca.train.state_store import DeviceStore, RunForward, StateStore
+from qca.train.state_store import DeviceStore, StateStore
 from qca.train.step_runner import EagerRunner, StepRunner
 from qca.train.tape import Tape
 
@@ -128,87 +129,100 @@ def adjoint_episode(
             whole number of segments.
 
     """
-    states = states or DeviceStore()
     runner = runner or EagerRunner(evolution)
-    start, sample_steps = _compute_initial_energy(psi), frozenset(loss.sample_steps(steps))
-
-    def recompute(psi: Tensor, t: int) -> Tensor:
-        psi_after = runner.forward(StepInput(psi, noise(psi, t))).psi
-        on_step()
-        return psi_after
-
-    segments = list(_list_segments(steps, runner.segment))
-    recorded: list[Tape] = []
+    run = _EpisodeRun(
+        runner=runner,
+        states=states or DeviceStore(),
+        draw_factor=noise,
+        on_step=on_step,
+        segments=tuple(_list_segments(steps, runner.segment)),
+        first_recorded=steps - tapes,
+    )
+    start = _compute_initial_energy(psi)
     try:
-        samples = _run_forward(
-            runner, psi, segments, sample_steps, noise, on_step, states, recorded, steps - tapes
-        )
+        samples = run.forward(psi, frozenset(loss.sample_steps(steps)))
         outcome, cotangents = _loss_cotangents(loss, start, samples, scale)
-        samples.clear()
+        del samples  # they would stay alive during the backward pass
+        run.backward(cotangents)
+    finally:
+        run.clear()
+    return outcome
+
+
+@dataclass(frozen=True)
+class _EpisodeRun:
+    """The forward and the backward pass of one episode, and what the first saves for the second."""
+
+    runner: StepRunner
+    states: StateStore
+    """The states before the steps that are recomputed."""
+    draw_factor: DrawFactor
+    on_step: OnStep
+    segments: tuple[range, ...]
+    first_recorded: int
+    """The first step that is recorded on a tape, in a segment that starts with it."""
+    tapes: list[Tape] = field(default_factory=list[Tape])
+    """The tapes of the recorded segments."""
+
+    def forward(self, psi: Tensor, sample_steps: frozenset[int]) -> dict[int, Step]:
+        """Run all steps, save their states or record them, and return those to sample."""
+        samples: dict[int, Step] = {}
+        for segment in self.segments:
+            if segment[0] >= self.first_recorded:
+                self.tapes.append(self.runner.make_tape(len(segment), needs_grad=segment[0] > 0))
+            for t in segment:
+                step = self._run_step(psi, t)
+                psi = step.psi
+                if t + 1 in sample_steps:
+                    samples[t + 1] = step
+                self.on_step()
+        return samples
+
+    def backward(self, cotangents: dict[int, Cotangent]) -> None:
+        """Add to the parameters' gradients; consume the cotangents, the states and the tapes."""
         gradient: Tensor | None = None
-        for segment in reversed(segments):
+        for segment in reversed(self.segments):
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
             # Without the None, `gradient` would keep the old tensor alive alongside the sum during
             # the backward pass.
             arriving[-1], gradient = arriving[-1].add(gradient), None
-            if recorded:
-                gradient = recorded.pop().differentiate(arriving)
-            else:
-                gradient = runner.backward(
-                    _pop_starts(segment, states, recompute, noise),
-                    arriving,
-                    # The first state is an input, so its gradient is not needed.
-                    needs_grad=segment[0] > 0,
-                )
+            gradient = self._differentiate(segment, arriving)
             for _ in segment:
-                on_step()
-    finally:
-        states.clear()
-        recorded.clear()
-    return outcome
+                self.on_step()
 
+    def clear(self) -> None:
+        """Drop the states and the tapes, which remain after an aborted episode."""
+        self.states.clear()
+        self.tapes.clear()
 
-def _run_forward(
-    runner: StepRunner,
-    psi: Tensor,
-    segments: Sequence[range],
-    sample_steps: frozenset[int],
-    noise: DrawFactor,
-    on_step: OnStep,
-    states: StateStore,
-    recorded: list[Tape],
-    first_recorded: int,
-) -> dict[int, Step]:
-    """Run all steps, and return those that the loss samples.
+    def _run_step(self, psi: Tensor, t: int) -> Step:
+        if self.tapes:
+            return self.tapes[-1].record(self._make_input(psi, t))
+        self.states.save(t, psi.detach())
+        return self.runner.forward(self._make_input(psi, t))
 
-    Save the state before each step; from `first_recorded` on, record the steps instead.
-    """
-    samples: dict[int, Step] = {}
-    for segment in segments:
-        if segment[0] >= first_recorded:
-            recorded.append(runner.make_tape(len(segment), needs_grad=segment[0] > 0))
-        for t in segment:
-            if recorded:
-                step = recorded[-1].record(StepInput(psi, noise(psi, t)))
-            else:
-                states.save(t, psi.detach())
-                step = runner.forward(StepInput(psi, noise(psi, t)))
-            psi = step.psi
-            if t + 1 in sample_steps:
-                samples[t + 1] = step
-            on_step()
-    return samples
+    def _differentiate(self, segment: range, cotangents: list[Cotangent]) -> Tensor | None:
+        """Return the gradient with respect to the state before the segment."""
+        if self.tapes:
+            return self.tapes.pop().differentiate(cotangents)
+        # The first state is an input, so its gradient is not needed.
+        needs_grad = segment[0] > 0
+        return self.runner.backward(self._pop_inputs(segment), cotangents, needs_grad=needs_grad)
 
+    def _pop_inputs(self, segment: range) -> list[StepInput]:
+        inputs = deque[StepInput]()
+        for t in reversed(segment):
+            inputs.appendleft(self._make_input(self.states.pop(t, self._recompute), t))
+        return list(inputs)
 
-def _pop_starts(
-    segment: range, states: StateStore, recompute: RunForward, noise: DrawFactor
-) -> list[StepInput]:
-    """Return the inputs of a segment's steps."""
-    starts = deque[StepInput]()
-    for t in reversed(segment):
-        state = states.pop(t, recompute)
-        starts.appendleft(StepInput(state, noise(state, t)))
-    return list(starts)
+    def _recompute(self, psi: Tensor, t: int) -> Tensor:
+        """Return the state after step t."""
+        psi_after = self.runner.forward(self._make_input(psi, t)).psi
+        self.on_step()
+        return psi_after
+
+    def _make_input(self, psi: Tensor, t: int) -> StepInput:
+        return StepInput(psi, self.draw_factor(psi, t))
 
 
 def _list_segments(steps: int, length: int) -> Iterator[range]:
