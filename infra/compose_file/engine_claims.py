@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from infra.compose_file.externals import list_networks
-from infra.compose_file.model import EngineClaim
+from infra.compose_file.needs import EngineClaim
 from infra.compose_file.yaml.tree import Table, descend, to_items, to_table, to_text
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Literal
 
-from infra.compose_file.model import ExternalResource
+from infra.compose_file.needs import ExternalResource
 from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
 _NAMESPACES = ("network_mode", "ipc", "pid")

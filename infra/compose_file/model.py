@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from infra.compose_file.devices import DeviceRequests
+from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath
 from infra.compose_file.syntax.interpolation import MissingVariable
 from qca.core.frozen import frozen_dataclass
 
@@ -77,50 +78,6 @@ class Refusal:
     def at(cls, message: str, origin: "Origin") -> "Refusal":
         """Return a refusal of the value with this origin."""
         return cls(message, origin.line, origin.source.path)
-
-
-@frozen_dataclass
-class ExternalResource:
-    """A network, volume or container that a service uses and Compose does not create."""
-
-    kind: Literal["network", "volume", "container"]
-    name: str
-    """Its name in the engine."""
-    line: int
-    file: str = ""
-
-
-PathUse = Literal[
-    "build context", "Dockerfile", "secret", "config", "bind mount", "seccomp profile", "device"
-]
-
-
-@frozen_dataclass
-class NeededPath:
-    """A host file or folder that a service is built from or mounts."""
-
-    service: str
-    use: PathUse
-    path: str
-    line: int
-    file: str = ""
-    is_created: bool = False
-    """Whether Docker creates a folder in its place if it is missing, although a file is needed."""
-    state: Literal["file", "folder", "missing"] | None = None
-    """Whether the path is a file, a folder or missing; None if that is unknown."""
-    unknown_because: str = "it was not looked up"
-
-
-@frozen_dataclass
-class EngineClaim:
-    """A name or subnet that must be unique on the engine."""
-
-    kind: Literal["container name", "subnet"]
-    value: str
-    owner: str
-    """The project that claims the container name, or the network that claims the subnet."""
-    line: int
-    file: str = ""
 
 
 @frozen_dataclass

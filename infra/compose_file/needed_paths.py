@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from infra.compose_file.model import NeededPath, PathUse
+from infra.compose_file.needs import NeededPath, PathUse
 from infra.compose_file.passes.file_paths import locate, shorten
 from infra.compose_file.passes.reading import resolve
 from infra.compose_file.references import Policy

@@ -8,14 +8,12 @@ import pytest
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import (
     ComposeFile,
-    EngineClaim,
-    ExternalResource,
     LocatedValue,
-    NeededPath,
     Refusal,
     UnreadReference,
     UnsetVariable,
 )
+from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath
 from infra.compose_file.started import split_dormant
 from infra.compose_file.syntax.interpolation import MissingVariable
 from infra.doctor.blocking import select_blocking

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from ipaddress import ip_network
 
-from infra.compose_file.model import EngineClaim
+from infra.compose_file.needs import EngineClaim
 from infra.host.facts import EngineAnswers, Known, Unknown
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from infra.compose_file.model import ExternalResource
+from infra.compose_file.needs import ExternalResource
 from infra.host.facts import EngineAnswers, Known, Unknown
 
 # The engine also finds a container by the first digits of its ID; `docker ps` shows 12 of them.

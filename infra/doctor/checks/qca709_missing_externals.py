@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.compose_file.model import ExternalResource
+from infra.compose_file.needs import ExternalResource
 from infra.doctor.analysis.external_resources import look_up_external
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip

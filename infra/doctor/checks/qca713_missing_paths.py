@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from infra.compose_file.model import NeededPath
+from infra.compose_file.needs import NeededPath
 from infra.doctor.analysis.engine_files import has_other_files
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from infra.compose_file.model import EngineClaim
+from infra.compose_file.needs import EngineClaim
 from infra.doctor.analysis.engine_claims import find_other_owner
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infra.compose_file.load import read_compose_file
-from infra.compose_file.model import EngineClaim
+from infra.compose_file.needs import EngineClaim
 from infra.doctor.analysis.engine_claims import find_other_owner
 from infra.host.facts import NO_ANSWERS, NOT_ASKED, EngineAnswers, Known
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_file
-from infra.compose_file.model import ExternalResource
+from infra.compose_file.needs import ExternalResource
 from infra.doctor.analysis.external_resources import look_up_external
 from infra.host.facts import NO_ANSWERS, NOT_ASKED, EngineAnswers, Known, Unknown
 
