@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.plan import plan_stack
+from infra.stack.render_compose import render_compose
+from infra.stack.run_storage import RunStorage
 from qca.core.config import PROFILES, Config, StackConfig, TrainConfig, apply_profile
 from qca.core.config_loader import load_config
 from qca.core.errors import InputError
 from qca.core.units import GIB
+from tests.support.hosts import NOTHING_KNOWN
 
 NO_ENVIRONMENT: dict[str, str] = {}
 
@@ -152,5 +156,8 @@ def test_an_unknown_variable_is_refused_with_a_suggestion(variable, hint):
     assert hint in refused.value.hint
 
 
-def test_the_variables_of_a_compose_file_are_accepted():
-    load_config(environment={"QCA_UID": "1000", "QCA_TRAINER_IMAGE": "qca-trainer"})
+def test_the_variables_of_the_rendered_compose_files_are_accepted():
+    text = render_compose(plan_stack(NOTHING_KNOWN, Config()), RunStorage())
+    variables = set(re.findall(r"\$\{(QCA_\w+)", text))
+    assert "QCA_UID" in variables
+    load_config(environment=dict.fromkeys(variables, "1000"))
