@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.store.test_sender import TROUBLES
+from tests.support.store_troubles import TROUBLES
 from tests.support.trainer import ENDLESS, Trainer
 from tests.support.training import read_learned, read_newest
 from tests.support.valkey import Valkey

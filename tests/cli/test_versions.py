@@ -8,8 +8,8 @@ from infra.host.facts import Known
 from infra.host.recording import load
 from qca.cli.versions import describe_versions
 from qca.core.distribution import read_version
-from tests.cli.test_help import CLIENTS, TORCH, list_loaded_modules
 from tests.support.hosts import NO_PLUGIN, PLUGIN, PYTHON, engine, host, no_engine
+from tests.support.loaded_modules import CLIENTS, TORCH, list_loaded_modules
 from tests.support.pages import ROOT
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.checks.test_dragonfly import CAPABILITY_CASES
+from tests.support.capability_cases import CAPABILITY_CASES
 from tests.support.verdicts import ERROR, OK, SKIPPED, WARNING
 from tests.testbed.fixtures import Engine
 

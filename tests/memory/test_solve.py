@@ -11,8 +11,8 @@ from qca.core.errors import PlanError
 from qca.core.units import GIB, MIB
 from qca.memory.choose import choose
 from qca.memory.solve import Dimension, solve
-from tests.memory.test_step_timings import make_timing
 from tests.support.machines import GPU
+from tests.support.step_timings import make_timing
 
 SEED = TrainConfig()
 CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory

@@ -7,34 +7,12 @@ from pathlib import Path
 import pytest
 
 from qca.core.config import TrainConfig
-from qca.core.step_timing import StepTiming
 from qca.memory.choose import choose
 from qca.memory.cost import estimate_step_cost
 from qca.memory.step_timings import keep_step_timings, read_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
 from tests.support.machines import GPU
-
-CARD = "NVIDIA GeForce GTX 1650"
-
-
-def make_timing(**changes: object) -> StepTiming:
-    timing = StepTiming(
-        device=CARD,
-        torch="2.13.0+cu130",
-        grid=64,
-        d_state=14,
-        hidden_channels=128,
-        batch_size=1,
-        update="cartesian",
-        recompute="step",
-        segment=1,
-        precision="fp32",
-        steps=64,
-        seconds=0.1,
-        peak_bytes=10**9,
-        drift=None,
-    )
-    return replace(timing, **changes)  # type: ignore[arg-type]
+from tests.support.step_timings import make_timing
 
 
 @pytest.fixture(autouse=True)

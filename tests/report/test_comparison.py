@@ -12,7 +12,7 @@ from qca.report.comparison import (
 from qca.runs.evaluation import write_evaluation
 from qca.runs.run import read_run
 from tests.report.conftest import EVALUATION, NOW
-from tests.report.test_page import Page
+from tests.support.html_page import Page
 from tests.support.run_folders import complete_run, write_run
 
 

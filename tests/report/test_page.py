@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from qca.report.page import render_page
 from qca.report.timeline import Entry, build_timeline
 from qca.runs.run import read_run
 from tests.report.conftest import NOW, describe_recorded_host
+from tests.support.html_page import Page
 from tests.support.run_folders import (
     complete_run,
     event,
@@ -24,46 +24,6 @@ from tests.support.run_folders import (
     start_event,
     write_run,
 )
-
-VOID = {"meta", "link", "img", "br", "source"}
-INLINE = {"code"}
-
-
-class Page(HTMLParser):
-    """A parser that fails on tags that are not closed in the right order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.loads: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.ids += [value for key, value in attrs if key == "id" and value]
-        links = [given.get(key) for key in ("src", "href", "xlink:href")]
-        self.loads += [link for link in links if link and not link.startswith(("#", "data:"))]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag not in INLINE:
-            self.text += " "
-
-    def handle_startendtag(self, tag, attrs):
-        if tag not in VOID:
-            self.handle_starttag(tag, attrs)
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "svg"} & set(self.open):
-            self.text += data
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from infra.stack.alternatives import Alternative, list_alternatives
 from infra.stack.plan import plan_stack
 from qca.cli.alternatives import describe_sources
 from qca.core.units import GIB, format_size
-from tests.memory.test_step_timings import make_timing
 from tests.support.hosts import config, host, python
+from tests.support.step_timings import make_timing
 
 HOSTS = Path(__file__).parents[1] / "hosts"
 

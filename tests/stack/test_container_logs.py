@@ -7,7 +7,7 @@ import pytest
 from python_on_whales import DockerClient
 
 from infra.stack import container_logs
-from tests.stack.test_containers import container
+from tests.support.containers import container
 
 
 @pytest.mark.parametrize(

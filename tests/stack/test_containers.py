@@ -1,30 +1,11 @@
 """The health of a container, derived from the engine's description of its state."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from infra.stack.containers import Container, health_of, parse_container
-
-
-def container(**state: Any) -> Container:
-    """Return a running container with this state; a health check is given as exit code and
-    output."""
-    health = state.get("Health")
-    if health and "Log" in health:
-        log = [{"ExitCode": code, "Output": output} for code, output in health["Log"]]
-        state["Health"] = {"Status": "unhealthy", **health, "Log": log}
-    running = {
-        "Status": "running",
-        "ExitCode": 0,
-        "OOMKilled": False,
-        "StartedAt": "2026-01-02T03:04:05.123456789Z",
-    }
-    labels = {"com.docker.compose.service": "store"}
-    return parse_container(
-        {"Id": "0123abcd", "Config": {"Labels": labels}, "State": {**running, **state}}
-    )
+from infra.stack.containers import health_of
+from tests.support.containers import container
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
-from tests.memory.test_step_timings import make_timing
 from tests.support.hosts import (
     CDI_ENGINE,
     NOTHING_KNOWN,
@@ -26,6 +25,7 @@ from tests.support.hosts import (
     no_engine,
     python,
 )
+from tests.support.step_timings import make_timing
 
 
 def get_reason(plan, name):

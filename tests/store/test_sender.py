@@ -4,8 +4,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ import redis
 from qca.store import sender as sender_module
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from tests.support.valkey import Valkey, forward_to, serve
+from tests.support.store_troubles import TROUBLES, fill
+from tests.support.valkey import forward_to, serve
 from tests.support.waiting import wait_for
 
 KEY = "qca:first:metrics"
@@ -211,54 +211,6 @@ def test_the_stream_keeps_only_the_newest_episodes(valkey, metrics, send, monkey
 # -- failing stores -------------------------------------------------------------------------------
 
 
-def _kill(valkey: Valkey):
-    valkey.kill()
-    return valkey.start
-
-
-def _stop(valkey: Valkey):
-    valkey.stop()
-    return valkey.start
-
-
-def _freeze(valkey: Valkey):
-    frozen = valkey.freeze()
-    frozen.__enter__()
-    return lambda: frozen.__exit__(None, None, None)
-
-
-def _fill(valkey: Valkey):
-    used = valkey.client.info("memory")["used_memory"]
-    valkey.client.config_set("maxmemory", used)
-    with suppress(redis.OutOfMemoryError):
-        valkey.client.xadd("x", {"x": "x"})
-        pytest.fail("it is not full")
-    return lambda: valkey.client.config_set("maxmemory", 0)
-
-
-def _require_password(valkey: Valkey):
-    """Make the store require a password that the sender does not have."""
-    valkey.client.config_set("requirepass", "secret")
-    valkey.client.client_kill_filter(_type="normal", skipme=True)
-    return lambda: valkey.client.config_set("requirepass", "")
-
-
-def _make_read_only(valkey: Valkey):
-    """Make the store read-only, like a replica or a server whose disk is full."""
-    valkey.client.replicaof("127.0.0.1", "1")
-    return lambda: valkey.client.replicaof("NO", "ONE")
-
-
-TROUBLES: dict[Callable[[Valkey], Callable[[], object]], str] = {
-    _kill: "No such file|refused|closed",
-    _stop: "No such file|refused|closed",
-    _freeze: "Timeout",
-    _fill: "used memory",
-    _require_password: "Authentication required.*--store-flags",
-    _make_read_only: "read.only",
-}
-
-
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
 def test_a_failing_store_gets_everything_once_it_recovers(valkey, metrics, send, warnings, trouble):
     metrics.write(1, 2, 3)
@@ -303,7 +255,7 @@ def test_a_store_that_never_answers_does_not_block_the_end(valkey, metrics, send
 
 def test_a_full_store_accepts_no_later_part_of_a_refused_batch(valkey, metrics, send):
     """Free memory after the store has refused the first lines and before it gets the others."""
-    _fill(valkey)
+    fill(valkey)
 
     def make_room() -> None:
         valkey.client.config_set("maxmemory", 0)

@@ -31,9 +31,9 @@ from infra.dragonfly.releases import Release
 from infra.host.facts import CpuFacts
 from infra.host.recording import load
 from qca.core.errors import InputError
-from tests.doctor.test_hosts import EVERYTHING, HOSTS
 from tests.support.dragonfly_outcomes import TABLE, read_runs
 from tests.support.engine_refusals import ACCEPTED, REFUSED, write_project
+from tests.support.host_findings import EVERYTHING, HOSTS
 from tests.support.hosts import compose_file, config, engine, host
 
 Outcome = tuple[str, bool | None]

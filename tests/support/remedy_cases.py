@@ -13,7 +13,7 @@ from typing import Any
 
 from infra.compose_file.load import read_compose_files
 from infra.doctor.examine import examine
-from infra.doctor.finding import Finding
+from infra.doctor.finding import Finding, Remedy
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
@@ -329,3 +329,21 @@ def examine_trouble(trouble: Trouble) -> list[Finding]:
 
 FOUND = [(trouble, examine_trouble(trouble)) for trouble in TROUBLE]
 FINDINGS = [finding for _, found in FOUND for finding in found if finding.remedies]
+REMEDIES: dict[tuple[str, ...], Remedy] = {
+    remedy.commands: remedy for finding in FINDINGS for remedy in finding.remedies
+}
+COMMANDS = sorted(
+    {
+        command
+        for remedy in REMEDIES.values()
+        for command in (*remedy.commands, *remedy.undo)
+        if not remedy.edits
+    }
+)
+EDITS = [
+    (trouble, remedy)
+    for trouble, found in FOUND
+    for finding in found
+    for remedy in finding.remedies
+    if remedy.edits
+]

@@ -1,7 +1,5 @@
 import json
 import re
-import resource
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from qca.train.checkpoint import (
     write_checkpoint,
 )
 from qca.train.plateau import Plateau
+from tests.support.full_disk import limit_file_size
 
 
 def _checkpoint(episode: int, size: int = 3, loss: float | None = None) -> Checkpoint:
@@ -225,20 +224,9 @@ def test_an_intact_checkpoint_is_never_removed_for_a_damaged_one(tmp_path):
     assert found.episode == 8
 
 
-@contextmanager
-def no_room_beyond(size: int):
-    """Make the kernel refuse files larger than `size`, like a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_keeps_the_last_good_checkpoint_and_nothing_partial(tmp_path):
     _write(tmp_path, 1)
-    with no_room_beyond(2**16), pytest.raises(CheckpointError) as raised:
+    with limit_file_size(2**16), pytest.raises(CheckpointError) as raised:
         write_checkpoint(tmp_path, _checkpoint(2, size=2**16), keep=1)
     assert "cannot write the checkpoint" in raised.value.message
     assert "episode-00000001" in raised.value.hint

@@ -13,8 +13,8 @@ from qca.model.evolution import Evolution
 from qca.train.episode import Episode, adjoint_episode
 from qca.train.segment import Record
 from qca.train.step_runner import EagerRunner, GraphRunner
+from tests.support.episode_gradients import STEPS, differentiate, make_state, measure_error
 from tests.support.models import lively_evolution
-from tests.train.test_segment import STEPS, differentiate, make_state, measure_error
 
 
 class FakeGraph:

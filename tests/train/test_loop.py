@@ -25,6 +25,7 @@ from qca.train.plateau import Plateau
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
 from qca.train.weights import build_model
+from tests.support.full_disk import limit_file_size
 from tests.support.training import (
     StopAfter,
     list_kinds,
@@ -36,7 +37,6 @@ from tests.support.training import (
     select_records,
     small,
 )
-from tests.train.test_checkpoint import no_room_beyond
 
 
 def _assert_same_training(one: Path, other: Path) -> None:
@@ -346,7 +346,7 @@ def _poison_from(sample: int):
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
     run(small(episodes=2), tmp_path)
-    with no_room_beyond(2**15), pytest.raises(CheckpointError, match="cannot write the"):
+    with limit_file_size(2**15), pytest.raises(CheckpointError, match="cannot write the"):
         run(small(), tmp_path, resume=True)
     assert read_newest(tmp_path).episode == 2
     run(small(), tmp_path, resume=True)

@@ -8,45 +8,21 @@ import pytest
 import torch
 
 from qca.model.evolution import Evolution
-from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
-from qca.model.noise import Noise
 from qca.train import segment as segment_module
 from qca.train.episode import Episode, adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
 from qca.train.segment import SegmentAdjoint, make_adjoint
 from qca.train.state_store import make_state_store
 from qca.train.step_runner import EagerRunner
+from tests.support.episode_gradients import (
+    STEPS,
+    differentiate,
+    make_state,
+    measure_error,
+)
 from tests.support.models import lively_evolution, lively_model
 from tests.support.training import read_learned, read_newest, run, small
-
-STEPS, BATCH = 11, 2
-
-
-def differentiate(
-    episode: Episode,
-    evolution: Evolution,
-    *,
-    loss: str = "evolutionary",
-    rate: float = 0.3,
-    learned: torch.nn.Module | None = None,
-) -> torch.Tensor:
-    """Return the gradient of the learned parameters, by default the evolution's."""
-    learned = learned or evolution
-    psi = make_state()
-    noise = Noise(0, range(BATCH), rate).draw_factor
-    episode(evolution, psi, steps=STEPS, loss=LOSSES[loss](5), noise=noise)
-    gradient = flatten_gradients(learned)
-    learned.zero_grad()
-    return gradient
-
-
-def flatten_gradients(module: torch.nn.Module) -> torch.Tensor:
-    return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
-
-
-def make_state() -> torch.Tensor:
-    return draw_initial_state(0, range(BATCH), d_state=4, grid=8)
 
 
 def make_episode(
@@ -55,10 +31,6 @@ def make_episode(
     states = make_state_store(recompute, STEPS - tapes, make_state())
     runner = EagerRunner(evolution, segment)
     return partial(adjoint_episode, states=states, runner=runner, tapes=tapes)
-
-
-def measure_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return ((found - expected).norm() / expected.norm()).item()
 
 
 def test_single_steps_use_the_adjoint_only_with_the_kernels(

@@ -15,26 +15,7 @@ from infra.doctor.finding import Remedy
 from qca.cli import cli
 from qca.core.config import Config
 from qca.core.config_loader import load_config
-from tests.support.remedy_cases import FINDINGS, FOUND, Trouble, write
-
-REMEDIES: dict[tuple[str, ...], Remedy] = {
-    remedy.commands: remedy for finding in FINDINGS for remedy in finding.remedies
-}
-COMMANDS = sorted(
-    {
-        command
-        for remedy in REMEDIES.values()
-        for command in (*remedy.commands, *remedy.undo)
-        if not remedy.edits
-    }
-)
-EDITS = [
-    (trouble, remedy)
-    for trouble, found in FOUND
-    for finding in found
-    for remedy in finding.remedies
-    if remedy.edits
-]
+from tests.support.remedy_cases import COMMANDS, EDITS, REMEDIES, Trouble, write
 
 # Shell built-ins need no stand-in; every other program is replaced by one that logs its arguments.
 STAND_INS = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.remedies.test_commands import COMMANDS, EDITS
+from tests.support.remedy_cases import COMMANDS, EDITS
 from tests.support.remedy_sites import Site, find_loose_ends, find_sites, parse_source
 
 

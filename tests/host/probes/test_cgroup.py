@@ -6,21 +6,17 @@ import pytest
 
 from infra.host.errors import ProbeError
 from infra.host.probes import cgroup
+from tests.support.cgroup_mounts import FS, V1_CPU, V1_MEMORY, V2
 
 GIB = 2**30
 UNLIMITED_V1 = str(2**63 - 4096)  # the kernel's "no limit" with pages of 4 KiB
 UNLIMITED_V1_64K = str(2**63 - 65536)  # and with pages of 64 KiB, as on some ARM servers
 
-V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
-V1_CPU = "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct"
-V1_MEMORY = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
 V1_NAMED = "36 31 0:33 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd"
 HYBRID_V2 = "37 31 0:34 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
 # A container without a cgroup namespace, whose own group is mounted in place of the root.
 V1_CPU_IN_CONTAINER = "33 31 0:30 /docker/c1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu"
 V1_MEMORY_IN_CONTAINER = "35 31 0:32 /docker/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory"
-
-FS = "sys/fs/cgroup"
 
 
 def write_tree(root: Path, own: str, mounts: list[str], files: dict[str, str]) -> Path:

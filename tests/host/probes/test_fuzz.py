@@ -34,7 +34,7 @@ from infra.host.probes.docker import engine, over_ssh
 from infra.host.probes.docker.daemon import add_daemon_facts
 from infra.host.probes.docker.endpoint import Endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
-from tests.host.probes.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
+from tests.support.cgroup_mounts import FS, V1_CPU, V1_MEMORY, V2
 from tests.support.fake_engine import INFO, VERSION
 from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
 from tests.support.fake_programs import FixedOutput
