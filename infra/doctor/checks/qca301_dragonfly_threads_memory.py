@@ -156,7 +156,7 @@ def _judge_unseen_limits(
 ) -> Verdict | None:
     """Return the verdict if it depends on whether cgroup v1 shows the limits, otherwise None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
-    is_open = unlimited is not None and unlimited.fault is not start.fault
+    is_open = unlimited is not None and bool(unlimited.fault) != bool(start.fault)
     starts_unseen = sees_limits(subject.facts) is False and not start.fault
     if not is_open and not starts_unseen:
         return None

@@ -546,7 +546,7 @@ TOGETHER = ("cpu,cpuacct", "memory")
 
 def _host_on_cgroup_v1(hierarchies: tuple[str, ...] | None, **changes: Any) -> HostFacts:
     system = replace(KERNEL_4, cgroup_v1=hierarchies)
-    docker = engine(cpus=2, memory=2 * GIB, **{"cgroup_version": "1", **changes})
+    docker = engine(**{"cpus": 2, "memory": 2 * GIB, "cgroup_version": "1", **changes})
     return host(docker=docker, system=system)
 
 
@@ -582,6 +582,15 @@ def test_a_file_that_fails_by_itself_is_an_error_on_any_host(tmp_path, hierarchi
     assert finding.severity is ERROR
     assert "There are 2 threads, so 512.00MiB are required" in finding.message
     assert ("may not see them and start" in finding.message) is (hierarchies != TOGETHER)
+
+
+def test_a_start_that_fails_with_and_without_the_limits_does_not_depend_on_them(tmp_path):
+    text = f"{HEAD}    cpus: 2\n    command: --maxmemory=300mb\n"
+
+    finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(None, cpus=1100))
+
+    assert finding.severity is ERROR
+    assert "may not see them and start" not in finding.message
 
 
 def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_path):
