@@ -13,6 +13,11 @@ def find_default_file(folder: Path) -> Path | None:
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
+def choose_name(folder: Path) -> str:
+    """Return the name of the Compose file in `folder`; the preferred name if there is none."""
+    return (find_default_file(folder) or Path(_NAMES[0])).name
+
+
 def find_default_files(
     folder: Path, variables: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:

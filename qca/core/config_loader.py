@@ -7,25 +7,26 @@ overrides the file `qca.toml`.
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.config_faults import (
+    Fault,
+    build_fault_error,
+    find_key_line,
+    list_faults,
+    locate_key,
+)
 from qca.core.errors import InputError
-from qca.core.plain_files import read_plain
+from qca.core.plain_files import read_plain, suggest_file
 from qca.core.train_flags import format_flag_name
 from qca.core.units import MIB
-from qca.core.validation import is_unknown_key
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
 
 T = TypeVar("T")
-_Explain: TypeAlias = "Callable[[str, ValidationError], InputError]"
 
 CONFIG_FILE = Path("qca.toml")
 _LARGEST_FILE = MIB
@@ -53,7 +54,7 @@ def load_config(
     apply the profile: `auto` needs the host.
 
     Raises:
-        InputError: a value or a key is wrong; names the file, line and key, or the variable.
+        InputError: values or keys are wrong; names the file, line and key of each, or the variable.
 
     """
     _refuse_unknown_variables(environment)
@@ -62,9 +63,14 @@ def load_config(
     tables = _parse(path, text)
     _refuse_unknown_tables(tables, path, text)
     values = {name: _merge_values(name, tables, environment, flags) for name in _TABLES}
-    explain = partial(_explain_invalid, path=path, text=text, environment=environment, flags=flags)
-    stack = _build_table(StackConfig, "stack", values["stack"], explain)
-    train = _build_table(TrainConfig, "train", values["train"], explain)
+    faults: list[Fault] = []
+    stack = _build_table(StackConfig, "stack", values["stack"], faults)
+    train = _build_table(TrainConfig, "train", values["train"], faults)
+    if faults:
+        raise build_fault_error(
+            (*_locate_fault(fault, path, text, environment, flags), fault.problem)
+            for fault in faults
+        )
     _require_endpoint(stack)
     return Config(stack, train)
 
@@ -83,7 +89,8 @@ def _merge_values(
     }
 
 
-def _build_table(table: type[T], name: str, values: Mapping[str, Any], explain: _Explain) -> T:
+def _build_table(table: type[T], name: str, values: Mapping[str, Any], faults: list[Fault]) -> T:
+    """Return the table; add what it refuses to `faults`, and return its defaults instead."""
     if not values:
         return table()
     from pydantic import ValidationError
@@ -91,7 +98,8 @@ def _build_table(table: type[T], name: str, values: Mapping[str, Any], explain: 
     try:
         return table(**values)
     except ValidationError as error:
-        raise explain(name, error) from None
+        faults += list_faults(name, table, error)
+        return table()
 
 
 def _refuse_unknown_tables(tables: Mapping[str, object], path: Path, text: str) -> None:
@@ -99,7 +107,7 @@ def _refuse_unknown_tables(tables: Mapping[str, object], path: Path, text: str) 
     if unknown:
         key = min(unknown)
         raise InputError(
-            f"{_locate(path, text, (key,))}: unknown table or key {key!r}",
+            f"{locate_key(path, text, (key,))}: unknown table or key {key!r}",
             hint="The tables are [stack] and [train].",
         )
 
@@ -123,9 +131,8 @@ def _read(path: Path, *, required: bool) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text", hint="TOML files are UTF-8.") from None
     except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}", hint="Check the file's permissions."
-        ) from None
+        hint = suggest_file(error, path, CONFIG_FILE.name)
+        raise InputError(f"{path}: {error.strerror}", hint=hint) from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(
-                f"{_locate(path, text, (key,))}: key {key!r} is outside a table",
+                f"{locate_key(path, text, (key,))}: key {key!r} is outside a table",
                 hint="Move it under [stack] or [train].",
             )
     return tables
@@ -182,41 +189,18 @@ def _drop_unset(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flags.items() if value is not None}
 
 
-def _explain_invalid(
-    table: str,
-    error: "ValidationError",
-    *,
+def _locate_fault(
+    fault: Fault,
     path: Path,
     text: str,
     environment: Mapping[str, str],
     flags: Mapping[str, Mapping[str, Any]],
-) -> InputError:
-    first = error.errors(include_url=False)[0]
-    key, unknown = str(first["loc"][0]), is_unknown_key(first)
-    message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
-    given = "" if unknown else f" (given: {first['input']!r})"
-    if key in _drop_unset(flags.get(table, {})):
-        source = format_flag_name(key)
-    elif _format_variable_name(table, key) in environment:
-        source = _format_variable_name(table, key)
-    else:
-        source = f"{_locate(path, text, (table, key))}: {table}.{key}"
-    return InputError(
-        f"{source}: {message}{given}",
-        hint="docs/configuration.md lists every key with its meaning and default.",
-    )
-
-
-def _locate(path: Path, text: str, keys: tuple[str, ...]) -> str:
-    """Return `file:line` of a key, searching the text: tomllib does not record positions."""
-    table = keys[0] if len(keys) == 2 else ""
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
-        if header:
-            current = header[1]
-        if header and header[1] == keys[-1] and len(keys) == 1:
-            return f"{path}:{number}"
-        if current == table and re.match(rf"\s*[\"']?{re.escape(keys[-1])}[\"']?\s*=", line):
-            return f"{path}:{number}"
-    return str(path)
+) -> tuple[int, str]:
+    """Return the line of a fault, 0 if it is not in the file, and its source as shown."""
+    if fault.key in _drop_unset(flags.get(fault.table, {})):
+        return 0, format_flag_name(fault.key)
+    variable = _format_variable_name(fault.table, fault.key)
+    if variable in environment:
+        return 0, variable
+    keys = (fault.table, fault.key)
+    return find_key_line(text, keys), f"{locate_key(path, text, keys)}: {'.'.join(keys)}"

@@ -71,6 +71,13 @@ def check_plain(path: Path, *, follow: bool = True) -> None:
     _require_plain(found.st_mode, path)
 
 
+def suggest_file(error: OSError, path: Path, name: str) -> str:
+    """Return the next step if `path` cannot be read; in a folder that is the file `name`."""
+    if error.errno == errno.EISDIR:
+        return f"Name a file in the folder, such as {path / name}."
+    return "Check the path and its permissions."
+
+
 def check_own_folder(path: Path, *, owned: bool = False) -> None:
     """Raise unless `path` is a real folder, not a link to one, or does not exist.
 

@@ -106,9 +106,9 @@ def test_a_deleted_folder_is_reported(tmp_path):
     ],
 )
 def test_a_wrong_configuration_is_reported_with_file_line_and_key(configured, content, message):
-    message = configured(content, "plan")
+    shown = configured(content, "plan")
     for words in message:
-        assert words in message
+        assert words in shown
 
 
 @pytest.mark.parametrize("command", CONFIG_READERS)
@@ -132,6 +132,23 @@ def test_a_wrong_size_is_reported_with_its_flag_or_variable(qca, source, words, 
 def test_a_file_without_facts_is_reported(qca, content):
     (qca.folder / "facts.json").write_text(content)
     assert "facts.json" in qca("plan", "--facts", "facts.json", check=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "kept", "suggested"),
+    [
+        ("plan -c inside", "", "inside/qca.toml"),
+        ("doctor --files-only -f inside", "", "inside/compose.yaml"),
+        ("doctor --files-only -f inside", "docker-compose.yml", "inside/docker-compose.yml"),
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_reported_with_the_file_in_it(qca, words, kept, suggested):
+    (qca.folder / "inside").mkdir()
+    if kept:
+        (qca.folder / "inside" / kept).touch()
+    done = qca(*words.split(), check=2)
+    assert "inside: a folder, not a plain file" in done.stderr
+    assert f"Name a file in the folder, such as {suggested}." in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

@@ -76,6 +76,22 @@ def test_a_wrong_file_is_refused_with_file_line_and_key(tmp_path, text, complain
     assert refused.value.hint
 
 
+def test_every_fault_is_listed_with_its_source_in_the_order_of_the_file(tmp_path):
+    text = "[train]\nsteps = 0\ngird = 8\n[stack]\nruntime = 'podman'\nshape = 1\n"
+    environment = {"QCA_TRAIN_GRID": "7"}
+    with pytest.raises(InputError) as refused:
+        load(text, tmp_path, environment, stack={"store_port": "70000"})
+    flag, variable, *lines = refused.value.message.splitlines()
+    assert flag.startswith("--store-port: ")
+    assert variable.startswith("QCA_TRAIN_GRID: ")
+    assert [line.removeprefix(f"{tmp_path}/").partition(" (")[0] for line in lines] == [
+        "qca.toml:2: train.steps: Input should be greater than or equal to 1",
+        "qca.toml:3: train.gird: unknown key; did you mean grid?",
+        "qca.toml:5: stack.runtime: Input should be 'auto', 'compose' or 'local'",
+        "qca.toml:6: stack.shape: unknown key",
+    ]
+
+
 def test_a_wrong_variable_is_refused_by_its_name(tmp_path):
     with pytest.raises(InputError, match=r"^QCA_TRAIN_GRID: "):
         load("", tmp_path, {"QCA_TRAIN_GRID": "many"})

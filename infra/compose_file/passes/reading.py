@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.compose_file.default_files import choose_name
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.passes.file_paths import locate, shorten
 from infra.compose_file.references import NotFollowedError, Policy
 from infra.compose_file.yaml.tree import Origin, Source
 from qca.core.errors import InputError
-from qca.core.plain_files import check_plain, read_plain
+from qca.core.plain_files import check_plain, read_plain, suggest_file
 from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
@@ -163,9 +164,11 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
     except UnicodeDecodeError:
         hint = "Save it as UTF-8; Compose reads only UTF-8, and UTF-16 with a byte-order mark."
         raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
+    except OSError as error:
+        hint = suggest_file(error, path, choose_name(path))
+        raise InputError(f"{path}: {error.strerror or error}", hint=hint) from None
+    except ValueError as error:  # a NUL in the path
+        raise InputError(f"{path}: {error}", hint="Check the path.") from None
 
 
 def _decode(content: bytes) -> str:
