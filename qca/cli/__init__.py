@@ -19,7 +19,7 @@ from qca.cli import color
 from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
-from qca.cli.streams import discard_output, open_closed_streams
+from qca.cli.streams import discard_output, open_closed_streams, replace_unencodable_characters
 from qca.cli.suggestions import SuggestingGroup
 from qca.cli.verbosity import add_verbosity, hide_records, is_verbose
 from qca.core.distribution import read_version
@@ -110,6 +110,7 @@ add_verbosity(cli)
 def main() -> None:
     """Run the command line; turn each expected error into a message and an exit code."""
     open_closed_streams()
+    replace_unencodable_characters()
     drop_relative_folders(os.environ)
     if not sys.warnoptions:  # neither -W nor PYTHONWARNINGS is given
         warnings.simplefilter("ignore")
