@@ -1,6 +1,7 @@
 """Find checks by their IDs, and write the pages about them."""
 
 import difflib
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -16,7 +17,11 @@ _NOTE = (
 )
 
 _MOST_NEAR = 5
+# difflib's ratio of two numbers of three digits that have two in common, in order.
+_ONE_DIGIT = 2 / 3
+_LETTERS_LIKE_DIGITS = str.maketrans("OIL", "011")
 _BY_ID = {check.id: check for check in CHECKS}
+_IDS_BY_DIGITS = {id_[3:]: id_ for id_ in _BY_ID}
 
 
 class UnknownCheckError(LookupError):
@@ -41,10 +46,21 @@ def find_check(given: str) -> Check:
     digits = f"QCA{wanted}"
     if wanted.isdecimal() and digits in _BY_ID:
         return _BY_ID[digits]
-    swapped = [id_ for id_ in _BY_ID if sorted(id_) == sorted(wanted)]
-    similar = difflib.get_close_matches(wanted, _BY_ID, n=_MOST_NEAR, cutoff=0.5)
-    near = tuple(dict.fromkeys([*swapped, *similar]))[:_MOST_NEAR]
-    raise UnknownCheckError(given, near)
+    raise UnknownCheckError(given, _list_near(wanted))
+
+
+def _list_near(wanted: str) -> tuple[str, ...]:
+    """Return the IDs that differ in one digit or in the order of the digits, this category first.
+
+    `QCA` is left out of the comparison, since all IDs share it.
+    """
+    digits = re.sub(r"\D", "", wanted.translate(_LETTERS_LIKE_DIGITS))
+    if digits in _IDS_BY_DIGITS:
+        return (_IDS_BY_DIGITS[digits],)
+    swapped = [id_ for id_ in _BY_ID if sorted(id_[3:]) == sorted(digits)]
+    similar = difflib.get_close_matches(digits, _IDS_BY_DIGITS, n=_MOST_NEAR, cutoff=_ONE_DIGIT)
+    near = dict.fromkeys([*swapped, *(_IDS_BY_DIGITS[match] for match in similar)])
+    return tuple(sorted(near, key=lambda id_: id_[3] != digits[0]))[:_MOST_NEAR]
 
 
 def list_sections(check: Check) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from qca.cli.messages import note
-from qca.core.atomic_files import replace_file
+from qca.core.atomic_files import replace_file, write_error
 from qca.core.config_loader import CONFIG_FILE
 from qca.core.errors import InputError
 
@@ -35,9 +35,6 @@ def init(output: Path) -> None:
         with replace_file(output) as unfinished:
             unfinished.write_text(render_template(), encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            f"{output}: cannot write the file: {error.strerror}",
-            hint="Check the folder, its permissions and the free space of its disk.",
-        ) from None
+        raise write_error(output, error) from None
     reading = "" if output == CONFIG_FILE else f" -c {output}"
     note(f"Wrote {output}.\nNext: qca plan{reading}, then qca up{reading}")

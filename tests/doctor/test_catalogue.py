@@ -70,11 +70,26 @@ def test_a_check_is_found_by_its_id_in_any_case(given):
     assert find_check(given).id == "QCA301"
 
 
-def test_an_unknown_id_suggests_similar_ones():
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("QCA6O1", ["QCA601"]),
+        ("QAC301", ["QCA301"]),
+        ("QCA3001", ["QCA301"]),
+        ("QCA60", ["QCA603", "QCA602", "QCA601"]),
+        ("QCA130", ["QCA103"]),
+        ("QCA608", ["QCA603", "QCA602", "QCA601", "QCA806"]),
+        ("QCA999", []),
+        ("QCA", []),
+        ("compose", []),
+    ],
+)
+def test_an_unknown_id_suggests_ids_with_similar_digits(given, near):
     with pytest.raises(UnknownCheckError) as error:
-        find_check("QCA310")
+        find_check(given)
 
-    assert "QCA301" in error.value.near
+    assert list(error.value.near[: len(near)]) == near
+    assert bool(error.value.near) is bool(near)
 
 
 def test_qca203_says_why_a_docker_host_wrapper_cannot_help():
