@@ -82,6 +82,8 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
 
 
 def _explain_not_started(service: Table, profiles: tuple[str, ...], is_active: bool) -> str:
+    if service.get("provider") is not None:
+        return "its provider creates it, without a container"
     if not is_active:
         return f"only with profile {' or '.join(profiles)}"
     if service.get("scale") == 0 and "scale" in service:

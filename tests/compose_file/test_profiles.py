@@ -11,7 +11,7 @@ from infra.compose_file.started import keep_started, split_dormant
 TEXT = (
     "services:\n  web: {image: x}\n  one: {image: x, profiles: [p]}\n"
     "  two: {image: x, profiles: [p, q]}\n  off: {image: x, scale: 0}\n"
-    "  none: {image: x, deploy: {replicas: 0}}\n"
+    "  none: {image: x, deploy: {replicas: 0}}\n  db: {provider: {type: cloud}}\n"
 )
 
 
@@ -53,4 +53,5 @@ def test_services_that_are_not_started_have_a_reason(tmp_path):
         "only with profile p or q": ["two"],
         "scale is 0": ["off"],
         "replicas is 0": ["none"],
+        "its provider creates it, without a container": ["db"],
     }

@@ -26,6 +26,8 @@ def check_schema(top: Table, origin: Origin) -> list[Refusal]:
     found: dict[tuple[str, int], Refusal] = {}
     for error in validator.iter_errors(top):
         for cause in _find_causes(error):
+            if _is_consequence(cause):
+                continue
             refusal = _describe(cause, top, origin)
             found.setdefault((refusal.file, refusal.line), refusal)
     return list(found.values())
@@ -37,8 +39,12 @@ def _load_validator() -> "Validator":
         Draft202012Validator,
     )  # loading it takes a tenth of a second
 
-    schema = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
-    return Draft202012Validator(schema)
+    return Draft202012Validator(_load_schema())
+
+
+@cache
+def _load_schema() -> Any:
+    return json.loads((files("infra") / "data" / "compose-spec.json").read_text())
 
 
 def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
@@ -55,6 +61,14 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
         return
     for cause in min(meant, key=len):
         yield from _find_causes(cause)
+
+
+def _is_consequence(error: "ValidationError") -> bool:
+    """Return whether the error reports only keys that the schema has, but whose value is wrong.
+
+    An `allOf` branch evaluates no key at all if one of its values is wrong.
+    """
+    return error.validator == "unevaluatedProperties" and not _list_extra(error)
 
 
 def _is_about_type(error: "ValidationError") -> bool:
@@ -89,7 +103,14 @@ def _list_extra(error: "ValidationError") -> list[str]:
     """Return the keys that the schema does not know, in the order of the file."""
     quoted = error.message.rpartition("(")[2]
     table: Any = error.instance
-    return [key for key in table if repr(key) in quoted]
+    return [key for key in table if repr(key) in quoted and not _is_declared(key, error.schema)]
+
+
+def _is_declared(key: str, schema: Any) -> bool:
+    """Return whether one of the definitions that a schema combines by `allOf` has the key."""
+    definitions = _load_schema()["$defs"]
+    combined = [definitions[one["$ref"].rpartition("/")[2]] for one in schema.get("allOf", ())]
+    return any(key in one["properties"] or key.startswith("x-") for one in combined)
 
 
 def _list_types(error: "ValidationError") -> str:

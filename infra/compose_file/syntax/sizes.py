@@ -8,7 +8,7 @@ _KIB = 1024
 _PREFIXES = "kmgtp"
 _NUMBER = re.compile(r"[-+]?([0-9]+(_[0-9]+)*\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
 _LARGEST = 2**63 - 1
-_INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_INTEGER = re.compile(r"[+]?[0-9]+", re.ASCII)
 _DURATION = re.compile(
     r"[-+]?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w|y))+|[-+]?0", re.ASCII
 )

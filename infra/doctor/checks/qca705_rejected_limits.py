@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 from infra.compose_file.limits import read_count, read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
+from infra.compose_file.syntax.sizes import parse_docker_size
 from infra.doctor.analysis.unlimited_containers import count_container_cpus
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
 from infra.host.facts import Engine, HostFacts, known_or_none
-from qca.core.errors import InputError
 from qca.core.frozen import frozen_dataclass
-from qca.core.units import MIB, format_count, parse_size
+from qca.core.units import MIB, format_count
 
 # The engine's own limits, unchanged since 20.10: moby, daemon/daemon_unix.go,
 # verifyPlatformContainerResources and verifyCgroupCPUs.
@@ -70,9 +70,10 @@ def _find_faults(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterat
 def _judge_memory(service: Service) -> Iterator[_Fault]:
     limit, reserved = service.memory_limit, service.memory_reservation
     for given, name in ((limit, "memory limit"), (reserved, "memory reservation")):
-        if given and not _is_size(given):
+        size = _read_signed_size(given) if given else 0
+        if given and size is None:
             yield _Fault(given, f"Docker cannot read the size {given.value!r}.")
-        elif given and (size := read_size(given)) and size < _LEAST_MEMORY:
+        elif given and size and size < _LEAST_MEMORY and (size > 0 or given is limit):
             what = f"{name} {given.value} is below Docker's minimum of 6 MiB"
             yield _Fault(given, _quote_docker(what, f"Minimum {name} allowed is 6MB"))
     most, least = read_size(limit), read_size(reserved)
@@ -82,12 +83,12 @@ def _judge_memory(service: Service) -> Iterator[_Fault]:
         yield _Fault(reserved, _quote_docker(what, docker))
 
 
-def _is_size(given: LocatedValue) -> bool:
+def _read_signed_size(given: LocatedValue) -> int | None:
+    """Return a size, or None if Docker cannot read it; Compose passes a negative number on."""
     try:
-        parse_size(given.value)
-    except InputError:
-        return False
-    return True
+        return -int(given.value[1:]) if given.value[:1] == "-" else parse_docker_size(given.value)
+    except ValueError:
+        return None
 
 
 def _judge_swap(service: Service) -> Iterator[_Fault]:

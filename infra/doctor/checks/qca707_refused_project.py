@@ -35,10 +35,19 @@ def _describe_refusal(file: ComposeFile, refusal: Refusal) -> Verdict:
 def _find_refused(file: ComposeFile) -> Refusal | Service | int:
     """Return the place that Compose refuses; qca determines it because Compose reports no line."""
     if file.refusals:
-        return file.refusals[0]
+        return max(file.refusals, key=lambda one: _count_shared(one, file.refused))
     paths = re.findall(r"services\.([\w.-]+)", file.refused)
     names = {path.split(".")[0] for path in paths}
     return next((service for service in file.services if service.name in names), 1)
+
+
+def _count_shared(refusal: Refusal, message: str) -> int:
+    """Return the length of the key path that our refusal and Compose's message both start with.
+
+    Compose reports one of several violations, and not always the same one.
+    """
+    path = refusal.message.partition(" ")[0]
+    return len(path) if "." in path and path in message else 0
 
 
 CHECK = Check(

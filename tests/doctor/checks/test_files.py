@@ -184,6 +184,9 @@ FILE_CASES = [
     FileCase("QCA705", "    cpu_quota: 50000\n    cpuset: 0-1\n", OK, "", 1, NO_CPU_LIMITS),
     FileCase("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
     FileCase("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
+    FileCase("QCA705", "    mem_limit: 512 MB\n    mem_reservation: 1.5e2m\n", OK, "", 1),
+    FileCase("QCA705", "    mem_limit: -1\n", ERROR, "Minimum memory limit allowed is 6MB", 4),
+    FileCase("QCA705", "    mem_reservation: -1\n", OK, "", 1),
     FileCase("QCA705", "    cpus: inf\n", ERROR, "not a number", 4),
     FileCase("QCA705", "    mem_limit: 512\n", ERROR, "Minimum memory limit allowed is 6MB", 4),
     FileCase("QCA705", "    mem_reservation: 1m\n", ERROR, "Minimum memory reservation allowed", 4),
@@ -357,6 +360,7 @@ FILE_CASES = [
     FileCase("QCA707", "    mem_limits: 1g\n", ERROR, "'mem_limits' not allowed", 4),
     FileCase("QCA707", "    ports: 6379\n", ERROR, "services.cache.ports must be an array", 4),
     FileCase("QCA707", "    networks: [n]\n", ERROR, "refers to undefined network n", 4),
+    FileCase("QCA707", "    mem_limit: '-1'\n", ERROR, "invalid size: '-1'", 4),
     FileCase("QCA709", "    volumes: ['vol:/v']\nvolumes: {vol: {}}\n", OK, "", 1),
     FileCase(
         "QCA709",
@@ -494,6 +498,34 @@ def test_composes_message_is_reported(tmp_path, answer, severity, says):
     assert finding.location
     assert finding.location.line == (2 if severity is ERROR else 1)
     assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("    hostname: 12\n", "services.cache.hostname must be a string"),
+        ("    environment: [1]\n", "services.cache.environment.0 must be a string"),
+        (
+            "    hostname: 12\n    nosuch: 1\n    x-own: 1\n",
+            "services.cache additional properties 'nosuch' not allowed",
+        ),
+    ],
+)
+def test_a_wrong_value_does_not_make_other_keys_unknown(tmp_path, lines, message):
+    file = compose_file(tmp_path, HEAD + lines)
+
+    assert file.refusals[-1].message == message
+
+
+@pytest.mark.parametrize(("key", "line"), [("hostname", 4), ("user", 5)])
+def test_the_line_is_that_of_the_violation_that_compose_reports(tmp_path, key, line):
+    read = compose_file(tmp_path, HEAD + "    hostname: 12\n    user: 1000\n")
+    file = replace(read, refused=f"services.cache.{key} must be a string")
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA707"]
+
+    assert finding.location
+    assert finding.location.line == line
 
 
 @pytest.mark.parametrize("fact", ["docker", "gpu"])
