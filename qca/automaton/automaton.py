@@ -169,7 +169,8 @@ def load(what: str | Path, *, runs: str | Path = "runs", device: Device = "auto"
     """Load a trained automaton.
 
     Args:
-        what: the name of a run in `runs`, its folder, a checkpoint, or a file of `qca export`.
+        what: the name of a run in `runs`, its folder, a checkpoint, or a .safetensors or .pth file
+            of `qca export`.
         runs: the folder with the run folders.
         device: `cpu`, `cuda`, or `auto`: a usable GPU, otherwise the CPU.
 

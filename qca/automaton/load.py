@@ -17,7 +17,8 @@ from qca.core.tensor_file import open_tensors
 from qca.runs.run import find_run, read_config
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import MODEL, find_newest_intact, read_checkpoint
-from qca.train.weights import is_torch_file, read_weights
+from qca.train.weights import read_weights
+from qca.train.weights_file import make_read_error, recognize_format
 
 EXPORT_FORMAT = "qca-weights-1"
 """The value of `format` in the metadata of an exported safetensors file, next to `config`."""
@@ -41,7 +42,7 @@ class Saved:
 
 
 def read_saved(what: str | Path, runs: Path) -> Saved:
-    """Read an automaton by a run's name or folder, a checkpoint, or a file of `qca export`.
+    """Read an automaton from a run (by name or folder), a checkpoint, or an exported file.
 
     Raises:
         InputError: it does not exist, or is not one of these.
@@ -69,15 +70,12 @@ def _read_run(path: Path) -> Saved:
 
 def _read_file(path: Path) -> Saved:
     try:
-        if is_torch_file(path):
+        if recognize_format(path) == "torch":
             return _read_torch_file(path)
         with open_tensors(path, "pt") as file:
             header = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path}: cannot read weights: {error}",
-            hint="Restore the file from a copy, or export it again.",
-        ) from None
+        raise make_read_error(path, error) from None
     if header.get("format") == EXPORT_FORMAT:
         return _build_saved(path, header, read_weights(path))
     if "qca" in header:

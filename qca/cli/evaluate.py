@@ -56,10 +56,10 @@ def evaluate(
 ) -> None:
     """Measure a trained automaton on unseen initial states.
 
-    WHAT is a run's name or folder, a checkpoint, or a file from qca export. It runs from new
-    initial states with the steps and the grid it was trained with, then with more steps and a
-    larger grid, and is compared with its untrained network and other runs. Losses and measures have
-    standard errors. The result is also saved as evaluation.json in the run folder.
+    WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. It
+    runs from new initial states with the steps and the grid it was trained with, then with more
+    steps and a larger grid, and is compared with its untrained network and other runs. Losses and
+    measures have standard errors. The result is also saved as evaluation.json in the run folder.
     """
     automaton = load_automaton(what, runs, device)
     others = [load_automaton(other, runs, device) for other in against]

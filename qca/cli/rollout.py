@@ -80,8 +80,8 @@ def rollout(
 ) -> None:
     """Run a trained automaton and save an animation, pictures or the states.
 
-    WHAT is a run's name or folder, a checkpoint, or a file from qca export. By default it writes an
-    HTML page with a player, which loads nothing from a network.
+    WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. By
+    default it writes an HTML page with a player, which loads nothing from a network.
 
     The first Ctrl-C saves the frames so far and exits with 130; a second one exits immediately.
     """

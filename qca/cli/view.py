@@ -30,10 +30,10 @@ from qca.core.errors import LaunchError
 def view(what: str, runs: Path, device: Device, grid: int | None, port: int, opens: bool) -> None:
     """Run a trained automaton live in the browser.
 
-    WHAT is a run's name or folder, a checkpoint, or a file from qca export. On the page you can
-    start, pause and step it, show any field, and draw on it. The page opens only on this machine,
-    and only with the token in its address. Closing the page stops the stepping; Ctrl-C stops the
-    command.
+    WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. On
+    the page you can start, pause and step it, show any field, and draw on it. The page opens only
+    on this machine, and only with the token in its address. Closing the page stops the stepping;
+    Ctrl-C stops the command.
     """
     automaton = load_automaton(what, runs, device)
     try:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError
-from qca.core.plain_files import open_plain
 from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
+from qca.train.weights_file import make_read_error, recognize_format
 
 _FIRST = "inc.conv_block.0.weight"  # every checkpoint of this model has this tensor
 
@@ -57,11 +57,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f"{path}: cannot read weights: {_describe_error(error)}",
-            hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
-            "file is never run.",
-        ) from None
+        raise make_read_error(path, error) from None
     prefix = next((name.removesuffix(_FIRST) for name in tensors if name.endswith(_FIRST)), None)
     if prefix is None:
         raise InputError(
@@ -75,22 +71,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
-def is_torch_file(path: Path) -> bool:
-    """Return whether a file starts like the output of `torch.save`: a zip archive or a pickle."""
-    with open_plain(path) as file:
-        return file.read(2) in (b"PK", b"\x80\x02")
-
-
-def _describe_error(error: Exception) -> str:
-    """Return the first line of an error, without torch's advice to run the file's code."""
-    if isinstance(error, pickle.UnpicklingError):
-        return "it contains values other than tensors"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors of a file, or of the nested mapping that has the model's names."""
-    if not is_torch_file(path):
+    if recognize_format(path) == "safetensors":
         return load_file(path)
     content: Any = torch.load(path, map_location="cpu", weights_only=True)
     below: Iterable[Any] = content.values() if isinstance(content, Mapping) else ()

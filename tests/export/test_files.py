@@ -105,6 +105,19 @@ def test_a_truncated_file_is_refused(exports, tmp_path, format_):
         Automaton.load(cut, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("format_", "kind"),
+    [
+        ("pt2", "a torch.export program"),
+        pytest.param("onnx", "an ONNX model", marks=pytest.mark.slow),
+    ],
+)
+def test_an_exported_step_is_refused_by_its_kind(exports, format_, kind):
+    with pytest.raises(InputError, match=f"cannot read weights from {kind}") as error:
+        Automaton.load(exports[format_], device="cpu")
+    assert "qca export RUN -o first.safetensors" in error.value.hint
+
+
 def test_weights_with_a_nan_are_refused(automaton, exports, tmp_path):
     content = torch.load(exports["pth"])
     content["model_state_dict"]["outc.bias"][0] = float("nan")

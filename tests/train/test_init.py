@@ -41,8 +41,8 @@ class _Evil:
 BAD = {
     "missing": (lambda path: None, "no such file"),
     "a folder": (lambda path: path.mkdir(), "cannot read weights"),
-    "empty": (lambda path: path.touch(), "cannot read weights"),
-    "text": (lambda path: path.write_text("weights"), "cannot read weights"),
+    "empty": (lambda path: path.touch(), "neither a safetensors file nor one saved with"),
+    "text": (lambda path: path.write_text("weights"), "neither a safetensors file nor one saved"),
     "cut": (
         lambda path: (
             save_file(make_other_weights(), path),
@@ -55,7 +55,11 @@ BAD = {
             torch.save(make_other_weights(), path),
             path.write_bytes(path.read_bytes()[:-99]),
         ),
-        "cannot read weights",
+        "incomplete or damaged: the zip archive has no directory",
+    ),
+    "an ONNX model": (
+        lambda path: path.write_bytes(b"\x08\x0a\x12\x07pytorch"),
+        "cannot read weights from an ONNX model",
     ),
     "code": (lambda path: path.write_bytes(pickle.dumps(_Evil())), "cannot read weights"),
     "code in an archive": (
