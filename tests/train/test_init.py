@@ -93,11 +93,11 @@ def test_a_file_without_weights_is_refused_before_anything_is_created(
     [
         (
             make_other_weights(hidden_channels=8),
-            r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), but here",
+            r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), not \(",
         ),
         (
             {name: value for name, value in make_other_weights().items() if name != "outc.bias"},
-            r"outc\.bias is missing, but here \(4,\)",
+            r"outc\.bias is missing, not \(4,\)",
         ),
         (
             make_other_weights() | {"outc.bias": torch.full((4,), float("nan"))},
