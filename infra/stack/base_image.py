@@ -1,11 +1,10 @@
 """Choose the base image of the trainer image."""
 
 from infra.stack.decision import GIVEN, Decision
+from qca.core.distribution import CPU_TORCH_INDEX
 
 # A Python image, to which pip adds torch for the CPU; it is a tenth the size of a CUDA image.
 CPU_BASE_IMAGE = "python:3.13-slim"
-# Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of several GB.
-CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # The tag that PyTorch publishes for the torch release in pyproject.toml.
 CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
 

