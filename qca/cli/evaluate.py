@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
+from qca.cli.messages import note
+from qca.cli.next_steps import describe_report
 from qca.cli.options import format_option, runs_option
 from qca.cli.step_progress import show_steps
 from qca.core.config import Device
@@ -74,12 +76,14 @@ def evaluate(
         evaluation = run_trials(
             automaton, others, conditions, states=states, seed=seed, on_steps=on_steps
         )
-    if automaton.folder is not None:
-        write_evaluation(RunFolder(automaton.folder).evaluation, evaluation)
     if format_ == "json":
         click.echo(json.dumps(build_document(evaluation), indent=2, allow_nan=False))
     else:
         _print_tables(evaluation)
+    if automaton.folder is not None:  # last, so that the results are shown if this fails
+        path = RunFolder(automaton.folder).evaluation
+        write_evaluation(path, evaluation)
+        note(f"Wrote {path}.\n{describe_report(automaton.folder)}")
 
 
 def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:

@@ -45,6 +45,20 @@ def test_json_is_one_document_equal_to_the_saved_one(trained):
     assert json.loads(file.read_text()) == document
 
 
+def test_the_report_is_the_next_step(trained):
+    done = trained("evaluate", "first", "--states", 2, "--beyond", 1)
+    assert "Wrote runs/first/evaluation.json.\nReport on it: qca report first\n" in done.stderr
+
+
+def test_results_that_cannot_be_saved_are_printed(trained):
+    (trained.folder / "runs" / "first" / "evaluation.json").mkdir()
+    words = ("evaluate", "first", "--states", 2, "--beyond", 1)
+    done = trained(*words, check=1)
+    assert "as trained: 5 steps, 8x8 cells, 2 states" in done.stdout
+    assert "cannot write runs/first/evaluation.json: a folder" in done.stderr
+    assert json.loads(trained(*words, "--format", "json", check=1).stdout)["states"] == 2
+
+
 def test_invalid_requests_are_refused_with_a_message(trained):
     assert "2<=x" in trained("evaluate", "first", "--states", 1, check=2).stderr
     assert "no run 'third'" in trained("evaluate", "first", "--against", "third", check=2).stderr
