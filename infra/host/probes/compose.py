@@ -17,6 +17,12 @@ VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
 # podman-docker passes `docker compose` on to Docker Compose or, without it, to this program.
 _PODMAN_COMPOSE = re.compile(r"podman-compose version (\d\S*)")
+# The errors of `docker` and of podman-docker without the plugin. Other errors, such as that of a
+# missing context, do not say whether it is there.
+_NO_PLUGIN = re.compile(
+    r"is not a docker command|unknown command|unrecognized command"
+    r"|looking up compose provider failed"
+)
 
 
 def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
@@ -46,6 +52,8 @@ def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoCom
         return NoComposePlugin(detail=detail)
     if output.exit_code == 0:
         raise ProbeError(f"`{docker} compose version` printed no version: {output.error_line}")
+    if not _NO_PLUGIN.search(output.stderr):
+        raise ProbeError(f"`{docker} compose version` failed: {output.error_line}")
     return NoComposePlugin(detail=output.error_line)
 
 

@@ -99,7 +99,14 @@ def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not compose.probe(Deadline(5)).found
 
 
-@pytest.mark.parametrize("script", ["echo hello", "exec sleep 20", "exec yes"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        *("echo hello", "exec sleep 20", "exec yes", "exit 126"),
+        # Client 20.10 with the plugin, and DOCKER_CONTEXT=gone.
+        """echo 'unable to resolve docker endpoint: context "gone" does not exist' >&2; exit 1""",
+    ],
+)
 def test_a_program_that_is_not_docker_is_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
 ) -> None:
