@@ -35,6 +35,7 @@ def find_needed_paths(top: Table, active: Collection[str], folder: Path) -> Iter
 def _find_paths(name: str, service: Table, top: Table, folder: Path) -> Iterator[NeededPath]:
     yield from _find_build(name, service)
     yield from _find_mounts(name, service)
+    yield from _find_volumes(name, service, to_table(top.get("volumes")))
     yield from _find_profiles(name, service, folder)
     yield from _find_devices(name, service)
     for kind in ("secrets", "configs"):
@@ -85,6 +86,18 @@ def _find_mounts(name: str, service: Table) -> Iterator[NeededPath]:
             yield _make_needed(name, "bind mount", source, origin)
         elif suffix in _FILE_SUFFIXES.split() and suffix == PurePath(target).suffix:
             yield replace(_make_needed(name, "bind mount", source, origin), is_created=True)
+
+
+def _find_volumes(name: str, service: Table, defined: Table) -> Iterator[NeededPath]:
+    """Yield the folders that local volumes bind (`o: bind`); Docker does not create them."""
+    for entry, _ in to_items(service.get("volumes")).entries():
+        mount = to_table(entry)
+        volume = to_table(defined.get(to_text(mount.get("source"))))
+        options = descend(volume, "driver_opts")
+        device = to_text(options.get("device"))
+        is_bind = mount.get("type") == "volume" and "bind" in to_text(options.get("o")).split(",")
+        if is_bind and volume.get("driver", "local") == "local" and PurePath(device).is_absolute():
+            yield _make_needed(name, "volume device", device, options.origins["device"])
 
 
 def _find_sources(name: str, service: Table, defined: Table, kind: str) -> Iterator[NeededPath]:

@@ -17,7 +17,14 @@ class ExternalResource:
 
 
 PathUse = Literal[
-    "build context", "Dockerfile", "secret", "config", "bind mount", "seccomp profile", "device"
+    "build context",
+    "Dockerfile",
+    "secret",
+    "config",
+    "bind mount",
+    "volume device",
+    "seccomp profile",
+    "device",
 ]
 
 

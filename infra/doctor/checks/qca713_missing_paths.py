@@ -18,11 +18,12 @@ _OUTCOMES = {
     "config": _MISSING_SOURCE,
     "seccomp profile": "opening seccomp profile failed: no such file or directory",
     "bind mount": _MISSING_SOURCE,
+    "volume device": "failed to mount local volume: no such file or directory",
     "device": "error gathering device information while adding custom device: no such file",
 }
 
 # The engine mounts these from its own machine, whereas the client sends it the files of a build.
-_MOUNTED = ("bind mount", "secret", "config", "device")
+_MOUNTED = ("bind mount", "volume device", "secret", "config", "device")
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -87,9 +88,9 @@ CHECK = Check(
     title="A file that a service needs is missing",
     needs=(),
     looks_at="build contexts, Dockerfiles, seccomp profiles, the files of secrets and configs, "
-    "and bind mounts of files, within the folder of the Compose file; and device files. A bind "
-    "mount is taken for a file if both its paths have the same suffix "
-    "(`./redis.conf:/etc/redis.conf`).",
+    "bind mounts of files, and the folders that local volumes bind (`o: bind`), within the folder "
+    "of the Compose file; and device files. A bind mount is taken for a file if both its paths "
+    "have the same suffix (`./redis.conf:/etc/redis.conf`).",
     why="`docker compose config` does not look for these files; `up` fails after it has started "
     "other services. For a missing bind mount, Docker creates an empty folder, and the program "
     "inside the container fails with a message such as `Is a directory`. The finding is only a "

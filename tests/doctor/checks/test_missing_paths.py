@@ -18,6 +18,8 @@ SECRET = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: ./token}}
 CONFIG = "services: {a: {image: x, configs: [c]}}\nconfigs: {c: {file: ./c.toml}}"
 SECCOMP = "services: {a: {image: x, security_opt: ['seccomp:./s.json']}}"
 REFUSING = "{type: bind, source: ./data, target: /data, bind: {create_host_path: false}}"
+VOLUME = "services: {a: {image: x, volumes: ['vol:/v']}}\nvolumes: {vol: {driver_opts: %s}}"
+BOUND = VOLUME % "{type: none, o: 'bind,ro', device: ./data}"
 
 
 def find(folder: Path, text: str, facts: HostFacts | None = None) -> list[Finding]:
@@ -32,6 +34,7 @@ def find(folder: Path, text: str, facts: HostFacts | None = None) -> list[Findin
     [
         (BIND % "./redis.conf:/etc/redis.conf", "bind mount redis.conf is missing"),
         (BIND % REFUSING, "bind source path does not exist"),
+        (BOUND, "volume device data is missing.\n`docker compose up` fails with: failed to mount"),
         (CONTEXT, "build context app is missing"),
         (SECRET, "secret token is missing"),
         (CONFIG, "config c.toml is missing"),
@@ -57,6 +60,8 @@ def test_what_is_missing_is_reported_once_with_its_line(tmp_path, monkeypatch, t
         (BIND % "./conf.d:/etc/conf.d", []),
         (BIND % "data:/data" + "\nvolumes: {data: {}}", []),
         (BIND % REFUSING, ["data/x"]),
+        (BOUND, ["data/x"]),
+        (VOLUME % "{type: nfs, o: addr=nas, device: ':/data'}", []),
         (CONTEXT, ["app/app.dockerfile"]),
         ("services: {a: {build: {context: ., dockerfile_inline: FROM x}}}", []),
         ("services: {a: {build: 'https://example.com/x.git'}}", []),
