@@ -1,6 +1,7 @@
 """Count the states that a recompute strategy keeps alive, see `qca.train.state_store`."""
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 from qca.core.config import ResolvedRecompute
@@ -22,18 +23,18 @@ def compute_interval(steps: int) -> int:
     return math.isqrt(steps - 1) + 1
 
 
-def list_stored_states(steps: int, recompute: ResolvedRecompute) -> frozenset[int]:
+def list_stored_states(steps: int, recompute: ResolvedRecompute) -> Collection[int]:
     """Return the steps whose input states the store keeps until the loss's backward.
 
     The store holds the first `steps` steps. `host` keeps copies, not the states themselves.
     """
     if recompute == "host" or steps == 0:
-        return frozenset()
+        return ()
     if recompute == "two-level":
         interval = compute_interval(steps)
         last_first = (steps - 1) // interval * interval
         return frozenset(range(0, steps, interval)) | frozenset(range(last_first, steps))
-    return frozenset(range(steps))
+    return range(steps)
 
 
 def count_retained_states(
