@@ -40,7 +40,7 @@ import torch
 from qca.core.config import TrainConfig
 from qca.model import kernels
 from qca.train.device import prepare_device
-from qca.train.trainer import RunnerNotes, Trainer
+from qca.train.trainer import Trainer
 config = TrainConfig(**json.loads(sys.argv[1]))
 if sys.argv[3] == "plain":
     kernels.can_run_kernels = lambda _: False
