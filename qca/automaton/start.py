@@ -9,6 +9,7 @@ from typing import Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.lib.npyio import NpzFile
 
 from qca.core.errors import InputError
@@ -21,6 +22,7 @@ from qca.runs.snapshots import read_snapshots
 GROUP = "qca.initial_states"
 LARGEST_GRID = 4096
 _GROUND = 0  # the component of all cells but the excited one
+_ZIP_PREFIX = b"PK"  # of .npz files
 _LARGEST_NORM = 1 + 1e-3  # allows for rounding
 
 Draw = Callable[[int, int, int], ComplexArray]
@@ -145,9 +147,20 @@ def _read_start(path: Path) -> ComplexArray:
         return np.asarray(cast("dict[str, Any]", content)["psi"])[-1] if is_archive else content
     except _UNREADABLE as error:
         raise InputError(
-            f"{path}: cannot read a state: {error}",
+            f"{path}: cannot read a state: {_describe_error(path, error)}",
             hint="Give a trajectory of `qca rollout` or an array saved with numpy.save.",
         ) from None
+
+
+def _describe_error(path: Path, error: Exception) -> str:
+    """Return the reason without numpy's advice to load Python objects, which may run their code."""
+    if "pickle" not in str(error):
+        return str(error) or type(error).__name__
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC_PREFIX))
+    if head.startswith((MAGIC_PREFIX, _ZIP_PREFIX)):
+        return "it contains Python objects"
+    return "it is neither a .npy nor an .npz file"
 
 
 def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:

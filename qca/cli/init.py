@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from qca.cli.messages import note
-from qca.core.atomic_files import replace_file, write_error
+from qca.core.atomic_files import create_parent, replace_file, write_error
 from qca.core.config_loader import CONFIG_FILE
 from qca.core.errors import InputError
 
@@ -32,6 +32,7 @@ def init(output: Path) -> None:
             hint="Write another file with -o FILE, and use it with -c FILE.",
         )
     try:
+        create_parent(output)
         with replace_file(output) as unfinished:
             unfinished.write_text(render_template(), encoding="utf-8")
     except OSError as error:

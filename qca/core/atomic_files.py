@@ -69,13 +69,26 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         if _write_to_stream(path, content):
             return
         _refuse_link(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        create_parent(path)
         _remove_abandoned(path.parent)
         with replace_file(path) as unfinished, unfinished.open("xb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(content)
     except OSError as error:
         raise write_error(path, error) from None
+
+
+def create_parent(path: Path) -> None:
+    """Create the folder of a file that the user names, and the folders above it.
+
+    Raises:
+        OSError: one of them cannot be created, or is a file.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # of the folder, which sounds as if `path` existed
+        raise NotADirectoryError(errno.ENOTDIR, f"{path.parent} is not a folder") from None
 
 
 def write_error(path: Path, error: OSError, *, hint: str = _HINT) -> QcaError:

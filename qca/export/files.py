@@ -16,7 +16,7 @@ from safetensors import torch as safetensors
 
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
-from qca.core.atomic_files import replace_file, write_error
+from qca.core.atomic_files import create_parent, replace_file, write_error
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.output_format import choose_by_name
@@ -42,7 +42,7 @@ def parse_format(path: Path) -> Format:
 
 
 def export_automaton(automaton: Automaton, path: Path) -> None:
-    """Write the automaton in the format that the file's suffix names.
+    """Write the automaton in the format that the file's suffix names; create the folder if needed.
 
     Raises:
         InputError: the suffix is not a known format.
@@ -51,6 +51,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
     """
     write = _WRITERS[parse_format(path)]
     try:
+        create_parent(path)
         with replace_file(path) as unfinished, _silence_exporter():
             write(automaton, unfinished)
     except ModuleNotFoundError as error:

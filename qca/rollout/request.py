@@ -134,7 +134,7 @@ def require_possible(request: RolloutRequest, d_state: int) -> None:
 
     Raises:
         InputError: it has more frames than a page, or any file, can hold.
-        LaunchError: the encoder or the folder is missing, or the output is not a plain file.
+        LaunchError: the encoder is missing, or the output or its folder cannot be written to.
         PlanError: it needs more than the free memory or disk space.
 
     """
@@ -169,14 +169,21 @@ def _require_encoder(format_: Format) -> None:
 
 
 def _require_place(output: Path) -> None:
-    folder = output.parent
+    folder = _find_existing_folder(output)
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        problem = "is not writable" if folder.is_dir() else "does not exist"
-        raise LaunchError(f"folder {folder} {problem}", hint="Give another output with -o FILE.")
+        problem = f"folder {folder} is not writable" if folder.is_dir() else f"{folder} is a file"
+        raise LaunchError(
+            f"cannot write {output}: {problem}", hint="Give another output with -o FILE."
+        )
     try:
         check_plain(output, follow=False)
     except OSError as error:
         raise write_error(output, error, hint="Give another output with -o FILE.") from None
+
+
+def _find_existing_folder(output: Path) -> Path:
+    """Return the nearest folder above the output that exists; the others are created."""
+    return next(folder for folder in output.absolute().parents if folder.exists())
 
 
 def _require_small_page(request: RolloutRequest) -> None:
@@ -205,7 +212,7 @@ def _require_memory(request: RolloutRequest, d_state: int) -> None:
 def _require_disk(request: RolloutRequest, d_state: int) -> None:
     """Refuse states that do not fit on the disk; they are not compressed. Pictures are small."""
     needed = count_kept_bytes(request, d_state) if request.keeps_states else 0
-    free = shutil.disk_usage(request.output.parent).free - _MARGIN
+    free = shutil.disk_usage(_find_existing_folder(request.output)).free - _MARGIN
     if needed > free:
         raise PlanError(
             f"{request.output.name} needs {format_size(needed)}; the disk has "

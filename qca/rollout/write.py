@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qca.core.atomic_files import replace_file, write_error
+from qca.core.atomic_files import create_parent, replace_file, write_error
 from qca.rollout.pictures import write_contact_sheet, write_gif
 from qca.rollout.player import Player, render_player
 from qca.rollout.recording import Recording, draw_fields
@@ -14,16 +14,17 @@ from qca.rollout.video import write_video
 def write_recording(
     request: RolloutRequest, recording: Recording, player: Player, episode: int | None
 ) -> None:
-    """Write a recording in the format that the output's suffix names.
+    """Write a recording in the format that the output's suffix names; create the folder if needed.
 
     Raises:
         LaunchError, CheckpointError: it cannot be written; an existing file stays unchanged.
 
     """
-    if request.format == "safetensors":  # write_snapshots replaces the file itself
-        write_safetensors(request.output, recording.states, episode)
-        return
     try:
+        create_parent(request.output)
+        if request.format == "safetensors":  # write_snapshots replaces the file itself
+            write_safetensors(request.output, recording.states, episode)
+            return
         with replace_file(request.output) as unfinished:
             _write(unfinished, request, recording, player)
     except OSError as error:

@@ -90,6 +90,22 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
         start(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: path.write_text("# A page\n"), "it is neither a .npy nor an .npz file"),
+        (lambda path: np.save(path, np.array([{}])), "it contains Python objects"),
+        (lambda path: np.savez(path, psi=np.array([{}])), "it contains Python objects"),
+    ],
+)
+def test_numpys_advice_to_load_python_objects_is_not_repeated(tmp_path, write, reason):
+    write(tmp_path / "one.npz")
+    [path] = tmp_path.iterdir()
+    with pytest.raises(InputError) as error:
+        start(path)
+    assert error.value.message == f"{path}: cannot read a state: {reason}"
+
+
 def write_npy(path: Path, header: str) -> None:
     """Write the header of an array without its numbers."""
     text = header.encode().ljust(117) + b"\n"

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from tests.support.automata import write_trained_run
 from tests.support.program import QCA, Program, environment
 from tests.support.terminal import open_terminal
 
@@ -48,3 +49,22 @@ def test_a_closed_pipe_is_not_an_error(qca):
         text=True,
     )
     assert (done.returncode, done.stderr) in [(0, ""), (141, "")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "doctor --only QCA301 --record new/folder/file.json",
+        "init -o new/folder/file.toml",
+        "render compose -o new/folder/file.yaml",
+        "rollout first --steps 2 -o new/folder/file.html",
+        "rollout first --steps 2 -o new/folder/file.safetensors",
+        "export first -o new/folder/file.pth",
+        "report first -o new/folder/file.html",
+    ],
+)
+def test_the_folder_of_an_output_file_is_created(qca, command):
+    write_trained_run(qca.folder / "runs" / "first")
+    qca(*command.split(), check=None)
+    [file, *_] = sorted((qca.folder / "new" / "folder").iterdir())
+    assert file.name == command.rpartition("/")[2]

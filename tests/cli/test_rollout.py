@@ -57,7 +57,7 @@ def test_all_options_are_applied(trained):
         (("first", "--field", "flux"), 2, "unknown field 'flux'"),
         (("first", "--start", "nothing"), 2, "neither an initial state nor a file"),
         (("first", "-o", "one.avi"), 2, "unknown output format"),
-        (("first", "-o", "nowhere/one.html"), 1, "folder nowhere does not exist"),
+        (("first", "-o", "runs/first/config.json/one.html"), 1, "config.json is a file"),
         (("second",), 2, "no run 'second'"),
         (("first", "--steps", 200_000, "-o", "one.npz"), 2, "too many frames: 200,001"),
     ],

@@ -83,9 +83,15 @@ def test_too_many_states_for_the_disk(make_small_request, monkeypatch):
         require_possible(make_small_request("a.npz", steps=500), 14)
 
 
-def test_a_missing_folder(tmp_path, make_small_request):
-    with pytest.raises(LaunchError, match="nowhere does not exist"):
-        require_possible(make_small_request("nowhere/a.html"), 14)
+def test_a_missing_folder_is_possible_on_the_disk_of_the_one_above(tmp_path, make_small_request):
+    require_possible(make_small_request("new/er/a.npz"), 14)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder(tmp_path, make_small_request):
+    (tmp_path / "file").touch()
+    with pytest.raises(LaunchError, match=r"cannot write .*/file/a\.html: .*/file is a file"):
+        require_possible(make_small_request("file/a.html"), 14)
 
 
 def test_a_folder_in_place_of_the_output(tmp_path, make_small_request):
