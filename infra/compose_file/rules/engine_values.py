@@ -5,6 +5,7 @@ in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and
 (pkg/compose/create.go).
 """
 
+import json
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -28,6 +29,14 @@ _SECURITY_OPTIONS = ("apparmor", "label", "no-new-privileges", "seccomp", "writa
 _MAC_ADDRESS = re.compile(
     r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
 )
+# moby/sys, mount/flags_unix.go; later releases may accept other options of tmpfs(5).
+_TMPFS_FLAGS = """
+    async atime bind defaults dev diratime dirsync exec mand noatime nodev nodiratime noexec nomand
+    norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave
+    runbindable rw shared slave strictatime suid sync unbindable
+"""
+_TMPFS_VALUES = "gid mode mpol nr_blocks nr_inodes size uid"
+_LATER_TMPFS_OPTIONS = "huge inode32 inode64 noswap usrquota grpquota"
 
 
 def check_values(service: Table) -> Iterator[Refusal]:
@@ -38,6 +47,8 @@ def check_values(service: Table) -> Iterator[Refusal]:
     yield from _check_ulimits(service)
     yield from _check_hosts(service)
     yield from _check_mac_address(service)
+    yield from _check_tmpfs(service)
+    yield from _check_environment(service)
 
 
 def _check_stop_signal(service: Table) -> Iterator[Refusal]:
@@ -103,3 +114,32 @@ def _check_mac_address(service: Table) -> Iterator[Refusal]:
         what = f"{given!r} is not a MAC address"
         docker = f"address {given}: invalid MAC address"
         yield refuse(what, docker, service.origins["mac_address"])
+
+
+def _check_tmpfs(service: Table) -> Iterator[Refusal]:
+    for item, origin in to_items(service.get("tmpfs")).entries():
+        target, colon, options = to_text(item).partition(":")
+        wrong = next(
+            (option for option in options.split(",") if not _is_tmpfs_option(option)), None
+        )
+        if colon and wrong is not None:
+            what = f"the tmpfs {target} has an option {wrong!r} that the engine does not know"
+            yield refuse(what, f"invalid tmpfs option {_format_option(wrong)}", origin)
+
+
+def _is_tmpfs_option(option: str) -> bool:
+    name, equals, _ = option.partition("=")
+    known = _TMPFS_VALUES if equals else _TMPFS_FLAGS
+    return name in known.split() or name in _LATER_TMPFS_OPTIONS.split()
+
+
+def _format_option(option: str) -> str:
+    """Write an option as the engine does, such as `["size" "64m"]`."""
+    return f"[{' '.join(json.dumps(part) for part in option.split('=', 1))}]"
+
+
+def _check_environment(service: Table) -> Iterator[Refusal]:
+    for name, value, origin in to_table(service.get("environment")).entries():
+        if not name:
+            docker = f"invalid environment variable: ={to_text(value)}"
+            yield refuse("`environment` has a variable without a name", docker, origin)
