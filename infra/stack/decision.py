@@ -3,9 +3,11 @@
 from dataclasses import fields, is_dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
+from qca.core.config import TrainConfig
 from qca.core.frozen import frozen_dataclass
 
 GIVEN = "given in the configuration"
+KEPT = "the run already has this value"
 NOT_SHOWN = {"shown": False}
 """The metadata of a field that is not part of the plan's document."""
 
@@ -22,6 +24,11 @@ class Decision(Generic[T_co]):
     def __bool__(self) -> NoReturn:
         """Raise TypeError, because a Decision with False or None would count as true."""
         raise TypeError("a Decision is neither true nor false; its value may be")
+
+
+def explain_setting(train: TrainConfig, key: str) -> str:
+    """Return why `train` has the value of a key that is not chosen here."""
+    return KEPT if key in train.kept else GIVEN
 
 
 def strip_reasons(plan: Any) -> Any:

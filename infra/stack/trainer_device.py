@@ -4,7 +4,7 @@ from typing import Literal
 
 from infra.host.container_gpu import assess_gpu_access, select_training_gpus
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known, known_or_none
-from infra.stack.decision import GIVEN, Decision
+from infra.stack.decision import GIVEN, Decision, explain_setting
 from qca.core.config import (
     HALF_PRECISIONS,
     HalfPrecision,
@@ -94,7 +94,7 @@ def decide_profile(
 ) -> Decision[ResolvedProfile]:
     """Choose a small model for a CPU, and the profile `low-memory` for a small GPU."""
     if train.profile != "auto":
-        return Decision(train.profile, GIVEN)
+        return Decision(train.profile, explain_setting(train, "profile"))
     if device == "cpu":
         return Decision("cpu", "a small model on a CPU, so that a first run takes minutes")
     if gpu is None:

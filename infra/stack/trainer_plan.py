@@ -7,7 +7,7 @@ from typing import NamedTuple
 from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import Gpu, HostFacts, known_or_none
 from infra.stack.base_image import decide_base_image
-from infra.stack.decision import GIVEN, NOT_SHOWN, Decision
+from infra.stack.decision import GIVEN, NOT_SHOWN, Decision, explain_setting
 from infra.stack.trainer_device import (
     choose_half_precision,
     decide_device,
@@ -126,7 +126,7 @@ def plan_trainer(
         ),
         together=_is_distributed(processes, config.stack.nnodes),
     )
-    choice = choose(train, budget.value, machine)
+    train, choice = _choose(train, budget.value, machine)
     plan = TrainerPlan(
         device=device,
         gpus=hardware.gpu_count,
@@ -149,6 +149,19 @@ def plan_trainer(
         machine=machine,
     )
     return plan, choice.train.override(device=device.value)
+
+
+def _choose(train: TrainConfig, budget: int | None, machine: Machine) -> tuple[TrainConfig, Choice]:
+    """Return the choice for `train`; without the segment and tapes that it keeps if they don't fit.
+
+    Also return the configuration for which the choice was made.
+    """
+    choice = choose(train, budget, machine)
+    kept = train.kept & {"segment", "tapes"}
+    if choice.fits is not False or not kept:
+        return train, choice
+    free = train.override(**dict.fromkeys(kept, "auto"))
+    return free, choose(free, budget, machine)
 
 
 class _Hardware(NamedTuple):
@@ -198,7 +211,7 @@ def _decide_precision(
     train: TrainConfig, choice: Choice, device: ResolvedDevice
 ) -> Decision[ResolvedPrecision]:
     if train.precision != "auto":
-        because = GIVEN
+        because = explain_setting(train, "precision")
     elif choice.precision != "fp32":
         because = "the GPU supports it natively, and no float32 plan fits the budget"
     elif device == "cpu":
@@ -210,7 +223,7 @@ def _decide_precision(
 
 def _decide_segment(train: TrainConfig, choice: Choice, device: ResolvedDevice) -> Decision[int]:
     if train.segment != "auto":
-        because = GIVEN
+        because = explain_setting(train, "segment")
     elif device == "cpu":
         because = "a single step's kernels keep a CPU busy"
     elif train.steps == 1:
@@ -232,7 +245,9 @@ def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
     if choice.recompute == "none":
         because = "`recompute` is `none`: no step is recomputed"
     elif train.tapes != "auto":
-        because = GIVEN
+        because = explain_setting(train, "tapes")
+    elif choice.tapes == train.steps:
+        because = "the tapes of all steps fit, so none is recomputed"
     elif choice.tapes:
         because = "as many as fit the budget; the others are recomputed from their states"
     elif choice.fits is None:
@@ -261,7 +276,7 @@ def _decide_optimizer_state(
 
 def _decide_batch_size(configured: TrainConfig, train: TrainConfig) -> Decision[int]:
     if "batch_size" in configured.given:
-        return Decision(train.batch_size, GIVEN)
+        return Decision(train.batch_size, explain_setting(configured, "batch_size"))
     source = f"profile {train.profile}" if "batch_size" in train.given else "the default"
     return Decision(train.batch_size, f"{source}; a plan never changes the batch")
 

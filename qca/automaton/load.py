@@ -14,8 +14,9 @@ from torch import Tensor
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError
 from qca.core.tensor_file import open_tensors
-from qca.runs.run import find_run, read_config
+from qca.runs.run import find_run
 from qca.runs.run_folder import RunFolder
+from qca.runs.saved_config import read_config
 from qca.train.checkpoint import MODEL, find_newest_intact, read_checkpoint
 from qca.train.weights import read_weights
 from qca.train.weights_file import make_read_error, recognize_format

@@ -56,12 +56,19 @@ def format_numbers(record: EpisodeRecord) -> list[str]:
     ]
 
 
+def _describe_tapes(event: Started) -> str:
+    if event.tapes == event.steps:
+        return " for no step: all are kept"
+    if event.tapes == 0:
+        return ""
+    return f", keeping the last {event.tapes} of {event.steps} steps"
+
+
 def _describe_start(event: Started) -> list[str]:
     predicted = event.predicted_memory_bytes
     peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
     segment = "" if event.segment == 1 else f" in segments of {event.segment} steps"
-    is_partly_taped = event.tapes and event.recompute != "none"
-    tapes = f", keeping the last {event.tapes} steps" if is_partly_taped else ""
+    tapes = "" if event.recompute == "none" else _describe_tapes(event)
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
         f"Training `{event.run}`: {event.parameters:,} parameters, "

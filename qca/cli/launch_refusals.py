@@ -10,8 +10,22 @@ from infra.stack.launch_record import read_launch
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateFolder
 from infra.stack.trainer_memory import RunningRun
-from qca.core.config import Config
+from qca.cli.options import RUNS
+from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.errors import LaunchError, PlanError
+from qca.runs.run_folder import RunFolder
+
+
+def refuse_other_settings(train: TrainConfig) -> None:
+    """Refuse values that the run, if it exists, cannot be resumed with.
+
+    Raises:
+        InputError: a key differs that is fixed, or a value has no effect.
+
+    """
+    # Until the host is known, the profile of a new run may be `auto`; a run that exists has one.
+    profile = "default" if train.profile == "auto" else train.profile
+    RunFolder(RUNS / train.run).check_start(apply_profile(train, profile), resume=True)
 
 
 def refuse_blocked_host(facts: HostFacts, config: Config) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from infra.stack.alternatives import Alternative
-from infra.stack.decision import GIVEN
+from infra.stack.decision import GIVEN, KEPT
 from infra.stack.launch_record import Launch
 from infra.stack.plan import StackPlan
 from infra.stack.trainer_memory import CONTAINER_HEADROOM
@@ -28,8 +28,11 @@ def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: Progres
     else:
         view.note(f"With Docker: {plan.runtime.because}.")
     profile = plan.trainer.profile
-    if profile.value == "cpu" and profile.because != GIVEN:
-        view.note("This is the small CPU profile; --profile default trains the full model.")
+    if profile.value == "cpu" and profile.because not in (GIVEN, KEPT):
+        view.note(
+            "This is the small CPU profile; `qca up --profile default --run full` trains the full "
+            "model."
+        )
     hint = describe_faster_precision(alternatives)
     if hint and not list_checkpoints(RunFolder(RUNS / plan.train.run).checkpoints):
         view.note(hint)

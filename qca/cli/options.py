@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,6 +84,14 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
         for table, model in _load_tables().items()
     }
     return load_config(config_file, flags=by_table)
+
+
+def keep_run_settings(config: "Config", runs: Path) -> "Config":
+    """Return the configuration with what the run keeps if it is resumed from the folder `runs`."""
+    from qca.runs.run_folder import RunFolder
+
+    train = RunFolder(runs / config.train.run).keep_settings(config.train)
+    return replace(config, train=train)
 
 
 def _load_tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":

@@ -1,6 +1,8 @@
 """`qca plan`: show the sizing decision with a reason for each number."""
 
 import shlex
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,20 @@ from infra.stack.plan import StackPlan, TrainerPlan, plan_stack, require_fit
 from qca.cli.alternatives import build_alternatives_table, describe_sources
 from qca.cli.background import build_words
 from qca.cli.host_facts import host_facts, plan_here
+from qca.cli.launch_refusals import refuse_other_settings
 from qca.cli.messages import note, say
-from qca.cli.options import config_options, facts_option, format_option, read_config
+from qca.cli.options import (
+    RUNS,
+    config_options,
+    facts_option,
+    format_option,
+    keep_run_settings,
+    read_config,
+)
 from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import unwind_on_sigterm
+from qca.core.config import TrainConfig
+from qca.core.errors import InputError
 from qca.core.json_object import format_object
 from qca.core.units import format_size
 
@@ -47,6 +59,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     """
     config = read_config(config_file, flags)
     if facts_file is None:
+        config = keep_run_settings(config, RUNS)
         running = list_running_runs(config.train.run)
         with unwind_on_sigterm():
             _, stack_plan = plan_here(config, running=running)
@@ -65,7 +78,22 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
         say(license_note)
     require_fit(stack_plan)
     if format_ == "text" and facts_file is None:
-        note(f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}")
+        note(_describe_launch(config.train, config_file, flags))
+
+
+def _describe_launch(train: TrainConfig, config_file: Path | None, flags: Mapping[str, Any]) -> str:
+    """Return the command that launches the plan; as a new run if this one has other settings."""
+    try:
+        refuse_other_settings(train)
+    except InputError as error:
+        words = build_words(config_file, {**flags, "run": _find_free_name(train.run)})
+        return f"Not as run {train.run}: {error}.\nNext: {shlex.join(['qca', *words])}"
+    return f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}"
+
+
+def _find_free_name(run: str) -> str:
+    names = (f"{run}-{number}" for number in count(2))
+    return next(name for name in names if not (RUNS / name).exists())
 
 
 def describe_store_license(stack_plan: StackPlan) -> str:

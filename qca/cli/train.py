@@ -10,7 +10,7 @@ import click
 
 from qca.cli.messages import note
 from qca.cli.next_steps import describe_complete_run
-from qca.cli.options import config_options, read_config, runs_option
+from qca.cli.options import config_options, keep_run_settings, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals, unwind_on_sigterm
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
@@ -103,10 +103,11 @@ def train(
             "others connect"
         )
     prepare_environment()  # before torch is loaded
-    config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
     resume = resume or (is_launched() and is_restarted())
+    configured = read_config(config_file, flags)
     if resume:
-        config = RunFolder(runs / config.run).keep_segments(config)
+        configured = keep_run_settings(configured, runs)
+    config = _resolve(configured, processes=processes, nnodes=nnodes)
     request = TrainRequest(
         config=config,
         folder=runs / config.run,

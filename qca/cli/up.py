@@ -22,6 +22,7 @@ from qca.cli.launch_containers import launch_containers
 from qca.cli.launch_refusals import (
     refuse_blocked_host,
     refuse_crowded_device,
+    refuse_other_settings,
     refuse_other_stack,
     refuse_undecodable_folder,
 )
@@ -33,12 +34,11 @@ from qca.cli.launch_words import (
     describe_run_place,
 )
 from qca.cli.messages import note
-from qca.cli.options import RUNS, config_options, read_config
+from qca.cli.options import RUNS, config_options, keep_run_settings, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.core.config import Config, ResolvedRuntime
-from qca.runs.run_folder import RunFolder
 
 
 @click.command()
@@ -54,8 +54,8 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
     next `qca up` resumes from there. Several runs may train at once, each with its own name
     (--run).
     """
-    config = read_config(config_file, flags)
-    RunFolder(RUNS / config.train.run).check()
+    config = keep_run_settings(read_config(config_file, flags), RUNS)
+    refuse_other_settings(config.train)
     with raise_on_sigterm():
         try:
             runtime = _launch(config, detach)

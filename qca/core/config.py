@@ -47,11 +47,20 @@ ResolvedOptimizerState = Literal["device", "host"]
 OptimizerState = Literal["auto", ResolvedOptimizerState]
 Update = Literal["cartesian", "unitary"]
 
-Name = Annotated[str, Constraint(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_ENDPOINT = r"^[A-Za-z0-9._-]+:[0-9]{1,5}$"
+
+PATTERN_RULES: Mapping[str, str] = {
+    _NAME: "must be 1 to 63 lowercase letters, digits, `-` and `_`, the first a letter or a digit",
+    _ENDPOINT: "must be HOST:PORT",
+}
+"""The patterns of the values, in words."""
+
+Name = Annotated[str, Constraint(pattern=_NAME)]
 """A project or run name: a valid Compose project name that is safe in a path."""
 
 
-Endpoint = Annotated[str, Constraint(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
+Endpoint = Annotated[str, Constraint(pattern=_ENDPOINT)]
 """An address as HOST:PORT."""
 
 
@@ -62,12 +71,21 @@ class _Table:
     """Base class of the configuration's tables."""
 
     given: frozenset[str]
-    """The keys that the user set; a profile leaves them unchanged."""
+    """The keys that the user set, and `kept`; a profile leaves them unchanged."""
+    kept: frozenset[str] = frozenset()
+    """The keys that have the value of the run that is resumed."""
 
     def override(self, **values: Any) -> Self:
         """Return a copy with other values, which count as set by the user. Does not validate."""
         other = copy(self)
-        vars(other).update(values, given=self.given | values.keys())
+        given, kept = self.given | values.keys(), self.kept - values.keys()
+        vars(other).update(values, given=given, kept=kept)
+        return other
+
+    def keep(self, **values: Any) -> Self:
+        """Return a copy with values of the run that is resumed. Does not validate."""
+        other = self.override(**values)
+        vars(other).update(kept=other.kept | values.keys())
         return other
 
 
@@ -221,6 +239,9 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
     # memory.
     "low-memory": {"batch_size": 1},
 }
+
+PROFILE_KEYS = frozenset(key for values in PROFILES.values() for key in values)
+"""The keys that a profile can set."""
 
 
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qca.core.config import PATTERN_RULES
 from qca.core.errors import InputError
 from qca.core.frozen import frozen_dataclass
 from qca.core.validation import is_unknown_key
@@ -40,7 +41,9 @@ def _describe_problem(found: Mapping[str, Any], key: str, keys: list[str]) -> st
     if is_unknown_key(found):
         nearest = get_close_matches(key, keys, n=1)
         return f"unknown key; did you mean {nearest[0]}?" if nearest else "unknown key"
-    return f"{found['msg'].removeprefix('Value error, ')} (given: {found['input']!r})"
+    pattern = found.get("ctx", {}).get("pattern")
+    problem = PATTERN_RULES.get(pattern) or found["msg"].removeprefix("Value error, ")
+    return f"{problem} (given: {found['input']!r})"
 
 
 def build_fault_error(located: Iterable[tuple[int, str, str]]) -> InputError:

@@ -146,6 +146,8 @@ class Ways:
         strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
         if train.recompute != "auto":
             strategies = (train.recompute,)
+        elif train.tapes != "auto" and train.tapes >= train.steps:
+            strategies = ("none",)
         lengths = [train.segment] if train.segment != "auto" else None
         lengths = lengths or list_segments(precision, train.steps, device=device)
         ways: list[tuple[ResolvedRecompute, int]] = []

@@ -1,7 +1,7 @@
-"""Decide which configuration keys may change when a run resumes. Works without torch.
+"""Decide which configuration keys a resumed run keeps, and which may change. Works without torch.
 
-docs/configuration.md has the same rules as a table. A key in neither set is fixed: if it changed
-halfway, no configuration would describe the run.
+docs/configuration.md has the same rules as a table. A key that is neither in `UNRECORDED` nor in
+`RECORDED` is fixed: if it changed halfway, no configuration would describe the run.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qca.core.config import TrainConfig
+from qca.core.config import PROFILE_KEYS, TrainConfig
 from qca.core.errors import InputError
+from qca.core.units import pluralize
 
 UNRECORDED = frozenset(
     {
@@ -18,8 +19,8 @@ UNRECORDED = frozenset(
         "profile",  # only sets other keys
         "device",
         "recompute",
-        "segment",  # the run keeps its own, see `restore_segments`
-        "tapes",  # likewise
+        "segment",
+        "tapes",
         "optimizer_state",
         "budget",
     }
@@ -39,6 +40,9 @@ RECORDED = frozenset(
     }
 )
 """Keys that affect training from the change on. A change is recorded as an event of the run."""
+
+CHOSEN_ANEW = frozenset({"run", "device", "recompute", "optimizer_state", "budget"})
+"""Keys that a resumed run does not keep: the machine may be another one, or have less memory."""
 
 # Keys that affect a complete run only together with more episodes.
 _NEEDS_EPISODES = RECORDED - {"episodes"}
@@ -73,7 +77,9 @@ def find_changes(config: TrainConfig, saved: Mapping[str, Any]) -> tuple[Values,
     return {key: saved[key] for key in changed}, {key: now[key] for key in changed}
 
 
-def require_effect(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
+def require_effect(
+    config: TrainConfig, saved: Mapping[str, Any], source: Path, *, trained: int
+) -> None:
     """Raise InputError if the user set a value that has no effect on a complete run."""
     before, now = find_changes(config, saved)
     for key in now:
@@ -81,31 +87,71 @@ def require_effect(config: TrainConfig, saved: Mapping[str, Any], source: Path) 
             raise InputError(
                 f"{source}: this run is complete, so {key} {now[key]!r} has no effect; "
                 f"it was trained with {before[key]!r}",
-                hint=f"Omit {key}, or train on: set --episodes to more than {config.episodes}.",
+                hint=f"Omit {key}, or train on: set --episodes to more than {trained:,}.",
             )
 
 
-def restore_segments(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
-    """Return `config` with the run's own segment and tapes, which determine how sums are rounded.
+def require_episodes(
+    config: TrainConfig, saved: Mapping[str, Any], source: Path, *, trained: int
+) -> None:
+    """Raise InputError if an unfinished run of `trained` episodes would end before its last one."""
+    before = saved.get("episodes", config.episodes)
+    if config.episodes < trained < before:
+        done = f"{trained:,} {pluralize(trained, 'episode')}"
+        raise InputError(
+            f"{source}: this run has trained {done}, so episodes {config.episodes:,} is too few",
+            hint=f"Omit episodes to train on to {before:,}, or set --episodes {trained} to end the "
+            "run there.",
+        )
+
+
+def keep_settings(config: TrainConfig, saved: TrainConfig, *, trained: int) -> TrainConfig:
+    """Return `config` with the values of the run that is resumed, for the keys that are not set.
+
+    A profile that the user names sets its keys anew, unless it is the run's. A complete run of
+    `trained` episodes keeps their number if the user sets fewer.
+    """
+    names_profile = config.profile not in ("auto", saved.profile)
+    unset = {field for field in asdict(saved) if not _is_set(config, field)} - CHOSEN_ANEW
+    kept = {key: getattr(saved, key) for key in unset} | _select_segments(config, saved, unset)
+    kept |= _select_episodes(config, saved, trained)
+    if names_profile:
+        kept = {key: value for key, value in kept.items() if key not in PROFILE_KEYS}
+    return config.keep(**{key: value for key, value in kept.items() if value != "auto"})
+
+
+def _is_set(config: TrainConfig, key: str) -> bool:
+    return key in config.given and getattr(config, key) != "auto"
+
+
+def _select_segments(config: TrainConfig, saved: TrainConfig, unset: set[str]) -> dict[str, Any]:
+    """Return the run's own segment and tapes, which determine how sums are rounded.
 
     Runs older than these keys used single steps, and recomputed all of them or none.
     """
-    segment = saved.get("segment", 1)
-    if _is_count(segment) and segment >= 1:
-        config = config.override(segment=segment)
-    tapes = saved.get("tapes", config.steps if saved.get("recompute") == "none" else 0)
-    if not _is_count(tapes):
-        return config
-    if config.recompute == "none" and tapes < config.steps:
-        config = config.override(recompute="step")
-    return config.override(tapes=tapes)
+    older_tapes = saved.steps if saved.recompute == "none" else 0
+    segment = saved.segment if "segment" in saved.given else 1
+    tapes = saved.tapes if "tapes" in saved.given else older_tapes
+    if config.recompute == "none":
+        tapes = "auto"  # the user asks for all of them
+    return {key: value for key, value in (("segment", segment), ("tapes", tapes)) if key in unset}
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _select_episodes(config: TrainConfig, saved: TrainConfig, trained: int) -> dict[str, int]:
+    episodes = max(saved.episodes, trained)  # 0.2.0 could record fewer than it had trained
+    is_complete = trained >= saved.episodes
+    if not _is_set(config, "episodes") or (is_complete and config.episodes < episodes):
+        return {"episodes": episodes}
+    return {}
 
 
-def restore_ineffective(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
-    """Return `config` with the values that a complete run was trained with, except its episodes."""
+def restore_ineffective(
+    config: TrainConfig, saved: Mapping[str, Any], *, trained: int
+) -> TrainConfig:
+    """Return `config` with the values that a complete run was trained with.
+
+    Its episodes are those that the user set, but at least the `trained` ones.
+    """
     before, _ = find_changes(config, saved)
-    return config.override(**{key: before[key] for key in before if key in _NEEDS_EPISODES})
+    values = {key: before[key] for key in before if key in _NEEDS_EPISODES}
+    return config.override(**values, episodes=max(config.episodes, trained))

@@ -6,13 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
-
 from qca.core.config import TrainConfig
 from qca.core.errors import InputError
-from qca.core.json_object import parse_object
-from qca.core.plain_files import read_plain
-from qca.core.validation import is_unknown_key
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.evaluation import Evaluation, read_evaluation
 from qca.runs.events import ConfigChanged, EpisodeRecord, Finished, Started
@@ -23,7 +18,8 @@ from qca.runs.journal import (
     read_journal,
 )
 from qca.runs.metrics_log import read_records
-from qca.runs.run_folder import LARGEST_CONFIG, RunFolder, list_run_folders
+from qca.runs.run_folder import RunFolder, list_run_folders
+from qca.runs.saved_config import read_config
 
 if TYPE_CHECKING:
     from qca.runs.snapshots import Snapshots
@@ -198,27 +194,3 @@ def _read_snapshots(folder: RunFolder) -> "Snapshots | None":
     from qca.runs.snapshots import read_snapshots
 
     return read_snapshots(folder.states)
-
-
-def read_config(path: Path) -> TrainConfig:
-    """Read the `config.json` of a run.
-
-    Raises:
-        InputError: it is missing, damaged or of another version.
-
-    """
-    try:
-        return TrainConfig(**parse_object(read_plain(path, limit=LARGEST_CONFIG, follow=False)))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        problem = "unknown key" if is_unknown_key(first) else first["msg"]
-        raise InputError(
-            f"{path}: {key}: {problem}",
-            hint="Another version of qca wrote the run; use that version.",
-        ) from None
-    except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            f"{path}: cannot be read: {problem}", hint="Restore the file from a copy."
-        ) from None

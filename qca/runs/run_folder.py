@@ -30,12 +30,15 @@ from qca.core.errors import CheckpointError, InputError, LaunchError
 from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
-from qca.core.units import MIB
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.health import HEARTBEAT
-from qca.runs.resume_rules import require_same_config, restore_segments
-
-LARGEST_CONFIG = MIB
-"""The size limit of `config.json`, which takes a few hundred bytes."""
+from qca.runs.resume_rules import (
+    keep_settings,
+    require_effect,
+    require_episodes,
+    require_same_config,
+)
+from qca.runs.saved_config import LARGEST_CONFIG, read_config
 
 _BEAT_EVERY = 2.0  # seconds; `health` allows many times this
 
@@ -148,18 +151,30 @@ class RunFolder:
                 hint="Start another run with --run, or restore the file.",
             ) from None
         require_same_config(config, saved, self.config)
+        trained = self._count_trained()
+        require_episodes(config, saved, self.path, trained=trained)
+        if trained >= config.episodes:
+            require_effect(config, saved, self.path, trained=trained)
 
-    def keep_segments(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the run's own segment and tapes, see `restore_segments`.
+    def keep_settings(self, config: TrainConfig) -> TrainConfig:
+        """Return `config` with the values of the run in this folder, see `resume_rules`.
 
-        If `config.json` cannot be read, `config` is returned unchanged; `check_config` reports
-        that.
+        Without a run that has trained, `config` is returned unchanged.
+
+        Raises:
+            InputError: `config.json` is damaged, or from another version.
+            CheckpointError: this user has no permission to read the folder.
+
         """
-        try:
-            saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
-        except (OSError, ValueError):
+        self.check()
+        if not self.is_used() or not self.config.exists():
             return config
-        return restore_segments(config, saved)
+        return keep_settings(config, read_config(self.config), trained=self._count_trained())
+
+    def _count_trained(self) -> int:
+        """Return the episode of the newest checkpoint."""
+        checkpoints = list_checkpoints(self.checkpoints)
+        return checkpoints[-1][0] if checkpoints else 0
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that training now uses."""

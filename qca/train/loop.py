@@ -69,6 +69,7 @@ class TrainingLoop:
         """
         self._copy_first_rank()
         if self._is_complete():
+            self._report_changes()
             return self._finish("already-complete")
         self._report_start()
         try:
@@ -104,6 +105,12 @@ class TrainingLoop:
         self._recorder.report_start(self.trainer, self._warnings, self._predicted)
         for event in self._notes:
             self._recorder.report(event)
+
+    def _report_changes(self) -> None:
+        """Report the changes of the configuration, but nothing about episodes to train."""
+        for event in self._notes:
+            if isinstance(event, ConfigChanged):
+                self._recorder.report(event)
 
     def _is_complete(self) -> bool:
         return self.trainer.episodes >= self.trainer.config.episodes

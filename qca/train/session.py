@@ -5,9 +5,10 @@ configuration into a `TrainRequest`; this module passes it to a `Trainer`;
 `Trainer.compute_gradients` passes `steps` to the episode.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,11 +19,11 @@ from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_batch_change
 from qca.runs.resume_rules import (
     find_changes,
-    require_effect,
     require_same_config,
     restore_ineffective,
 )
 from qca.runs.run_folder import RunFolder
+from qca.runs.saved_config import read_config
 from qca.runs.tensorboard import open_tensorboard
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.device import prepare_device
@@ -121,9 +122,11 @@ def _prepare_start(
     checkpoint, warnings = _find_start(folder, request)
     trainer = Trainer(request.config, device, ranks)
     _load_start(trainer, checkpoint, request, folder)
-    folder.write_config(_describe_trained(request.config, checkpoint))
+    config = _describe_trained(request.config, checkpoint)
+    changes = [] if checkpoint is None else _list_changes(folder, checkpoint, config, ranks)
+    folder.write_config(config)
     saved_episode = None if checkpoint is None else trainer.episodes
-    return _Start(trainer, saved_episode, warnings, _list_changes(checkpoint, request, ranks))
+    return _Start(trainer, saved_episode, warnings, changes)
 
 
 def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | None, list[str]]:
@@ -143,8 +146,6 @@ def _load_start(
     """Load the checkpoint or the given weights, or keep the seed's weights."""
     if checkpoint is not None:
         require_same_config(request.config, checkpoint.config, folder.checkpoints)
-        if _is_complete(request.config, checkpoint):
-            require_effect(request.config, checkpoint.config, folder.path)
         trainer.restore(checkpoint)
     elif request.init is not None:
         trainer.load_weights(read_weights(request.init))
@@ -158,22 +159,32 @@ def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> Tra
     """Return the configuration to record for the run from now on."""
     if checkpoint is None or not _is_complete(config, checkpoint):
         return config
-    return restore_ineffective(config, checkpoint.config)
+    return restore_ineffective(config, checkpoint.config, trained=checkpoint.episode)
 
 
 def _list_changes(
-    checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
+    folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig, ranks: Ranks
 ) -> list[ConfigChanged | Noted]:
     """Return the events that report how the resumed run differs from before."""
-    if checkpoint is None:
-        return []
-    before, now = find_changes(request.config, checkpoint.config)
-    episode, batch_size = checkpoint.episode + 1, request.config.batch_size
+    before, now = find_changes(config, _find_previous(folder, checkpoint, config))
+    episode, batch_size = checkpoint.episode + 1, config.batch_size
     batch_changes = describe_batch_change(checkpoint.processes, ranks.size, batch_size)
     return [
         *([ConfigChanged(episode=episode, before=before, now=now)] if now else []),
         *(Noted(message=message) for message in batch_changes),
     ]
+
+
+def _find_previous(
+    folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig
+) -> Mapping[str, Any]:
+    """Return the configuration before this session: the one with which `checkpoint` was trained.
+
+    If nothing is left to train, the checkpoint stays as it is, and only the folder has the change.
+    """
+    if _is_complete(config, checkpoint) and folder.config.exists():
+        return asdict(read_config(folder.config))
+    return checkpoint.config
 
 
 @contextmanager

@@ -54,6 +54,9 @@ def test_sizes_are_parsed_in_every_source(tmp_path):
         pytest.param("[train]\n\ngird = 64\n", r"qca\.toml:3: train\.gird: unknown key", id="key"),
         pytest.param("[trian]\ngrid = 64\n", r"qca\.toml:1: .*'trian'", id="table"),
         pytest.param("grid = 64\n", r"qca\.toml:1: .*outside a table", id="no table"),
+        pytest.param(
+            '[train]\nrun = "My Run"\n', r"train\.run: must be 1 to 63 lowercase letters", id="name"
+        ),
         pytest.param("[train]\ngrid = 63\n", r"qca\.toml:2: train\.grid: .*multiple of 4", id="63"),
         pytest.param(
             '[stack]\nmaxmemory = "4 Gigs"\n',

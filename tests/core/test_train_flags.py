@@ -59,6 +59,11 @@ def test_a_default_that_the_profile_would_replace_is_written():
     assert "--grid=64" in format_train_flags(apply_profile(TrainConfig(grid=64), "cpu"))
 
 
+def test_a_default_that_the_user_set_is_written_because_a_resumed_run_may_have_another_value():
+    flags = format_train_flags(TrainConfig(learning_rate=TrainConfig().learning_rate))
+    assert "--learning-rate=0.0001" in flags
+
+
 def test_the_budget_is_omitted():
     assert not any("budget" in flag for flag in format_train_flags(TrainConfig(budget=2**30)))
 

@@ -78,6 +78,11 @@ def test_nothing_is_recomputed_if_every_tape_fits(device: ResolvedDevice) -> Non
     assert (choice.recompute, choice.tapes) == ("none", 5)
 
 
+def test_tapes_of_all_steps_mean_that_nothing_is_recomputed() -> None:
+    choice = choose(configure(steps=32, tapes=32), 64 * GIB, CPU)
+    assert (choice.recompute, choice.tapes) == ("none", 32)
+
+
 @pytest.mark.parametrize("half", ["bf16", "fp16"])
 def test_half_precision_is_the_last_choice_and_only_if_supported(
     half: Literal["bf16", "fp16"],

@@ -177,6 +177,18 @@ def test_a_run_that_cannot_fit_is_planned_and_marked():
     assert plan_stack(facts, config).trainer.fits.value is False
 
 
+def test_the_tapes_of_a_resumed_run_are_kept_if_they_fit():
+    train = TrainConfig(profile="cpu", device="cpu").keep(segment=1, tapes=8)
+    host = bare_host(memory=8 * GIB)
+
+    kept = plan_stack(host, Config(train=train)).trainer
+    small = plan_stack(host, Config(train=train.override(budget=1 * MIB))).trainer
+
+    assert (kept.tapes.value, kept.tapes.because) == (8, "the run already has this value")
+    assert kept.fits.value
+    assert small.tapes.value == 0
+
+
 def test_configured_values_override_the_profile():
     plan = plan_stack(bare_host(), Config(train=TrainConfig(profile="cpu", steps=7)))
     assert plan.train.steps == 7

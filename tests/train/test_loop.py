@@ -17,8 +17,8 @@ from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, ConfigChanged, Finished, Started
 from qca.runs.metrics_log import read_records
 from qca.runs.resume_rules import RECORDED, UNRECORDED
-from qca.runs.run import read_config
 from qca.runs.run_folder import RunFolder
+from qca.runs.saved_config import read_config
 from qca.train import recorder
 from qca.train import trainer as trainer_module
 from qca.train.plateau import Plateau
@@ -183,6 +183,34 @@ def test_a_complete_run_can_be_extended(tmp_path):
     run(small(episodes=3), tmp_path / "longer")
     run(small(), tmp_path / "longer", resume=True)
     _assert_same_training(tmp_path / "whole", tmp_path / "longer")
+
+
+def test_ending_a_run_at_its_checkpoint_is_recorded_once(tmp_path):
+    run(small(), tmp_path, stop=StopAfter(20))
+    trained = read_newest(tmp_path).episode
+    assert 0 < trained < 6
+
+    events = run(small(episodes=trained), tmp_path, resume=True)
+
+    change = ConfigChanged(episode=trained + 1, before={"episodes": 6}, now={"episodes": trained})
+    end = Finished(reason="already-complete", episodes=trained)
+    assert events == [change, end]
+    assert run(small(episodes=trained), tmp_path, resume=True) == [end]
+
+
+def test_an_unfinished_run_cannot_end_before_its_checkpoint(tmp_path):
+    run(small(), tmp_path, stop=StopAfter(20))
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(InputError, match="so episodes 1 is too few"):
+        run(small(episodes=1), tmp_path, resume=True)
+    assert (tmp_path / "config.json").read_text() == before
+
+
+def test_fewer_episodes_do_not_change_the_record_of_a_complete_run(tmp_path):
+    run(small(episodes=3), tmp_path)
+    events = run(small(episodes=2), tmp_path, resume=True)
+    assert events == [Finished(reason="already-complete", episodes=3)]
+    assert read_config(tmp_path / "config.json").episodes == 3
 
 
 def test_resume_starts_a_new_run_if_there_is_none(tmp_path):
