@@ -58,6 +58,9 @@ def list_probes(
         ),
         "gpu": Probe("asking the NVIDIA driver", lambda: gpu.probe(deadline)),
         "images": Probe("listing the engine's images", lambda: docker.list_images(deadline)),
+        "container_ports": Probe(
+            "listing the ports of containers", lambda: docker.list_container_ports(deadline)
+        ),
         "listeners": Probe("listing the TCP ports in use", listeners.probe),
         "system": Probe("reading the operating system's name", system.probe),
         "cpu": Probe("reading the CPU count and limits", cpu.probe),

@@ -18,6 +18,7 @@ from typing import Any
 from infra.host.image_names import TRAINER_REPOSITORY
 from infra.stack.base_image import list_build_args
 from infra.stack.docker_client import connect_engine, run_docker
+from infra.stack.docker_failures import list_image_causes
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
 from qca.core.errors import LaunchError
@@ -106,7 +107,8 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
     run_streaming(
         ["docker", "pull", image],
         tick=tick,
-        hint="Check the name and the network; stack.store_image in qca.toml selects another image.",
+        hint="Check the name and the network; --store-image selects another image.",
+        causes=list_image_causes("--store-image"),
     )
 
 
@@ -189,7 +191,8 @@ def _build(
     run_streaming(
         ["docker", "build", "-f", file, "-t", name, *flags, str(context)],
         tick=tick,
-        hint="Behind a proxy that re-signs certificates, set stack.ca_bundle in qca.toml.",
+        hint="The output has the cause; `qca doctor --deep` tests the network of containers.",
+        causes=list_image_causes("--base-image"),
     )
 
 

@@ -10,6 +10,7 @@ from infra.stack.compose_document import TRAINER_START_SECONDS
 from infra.stack.container_logs import log_tail
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers
 from infra.stack.docker_client import make_stack_client
+from infra.stack.docker_failures import STARTING
 from infra.stack.engine_files import has_files_of, open_run, put_secret
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
@@ -150,7 +151,7 @@ def _run_compose_up(project: str, state: StateFolder) -> None:
     place = [f"--project-name={project}", f"--project-directory={state.root}"]
     command = ["docker", "compose", f"--file={state.compose_file}", *place, "up", "--detach"]
     hint = "`qca doctor` examines Docker and Compose."
-    run_streaming(command, tick=lambda _: None, hint=hint)
+    run_streaming(command, tick=lambda _: None, hint=hint, causes=STARTING)
 
 
 def _build_start_error(state: StateFolder, project: str, error: LaunchError) -> LaunchError:

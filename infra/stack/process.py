@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from infra.stack.docker_failures import Cause, find_failure
 from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
@@ -18,13 +19,20 @@ _ASKED_TO_END = 3
 _SECONDS_TO_END = 3.0
 
 
-def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: str) -> None:
+def run_streaming(
+    command: Sequence[str],
+    *,
+    tick: Callable[[str], None],
+    hint: str,
+    causes: Sequence[Cause] = (),
+) -> None:
     """Run `command`, and pass each line of its output to `tick`.
 
     Terminates the program if interrupted.
 
     Raises:
-        LaunchError: the program does not exist or failed; the message has the end of its output.
+        LaunchError: the program does not exist or failed; the message has the line that shows one
+            of the `causes` and its hint, otherwise the end of the output and `hint`.
 
     """
     last: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -36,8 +44,17 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
     with log_command(command) as run:
         run.exit_code = _stream(command, keep, hint)
     if run.exit_code != 0:
-        output = "\n".join(f"  {line}" for line in last)
-        raise LaunchError(f"`{' '.join(command[:2])}` failed and output:\n{output}", hint=hint)
+        raise _build_error(f"`{' '.join(command[:2])}` failed", list(last), hint, causes)
+
+
+def _build_error(
+    what: str, output: Sequence[str], hint: str, causes: Sequence[Cause]
+) -> LaunchError:
+    failure = find_failure(output, causes)
+    if failure is not None:
+        return LaunchError(f"{what}: {failure.line}", hint=failure.hint)
+    lines = "\n".join(f"  {line}" for line in output)
+    return LaunchError(f"{what} and output:\n{lines}", hint=hint)
 
 
 def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> int:

@@ -14,6 +14,7 @@ from qca.cli.launch_words import (
     STORE_STAYS,
     describe_detached,
     describe_interruption,
+    describe_removal,
     describe_run_place,
 )
 from qca.cli.options import RUNS
@@ -94,19 +95,19 @@ def _start_and_follow(
             show_lines(lines, view)
         view.note(describe_run_place(plan.train.run, storage.volume))
         view.note(STORE_STAYS)
-    except BaseException:
-        view.note(
-            "Taking the stack down; the trainer writes a checkpoint first. "
-            "Ctrl-C again leaves that to `qca down`."
-        )
-        _take_down(plan.project, state, view)
+    except BaseException as error:
+        view.note(describe_removal(error, plan.train.run))
+        _take_down(plan, state, view)
         raise
 
 
-def _take_down(project: str, state: StateFolder, view: ProgressView) -> None:
+def _take_down(plan: StackPlan, state: StateFolder, view: ProgressView) -> None:
     try:
-        take_down(project, volumes=False, say=view.say)
+        take_down(plan.project, volumes=False, say=view.say)
     except LaunchError as error:  # not raised, so that `up` exits with the original error
-        view.say(f"The stack {project} may still be running: {error}. `qca down` stops it.")
+        view.say(
+            f"The stack {plan.project} may still be running: {error}. "
+            f"`qca down {plan.train.run}` stops it."
+        )
     else:
         state.remove()

@@ -70,6 +70,16 @@ def describe_run_place(run: str, volume: str | None) -> str:
     return describe_complete_run(RUNS / run)
 
 
+def describe_removal(error: BaseException, run: str) -> str:
+    """Return what happens to the containers after an interruption or a failure."""
+    if not isinstance(error, KeyboardInterrupt | Terminated):
+        return "Removing the stack's containers."
+    return (
+        "Taking the stack down; the trainer writes a checkpoint first. "
+        f"Ctrl-C again leaves that to `qca down {run}`."
+    )
+
+
 @contextmanager
 def describe_interruption(
     plan: StackPlan, volume: str | None, view: ProgressView

@@ -13,6 +13,8 @@ from infra.doctor.examine import examine
 from infra.host.recording import load
 from infra.stack import launch_compose, launch_local
 from qca.cli import cli, host_facts
+from qca.cli.launch_words import describe_removal
+from qca.cli.signals import Terminated
 from qca.core.errors import LaunchError
 
 SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
@@ -65,3 +67,11 @@ def test_a_check_that_fails_is_shown_and_does_not_block(launched, monkeypatch):
 
 def _fail(_: object) -> NoReturn:
     raise ZeroDivisionError("by design")
+
+
+@pytest.mark.parametrize(
+    ("error", "mentions_ctrl_c"),
+    [(KeyboardInterrupt(), True), (Terminated(), True), (LaunchError("port 1 is in use"), False)],
+)
+def test_only_an_interruption_mentions_ctrl_c(error, mentions_ctrl_c):
+    assert ("Ctrl-C again" in describe_removal(error, "first")) is mentions_ctrl_c

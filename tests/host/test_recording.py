@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from infra.host.anonymize import Identity, Scrubber
-from infra.host.facts import EngineImage, HostFacts, Known, Unknown
+from infra.host.facts import ContainerPort, EngineImage, HostFacts, Known, Unknown
 from infra.host.recording import load, record
 from qca.core.errors import InputError
 from qca.core.masking import is_secret_name
@@ -147,6 +147,11 @@ def test_the_users_own_images_are_not_named() -> None:
     assert shown == ["qca-trainer:0123456789ab"]
     assert len(hidden) == 2
     assert all(re.fullmatch(r"hidden:[0-9a-f]{12}", name) for name in hidden)
+
+
+def test_the_users_own_containers_are_not_named() -> None:
+    port = ContainerPort(address="", port=80, container="shop-web-1", project="shop")
+    assert "shop" not in record(example(container_ports=Known(value=(port,))), ANA)
 
 
 @pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])

@@ -146,6 +146,20 @@ def test_a_port_in_use_is_reported_with_its_holder(stack):
     assert_nothing_left(stack)
 
 
+def test_a_port_of_another_stack_is_reported_with_its_container(stack, engine):
+    words = ("--detach", "--rm", "--publish=127.0.0.1::80", engine.images.tiny, "sleep", "60")
+    container = engine.run("run", *words).stdout.strip()
+    try:
+        name = engine.run("inspect", "--format={{.Name}}", container).stdout.strip(" /\n")
+        port = engine.run("port", container, "80").stdout.strip().rpartition(":")[2]
+        done = stack.up("--store-port", port, check=1)
+    finally:
+        engine.run("rm", "--force", container)
+    assert f"Port {port}" in done.stderr
+    assert f"container {name}" in " ".join(done.stderr.split())
+    assert_nothing_left(stack)
+
+
 @pytest.fixture
 def silent_engine() -> Iterator[str]:
     """A socket that accepts connections and never answers."""

@@ -17,6 +17,7 @@ from infra.doctor.finding import Finding, Remedy
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
+    ContainerPort,
     CpuFacts,
     Disk,
     FolderMount,
@@ -239,6 +240,10 @@ def _machine() -> Iterator[Trouble]:
     yield Trouble(host(gpu=driver(gpu())), LOCAL, CUDA)
     yield Trouble(_make_host_with_listener(8, "redis server"), {"store_port": 6379})
     yield Trouble(_make_host_with_listener(None, None), {"store_port": 6379})
+    other = ContainerPort(address="", port=6379, container="b-store-1", project="b")
+    busy = host(container_ports=(other,))
+    yield Trouble(busy, {"store_port": 6379})
+    yield Trouble(busy, files={"c.yaml": "services: {a: {image: redis, ports: ['6379:6379']}}\n"})
     yield Trouble(host(disks=(disk("docker", MIB), disk("work", MIB))))
     small = MemoryFacts(total=2 * GIB, available=GIB, cgroup_limit=None)
     yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})

@@ -1,13 +1,15 @@
 """QCA601: can the stack or a Compose project publish its ports on this host?"""
 
+import shlex
 from collections.abc import Iterator
+from typing import Any
 
 from infra.compose_file.model import PublishedPorts
 from infra.doctor.analysis.port_claims import Claim, find_rivals, have_common_address, list_claims
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
-from infra.host.facts import Listener, require
+from infra.host.facts import ContainerPort, HostFacts, Listener, known_or_none, require
 
 _LAST_PORT = 65535
 
@@ -17,11 +19,10 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if subject.is_local_run or port is None:
         return ok("The stack publishes no ports on this host.")
     store = Claim(PublishedPorts("127.0.0.1", port, port), "the store")
-    return _judge_listeners(require(subject.facts.listeners), store)
+    return _judge_claim(subject.facts, store, subject.plan.project)
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
-    listeners = require(subject.facts.listeners)
     claims = list(list_claims(subject.file))
     rivals = find_rivals(claims)
     for index, claim in enumerate(claims):
@@ -30,7 +31,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         elif claim.containers > 1 and claim.ports.first == claim.ports.last:
             verdict = _report_replicas(claim)
         elif claim.ports.protocol == "tcp":
-            verdict = _judge_listeners(listeners, claim)
+            verdict = _judge_claim(subject.facts, claim)
         else:
             continue  # only TCP listeners are known
         yield locate(verdict, subject.file, claim.ports)
@@ -60,34 +61,65 @@ def _report_replicas(claim: Claim) -> Verdict:
     return Verdict(Severity.ERROR, message, {"port": first, "services": names})
 
 
-def _judge_listeners(listeners: tuple[Listener, ...], claim: Claim) -> Verdict:
-    holders = [listener for listener in listeners if _holds(listener, claim)]
+def _judge_claim(facts: HostFacts, claim: Claim, project: str | None = None) -> Verdict:
+    """Judge ports of this host; `project` is the Compose project that claims them, if known."""
+    holders = [listener for listener in require(facts.listeners) if _holds(listener, claim)]
+    containers = [
+        port for port in known_or_none(facts.container_ports) or () if _holds(port, claim)
+    ]
+    if containers:
+        return _judge_container(containers[0], claim, project)
     if not holders:
-        ports, first = claim.ports, claim.ports.first
-        subject = f"Port {first} is" if first == ports.last else f"Ports {first}-{ports.last} are"
-        return ok(f"{subject} free for {claim.what}.")
+        return ok(f"{_describe_ports(claim)} free for {claim.what}.")
     holder = max(holders, key=lambda listener: listener.pid or 0)
-    port, what = holder.port, claim.what
-    evidence = {"port": port, "pid": holder.pid, "process": holder.process}
+    evidence = {"port": holder.port, "pid": holder.pid, "process": holder.process}
     if holder.pid is None or holder.process == "docker-proxy":
-        # The listener may be this stack, already running: a second `qca up` is harmless.
-        message = (
-            f"Port {port}, which {what} publishes, is in use by a container or by another user's "
-            "process.\nIf that is this stack, already running, ignore this warning; otherwise "
-            f"{what} cannot start."
-        )
-        look = Remedy("Find the container", (f"docker ps --filter publish={port}",))
-        return Verdict(Severity.WARNING, message, evidence, (look, _move(port, claim)))
+        return _report_hidden(holder, claim, evidence)
     message = (
-        f"Port {port}, which {what} publishes, is in use by {holder.process} (pid {holder.pid}).\n"
-        f"It listens on {holder.address or 'all addresses'}."
+        f"Port {holder.port}, which {claim.what} publishes, is in use by {holder.process} "
+        f"(pid {holder.pid}).\nIt listens on {holder.address or 'all addresses'}."
     )
-    return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), _end(holder)))
+    return Verdict(Severity.ERROR, message, evidence, (_move(holder.port, claim), _end(holder)))
 
 
-def _holds(listener: Listener, claim: Claim) -> bool:
-    is_among = claim.ports.first <= listener.port <= claim.ports.last
-    return is_among and have_common_address(listener.address, claim.ports.address)
+def _describe_ports(claim: Claim) -> str:
+    first, last = claim.ports.first, claim.ports.last
+    return f"Port {first} is" if first == last else f"Ports {first}-{last} are"
+
+
+def _judge_container(holder: ContainerPort, claim: Claim, project: str | None) -> Verdict:
+    port, name = holder.port, holder.container
+    evidence = {"port": port, "container": name, "project": holder.project}
+    if holder.project and holder.project == project:
+        return ok(f"Port {port} is published by this stack, which is running.", **evidence)
+    owner = f"container {name}" + (f" of project {holder.project}" if holder.project else "")
+    message = f"Port {port}, which {claim.what} publishes, is in use by the {owner}.\n"
+    if project is None and holder.project:
+        # The file's project may have any name (`docker compose -p`), and this may be its container.
+        message += (
+            f"If that is this file, already running, ignore this; otherwise {claim.what} fails."
+        )
+        return Verdict(Severity.WARNING, message, evidence, (_move(port, claim),))
+    message += "The engine would report: Bind for it failed: port is already allocated."
+    stop = Remedy(f"Stop {name}", (f"docker stop {shlex.quote(name)}",), breaks=f"stops {name}")
+    return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), stop))
+
+
+def _report_hidden(holder: Listener, claim: Claim, evidence: dict[str, Any]) -> Verdict:
+    # The listener may be this stack, already running: a second `qca up` is harmless.
+    port, what = holder.port, claim.what
+    message = (
+        f"Port {port}, which {what} publishes, is in use by a container or by another user's "
+        "process.\nIf that is this stack, already running, ignore this warning; otherwise "
+        f"{what} cannot start."
+    )
+    look = Remedy("Find the container", (f"docker ps --filter publish={port}",))
+    return Verdict(Severity.WARNING, message, evidence, (look, _move(port, claim)))
+
+
+def _holds(holder: Listener | ContainerPort, claim: Claim) -> bool:
+    is_among = claim.ports.first <= holder.port <= claim.ports.last
+    return is_among and have_common_address(holder.address, claim.ports.address)
 
 
 def _move(port: int, claim: Claim) -> Remedy:
@@ -117,10 +149,11 @@ CHECK = Check(
     title="A port is in use",
     needs=("listeners",),
     looks_at="the ports published by the plan (none unless `store_port` is set) and by the files "
-    "given with -f, compared with the listeners on this host and with each other.",
+    "given with -f, compared with the listeners on this host, with the ports that the engine's "
+    "containers publish, and with each other.",
     why="Two programs cannot listen on the same port: the container is created but does not "
-    "start. The message names the program that uses it, if the system shows it; a container's "
-    "port is held by docker-proxy, and may belong to this stack.",
+    "start. The message names the program or the container that uses it, if the system or the "
+    "engine shows it. A port of this stack, already running, is not reported.",
     fix="Publish on another port, or stop the program that uses it.",
     url="https://docs.docker.com/engine/network/port-publishing/",
     judge_host=_judge_host,

@@ -135,6 +135,18 @@ class EngineImage:
 
 
 @strict_dataclass
+class ContainerPort:
+    """A TCP port of the engine's host that a running container publishes."""
+
+    address: str
+    """The address of the host on which it is published, e.g. `0.0.0.0`."""
+    port: Annotated[int, Constraint(ge=1, le=65535)]
+    container: str
+    project: str
+    """The container's Compose project; empty if Compose did not create it."""
+
+
+@strict_dataclass
 class ComposePlugin:
     """A `docker compose` (V2 or later) that answered."""
 

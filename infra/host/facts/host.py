@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from infra.host.facts.docker import (
     ComposeFacts,
+    ContainerPort,
     DockerComposeFacts,
     DockerFacts,
     EngineImage,
@@ -126,6 +127,10 @@ class Disk:
     free: Size
 
 
+NO_CONTAINER_PORTS = Unknown(reason="the ports of the engine's containers are not recorded")
+"""This fact of every recorded host, since the names of containers and projects are the user's."""
+
+
 @strict_dataclass
 class HostFacts:
     """All facts about a host that the checks and the plan use."""
@@ -146,6 +151,7 @@ class HostFacts:
     images: Known[tuple[EngineImage, ...]] | Unknown = Unknown(
         reason="the engine's images were not recorded"
     )
+    container_ports: Known[tuple[ContainerPort, ...]] | Unknown = NO_CONTAINER_PORTS
     live_gpu: Known[GpuRun] | Unknown | None = None
     """This fact and those below need a running container; they are None if no container was
     started."""

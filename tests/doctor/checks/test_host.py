@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.doctor.finding import Severity
-from infra.host.facts import Disk, EngineImage, HostFacts, Listener, MemoryFacts
+from infra.host.facts import ContainerPort, Disk, EngineImage, HostFacts, Listener, MemoryFacts
 from infra.host.image_names import hide_names
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
@@ -35,6 +35,13 @@ from tests.support.verdicts import (
 
 def _listen(process: str | None, pid: int | None, address: str = "127.0.0.1") -> HostFacts:
     return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
+
+
+def _publish(container: str, project: str, port: int = 6379, **facts: Any) -> HostFacts:
+    """Return a host with a container that publishes a port through docker-proxy."""
+    published = ContainerPort(address="127.0.0.1", port=port, container=container, project=project)
+    proxy = Listener(address="127.0.0.1", port=port, pid=812, process="docker-proxy")
+    return host(container_ports=(published,), listeners=(proxy,), **facts)
 
 
 def _with_images(*images: EngineImage, free: int = 40 * GIB, **changes: Any) -> HostFacts:
@@ -90,6 +97,15 @@ CASES = [
     HostCase("QCA601", _listen("redis-server", 812, "10.0.0.7"), OK, "", {"store_port": 6379}),
     HostCase("QCA601", _listen("docker-proxy", 812), WARNING, "this stack", {"store_port": 6379}),
     HostCase("QCA601", _listen(None, None), WARNING, "another user's", {"store_port": 6379}),
+    *(
+        HostCase("QCA601", facts, severity, says, {"store_port": 6379, "project": "mine"})
+        for facts, severity, says in [
+            (_publish("b-store-1", "b"), ERROR, "container b-store-1 of project b.\n"),
+            (_publish("cache", ""), ERROR, "in use by the container cache.\n"),
+            (_publish("mine-store-1", "mine"), OK, "by this stack, which is running"),
+            (_publish("b-store-1", "b", 6380), OK, "Port 6379 is free"),
+        ]
+    ),
     HostCase("QCA601", host(listeners="only root sees them on macOS"), SKIPPED, "only root"),
     HostCase("QCA602", host(), OK),
     HostCase(
@@ -144,6 +160,13 @@ FILE_IMAGE_CASES: list[tuple[str, Severity, str, int, HostFacts]] = [
 FILE_CASES = [
     FileCase("QCA601", "    ports: ['6379:6379']\n", ERROR, "redis-server (pid 812)", 4),
     FileCase("QCA601", "    ports: ['6380:6379']\n", OK, "free", 4),
+    *(
+        FileCase("QCA601", "    ports: ['6379:6379']\n", severity, says, 4, facts)
+        for facts, severity, says in [
+            (_publish("cache", ""), ERROR, "in use by the container cache.\n"),
+            (_publish("b-cache-1", "b"), WARNING, "If that is this file, already running"),
+        ]
+    ),
     FileCase("QCA601", "    ports: ['6379:6379/tcp']\n", ERROR, "redis-server", 4),
     FileCase("QCA601", "    ports: ['6379:6379/udp', '6380:1']\n", OK, "6380 is free", 4),
     FileCase(

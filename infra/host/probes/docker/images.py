@@ -1,16 +1,12 @@
 """List the images of the Docker Engine, with their sizes."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 from infra.host.deadline import Deadline
-from infra.host.errors import ProbeError, describe_error
-from infra.host.facts import EngineImage, NoEngine
+from infra.host.facts import EngineImage
 from infra.host.image_names import normalize_name
 from infra.host.probes.answer_fields import ARRAY, get_optional, parse_integer, parse_texts
-from infra.host.probes.docker import http_api
-from infra.host.probes.docker.endpoint import Endpoint, resolve_endpoint
+from infra.host.probes.docker.engine_lists import fetch_list
 from qca.core.json_object import is_object
 
 # `/system/df` also has the sizes of shared layers, but takes seconds to determine them.
@@ -24,21 +20,7 @@ def list_images(deadline: Deadline) -> tuple[EngineImage, ...]:
         ProbeError: the engine does not list them.
 
     """
-    endpoint = resolve_endpoint(os.environ, Path.home())
-    if isinstance(endpoint, NoEngine):
-        raise ProbeError(f"the engine's images could not be listed: {endpoint.detail}")
-    if endpoint.scheme == "ssh":
-        raise ProbeError("the images of an engine at an ssh:// address are not listed")
-    try:
-        return _parse_images(_fetch_images(endpoint, deadline))
-    except (http_api.RefusedError, OSError, ValueError, LookupError, TypeError) as error:
-        reason = describe_error(error)
-        raise ProbeError(f"the engine's images could not be listed: {reason}") from None
-
-
-def _fetch_images(endpoint: Endpoint, deadline: Deadline) -> list[Any]:
-    connection = http_api.connect(endpoint, deadline)
-    return http_api.get_list(connection, endpoint, _PATH, deadline)
+    return fetch_list(_PATH, "images", _parse_images, deadline)
 
 
 def _parse_images(answer: list[Any]) -> tuple[EngineImage, ...]:
