@@ -92,6 +92,7 @@ def _judge_container(holder: ContainerPort, claim: Claim, project: str | None) -
     evidence = {"port": port, "container": name, "project": holder.project}
     if holder.project and holder.project == project:
         return ok(f"Port {port} is published by this stack, which is running.", **evidence)
+    move = _move(port, claim)
     owner = f"container {name}" + (f" of project {holder.project}" if holder.project else "")
     message = f"Port {port}, which {claim.what} publishes, is in use by the {owner}.\n"
     if project is None and holder.project:
@@ -99,10 +100,10 @@ def _judge_container(holder: ContainerPort, claim: Claim, project: str | None) -
         message += (
             f"If that is this file, already running, ignore this; otherwise {claim.what} fails."
         )
-        return Verdict(Severity.WARNING, message, evidence, (_move(port, claim),))
+        return Verdict(Severity.WARNING, message, evidence, (move,))
     message += "The engine would report: Bind for it failed: port is already allocated."
     stop = Remedy(f"Stop {name}", (f"docker stop {shlex.quote(name)}",), breaks=f"stops {name}")
-    return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), stop))
+    return Verdict(Severity.ERROR, message, evidence, (move, stop))
 
 
 def _report_hidden(holder: Listener, claim: Claim, evidence: dict[str, Any]) -> Verdict:
