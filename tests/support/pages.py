@@ -34,7 +34,8 @@ NOT_RUN = {
     "pip install '.[train,report]' --extra-index-url"
     " https://download.pytorch.org/whl/cpu": DOWNLOADS,
     "qca view first": "it serves a page until Ctrl-C; tests/cli/test_view.py starts and ends it",
-    "qca up --runtime compose": CONTAINERS,
+    "qca up --runtime compose --run docker": CONTAINERS,
+    "qca report docker": "the run is trained in containers",
     "qca down": CONTAINERS,
     "qca up --gpus all": GPUS,
     "qca up --gpus all --nnodes 2 --rdzv-endpoint HOST:29400": GPUS,
