@@ -74,8 +74,11 @@ def __getattr__(name: str) -> object:
     """Load a public name when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module 'qca' has no attribute {name!r}")
+    from qca.core.distribution import require_extra
+
     module, _, attribute = _MODULES[name].partition(":")
-    value = getattr(import_module(module), attribute or name)
+    with require_extra("train", f"qca.{name}"):
+        value = getattr(import_module(module), attribute or name)
     globals()[name] = value
     return value
 

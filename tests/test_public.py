@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import qca
 from tests.support.automata import write_trained_run
@@ -45,6 +46,27 @@ def test_an_automaton_is_loaded_run_and_measured(tmp_path):
     density = abs(states[2].psi[1]) ** 2
     assert qca.compute_field("density:1", states[2]) == pytest.approx(density)
     assert qca.measure_series(states)["step"] == [0, 1, 2, 3]
+
+
+def test_a_name_that_needs_torch_says_how_to_install_it():
+    program = (
+        "import sys, qca\nsys.modules['torch'] = None\n"
+        "try:\n    qca.load('first')\nexcept qca.QcaError as error:\n    print(error.message)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "qca.load needs the extra `train`: torch is not installed\n", done.stderr
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(qca.QcaError, match="device 'tpu' is not one of auto, cpu, cuda"):
+        qca.load("first", device="tpu")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_reported_with_what_to_pass_instead(tmp_path):
+    with pytest.raises(qca.QcaError) as refused:
+        qca.load(write_trained_run(tmp_path / "first"), device="cuda")
+    assert 'in Python device="cpu"' in refused.value.hint
 
 
 def test_every_choice_can_be_listed():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import torch
 
@@ -52,6 +52,7 @@ class Automaton:
     @classmethod
     def load(cls, what: str | Path, *, runs: str | Path = "runs", device: Device = "auto") -> Self:
         """Load a trained automaton, see `load`."""
+        _require_known(device)
         saved = read_saved(what, Path(runs))
         model = build_model(saved.config)
         require_loadable(saved.weights, model.state_dict())
@@ -189,6 +190,13 @@ def _copy_to_host(waiting: list[tuple[int, Step]]) -> Iterator[State]:
     norms = torch.cat([step.squared_norm for _, step in waiting]).cpu().numpy()
     for place, (number, _) in enumerate(waiting):
         yield State(number, psi[place], norms[place])
+
+
+def _require_known(device: str) -> None:
+    """Refuse a device that only Python code can name; any other would compute on the CPU."""
+    if device not in (known := get_args(Device)):
+        message = f"device {device!r} is not one of {', '.join(known)}"
+        raise InputError(message, hint="The default, auto, uses a GPU if one is usable.")
 
 
 def _prepare(config: TrainConfig, device: Device) -> torch.device:

@@ -7,8 +7,7 @@ import click
 
 from qca.cli.messages import note
 from qca.core.config import Device
-from qca.core.distribution import explain_install
-from qca.core.errors import LaunchError
+from qca.core.distribution import require_extra
 from qca.core.units import format_count
 
 if TYPE_CHECKING:
@@ -34,13 +33,8 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
         QcaError: see `Automaton.load`.
 
     """
-    try:
+    with require_extra("train", "running an automaton"):
         from qca.automaton.automaton import Automaton
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"running an automaton needs {error.name}, which is not installed",
-            hint=explain_install("train"),
-        ) from None
     automaton = Automaton.load(what, runs=runs, device=device)
     for damaged in automaton.damaged:
         click.echo(f"Note: {damaged}; using an older checkpoint.", err=True)

@@ -13,6 +13,7 @@ from qca.cli.messages import note
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.cli.signals import unwind_on_sigterm
 from qca.core.config import ResolvedDevice, TrainConfig, apply_profile
+from qca.core.distribution import require_extra
 from qca.core.errors import SOLVE_HINT, PlanError
 from qca.core.gpu_kernels import can_run_kernels
 from qca.core.step_timing import StepTiming
@@ -142,9 +143,9 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
 
 def _measure(train: TrainConfig, format_: str) -> None:
     """Measure the ways to run `train` on the device that it would use, and print them."""
-    # numpy and safetensors come with torch
-    from qca.cli.measure import build_measurement_document, describe_way, print_measurements
-    from qca.train.measurement import measure_ways
+    with require_extra("train", "--measure"):
+        from qca.cli.measure import build_measurement_document, describe_way, print_measurements
+        from qca.train.measurement import measure_ways
 
     def announce(number: int, count: int, way: Way) -> None:
         note(f"Measuring {number} of {count}: {describe_way(way)}.")

@@ -11,8 +11,7 @@ from qca.cli.messages import note
 from qca.cli.options import facts_option, runs_option
 from qca.core.atomic_files import write_atomically
 from qca.core.config_loader import load_config
-from qca.core.distribution import explain_install
-from qca.core.errors import LaunchError
+from qca.core.distribution import require_extra
 
 
 @click.command()
@@ -47,14 +46,9 @@ def report(
     differences in their configurations. It loads nothing from a network, and the names of users and
     machines are removed.
     """
-    try:
-        import_module("qca.report.page")  # raises if the extra is not installed
+    with require_extra("report", "the report"):
+        import_module("qca.report.page")
         from qca.runs.run import find_run
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"the report needs {error.name}, which is not installed",
-            hint=explain_install("report"),
-        ) from None
     folders = [find_run(name, runs) for name in names]
     if len(folders) == 1:
         page = folders[0] / "report.html" if output is None else output

@@ -14,7 +14,7 @@ from qca.cli.options import config_options, keep_run_settings, read_config, runs
 from qca.cli.signals import ignore_late_sigterm, set_on_signals, unwind_on_sigterm
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
-from qca.core.distribution import explain_install
+from qca.core.distribution import require_extra
 from qca.core.errors import LaunchError
 from qca.runs.run_folder import RunFolder
 from qca.train.distributed.launcher_env import (
@@ -185,13 +185,8 @@ def _launch(request: TrainRequest, stop: threading.Event) -> None:
 
 def _load_session() -> "Callable[..., str]":
     """Return `run_session`, importing torch only now."""
-    try:
+    with require_extra("train", "the trainer"):
         from qca.train.session import run_session
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"the trainer needs {error.name}, which is not installed",
-            hint=explain_install("train"),
-        ) from None
     return run_session
 
 

@@ -9,8 +9,7 @@ import click
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
 from qca.cli.options import runs_option
 from qca.core.config import Device
-from qca.core.distribution import explain_install
-from qca.core.errors import LaunchError
+from qca.core.distribution import require_extra
 
 
 @click.command()
@@ -36,15 +35,10 @@ def view(what: str, runs: Path, device: Device, grid: int | None, port: int, ope
     Ctrl-C stops the command.
     """
     automaton = load_automaton(what, runs, device)
-    try:
+    with require_extra("view", "the viewer"):
         from qca.viewer.page import render_page
         from qca.viewer.server import bind, make_address, serve_pages
         from qca.viewer.simulation import Simulation
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"the viewer needs {error.name}, which is not installed",
-            hint=explain_install("view"),
-        ) from None
     cells = automaton.make_start(grid=grid).shape[1]  # refuses an invalid grid
     automaton.require_memory(cells)
     with bind(port) as bound:

@@ -7,8 +7,13 @@ one.
 
 import shlex
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from qca.core.errors import LaunchError
 
 DISTRIBUTION = "qca-trainer"
+_OWN_PACKAGES = ("qca", "infra")
 
 # Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of several GB.
 CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -19,6 +24,27 @@ def read_version() -> str:
     from importlib.metadata import version  # slow to import, and not every command needs it
 
     return version(DISTRIBUTION)
+
+
+@contextmanager
+def require_extra(extra: str, purpose: str) -> Generator[None]:
+    """Report a package that the block cannot import as a missing extra.
+
+    Raises:
+        LaunchError: the package is not installed; the message starts with `purpose`, the hint says
+            how to install the extra.
+
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
+        if package in _OWN_PACKAGES:  # a defect of qca
+            raise
+        raise LaunchError(
+            f"{purpose} needs the extra `{extra}`: {package} is not installed",
+            hint=explain_install(extra),
+        ) from None
 
 
 def explain_install(extra: str) -> str:

@@ -17,8 +17,7 @@ from safetensors import torch as safetensors
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
 from qca.core.atomic_files import create_parent, replace_file, write_error
-from qca.core.distribution import explain_install
-from qca.core.errors import LaunchError
+from qca.core.distribution import require_extra
 from qca.core.output_format import choose_by_name
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.export.onnx_model import write_model
@@ -52,13 +51,12 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
     write = _WRITERS[parse_format(path)]
     try:
         create_parent(path)
-        with replace_file(path) as unfinished, _silence_exporter():
+        with (
+            require_extra("export", "ONNX"),
+            replace_file(path) as unfinished,
+            _silence_exporter(),
+        ):
             write(automaton, unfinished)
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"ONNX needs {error.name}, which is not installed",
-            hint=explain_install("export"),
-        ) from None
     except OSError as error:
         raise write_error(path, error) from None
 

@@ -37,7 +37,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     if config.device == "cuda" and not has_cuda:
         raise LaunchError(
             "torch sees no usable CUDA device",
-            hint="Run `qca doctor`, or train with --device cpu.",
+            hint='Run `qca doctor`, or choose the CPU (--device cpu, in Python device="cpu").',
         )
     if config.device == "cpu" or not has_cuda:
         if config.precision == "tf32":

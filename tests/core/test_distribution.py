@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qca.core.distribution import DISTRIBUTION, explain_install, read_version
+from qca.core.distribution import DISTRIBUTION, explain_install, read_version, require_extra
+from qca.core.errors import LaunchError
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -54,6 +55,21 @@ def test_a_requirement_of_another_extra_is_not_named(hide_packages):
 
 def test_a_package_that_cannot_be_imported_must_be_reinstalled():
     assert explain_install("report").startswith("Reinstall the extra 'report'")
+
+
+def test_a_missing_package_is_reported_with_its_extra(hide_packages):
+    hide_packages("jinja2")
+    with pytest.raises(LaunchError) as refused, require_extra("report", "the report"):
+        raise ModuleNotFoundError(name="markupsafe.sub")
+    assert (
+        refused.value.message == "the report needs the extra `report`: markupsafe is not installed"
+    )
+    assert refused.value.hint.endswith("pip install 'jinja2>=3.1.6'")
+
+
+def test_a_missing_module_of_qca_is_a_defect():
+    with pytest.raises(ModuleNotFoundError), require_extra("report", "the report"):
+        raise ModuleNotFoundError(name="qca.report.gone")
 
 
 def test_no_source_installs_the_distribution_of_another_project():

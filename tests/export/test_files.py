@@ -183,6 +183,6 @@ def test_metadata_that_are_not_text_are_refused(automaton, exports, tmp_path, ch
 
 def test_without_onnx_its_extra_is_named(automaton, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(LaunchError, match="ONNX needs onnx") as error:
+    with pytest.raises(LaunchError, match="ONNX needs the extra `export`: onnx") as error:
         export_automaton(automaton, Path(tmp_path) / "first.onnx")
     assert "'export'" in error.value.hint or "onnx>=" in error.value.hint
