@@ -44,8 +44,18 @@ class ChosenField:
         return values
 
 
-def list_fields() -> dict[str, Field]:
-    """Return all fields by name, the built-in ones first.
+def list_fields() -> list[str]:
+    """Return the names of all fields, those of installed packages last.
+
+    Raises:
+        InputError: see `load_fields`.
+
+    """
+    return list(load_fields())
+
+
+def load_fields() -> dict[str, Field]:
+    """Return all fields by name, those of installed packages last.
 
     Raises:
         InputError: a field of an installed package cannot be loaded, or has a built-in name.
@@ -70,7 +80,7 @@ def choose_field(text: str, d_state: int) -> ChosenField:
 
     """
     match = _NAME.fullmatch(text)
-    fields = list_fields()
+    fields = load_fields()
     field = fields.get(match["name"]) if match else None
     if match is None or field is None:
         raise InputError(f"unknown field {text!r}", hint=f"Fields: {', '.join(fields)}.")

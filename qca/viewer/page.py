@@ -7,7 +7,7 @@ from qca.automaton.automaton import Automaton
 from qca.automaton.start import list_initial_states
 from qca.core.distribution import read_version
 from qca.core.units import format_count
-from qca.measures.choose_field import choose_field, list_fields
+from qca.measures.choose_field import choose_field, load_fields
 from qca.measures.over_time import MEASURES
 from qca.measures.palettes import make_palette
 from qca.rollout.player import embed_json, fill_template, hash_script
@@ -59,7 +59,7 @@ def render_page(automaton: Automaton, grid: int, address: Address) -> str:
 def list_field_names(d_state: int) -> list[str]:
     """Return the fields to choose from, with one entry per component if a field has them."""
     names: list[str] = []
-    for name, field in list_fields().items():
+    for name, field in load_fields().items():
         components = range(min(d_state, _MOST_COMPONENTS)) if field.has_component else (None,)
         names += [name if number is None else f"{name}:{number}" for number in components]
     return names

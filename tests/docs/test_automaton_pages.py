@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import qca
 from qca.automaton.start import make_start
 from qca.cli import cli
-from qca.measures.choose_field import list_fields
+from qca.measures.choose_field import load_fields
 from qca.measures.over_time import MEASURES
 from qca.measures.state import State
 from qca.model.evolution import Step
@@ -48,7 +48,7 @@ def test_every_command_runs(folder, page):
 
 def test_the_page_lists_every_field_and_measure():
     text = read_page("rollout")
-    for name, one in list_fields().items():
+    for name, one in load_fields().items():
         row = f"| `{name}:c` |" if one.has_component else f"| `{name}` |"
         assert row in text
         assert f"| {one.unit} |" in text

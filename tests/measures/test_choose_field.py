@@ -43,7 +43,7 @@ def test_an_unknown_field_or_component_is_refused(text, message):
 
 def test_an_installed_package_adds_a_field(monkeypatch):
     install(monkeypatch, GROUP, __name__, vorticity="vorticity")
-    assert list(list_fields())[-1] == "vorticity"
+    assert list_fields()[-1] == "vorticity"
     assert choose_field("vorticity", 3).compute(STATE) == pytest.approx(1)
 
 
