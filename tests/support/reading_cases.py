@@ -105,6 +105,11 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "no truth": (write_service("privileged: maybe"), 4, "invalid boolean: maybe"),
     # Short forms and values.
     "a port that is none": (write_service("ports:\n  - a:b"), 5, "invalid containerPort: b"),
+    "an address with a zone": (
+        write_service("ports:\n  - '[fe80::1%eth0]:80:80'"),
+        5,
+        "invalid IP address: [fe80::1%eth0]",
+    ),
     "ranges of two lengths": (write_service("ports: ['1-3:1-4']"), 4, "invalid ranges"),
     "an unknown protocol": (write_service("ports: ['80:80/foo']"), 4, "invalid proto: foo"),
     "a port without a target": (write_service("ports: [{published: 1}]"), 4, "missing a target"),

@@ -85,7 +85,7 @@ def _read_address(text: str) -> str:
     address = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         if address:
-            ipaddress.ip_address(address.partition("%")[0])
+            ipaddress.ip_address(address.replace("%", " "))  # Compose refuses a zone: fe80::1%eth0
     except ValueError:
         raise SpecError(f"invalid IP address: {text}") from None
     return address

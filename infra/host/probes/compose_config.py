@@ -68,7 +68,7 @@ def find_reason(stderr: str) -> str:
     """Return Compose's reason for refusing, on one line and without its preceding warnings.
 
     A heading such as "decoding failed due to the following error(s):" is useless alone, so the
-    lines after it are joined to it.
+    lines after it are joined to it. If Compose crashes, the stack of its goroutines is left out.
     """
-    lines = (line.strip() for line in stderr.splitlines())
+    lines = (line.strip() for line in stderr.partition("\ngoroutine ")[0].splitlines())
     return " ".join(line for line in lines if line and not _WARNING.match(line))

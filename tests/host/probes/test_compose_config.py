@@ -24,6 +24,11 @@ UNSET = 'time="2026-11-30T12:00:00Z" level=warning msg="The \\"A\\" variable is 
         ('level=warning msg="a"\nservices must be a mapping\n', "services must be a mapping"),
         (f"{UNSET}\n", ""),
         ("", ""),
+        (
+            "panic: interface conversion: interface {} is time.Time, not string\n\ngoroutine 1 "
+            "[running]:\nmain.main()\n\tgithub.com/docker/compose/cmd/main.go:98 +0x19e\n",
+            "panic: interface conversion: interface {} is time.Time, not string",
+        ),
     ],
 )
 def test_the_reason_of_a_refusal(stderr, reason):
