@@ -1,6 +1,6 @@
 """Convert a project to the format of `docker compose config --format json`.
 
-A `$` in a text is escaped as `$$`, as in Compose's own output.
+A `$` in text is escaped as `$$`, as in Compose's own output.
 """
 
 from collections.abc import Iterator

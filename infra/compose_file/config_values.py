@@ -76,7 +76,7 @@ def _read_count(text: str) -> int:
 
 
 def write_options(value: Value) -> dict[str, str]:
-    """Write a list of `NAME=value`, or a mapping, as a mapping of texts."""
+    """Write a list of `NAME=value`, or a mapping, as a mapping of strings."""
     if isinstance(value, Items):
         pairs = (to_text(item).partition("=") for item in value)
         return {key: text for key, _, text in pairs}

@@ -48,7 +48,8 @@ def look_up_path(needed: NeededPath, folder: Path, policy: Policy) -> NeededPath
     needed = replace(needed, path=shorten(needed.path, folder))
     is_within = needed.use == "device" or resolve(path).is_relative_to(resolve(folder))
     if policy is Policy.WITHIN_FOLDER and not is_within:
-        return replace(needed, unknown_because="it is outside the folder")
+        reason = "it is outside the folder of the first Compose file"
+        return replace(needed, unknown_because=reason)
     try:
         if not path.exists():
             return replace(needed, state="missing")

@@ -1,4 +1,4 @@
-"""The policy for following references of a Compose file, and the error for unread ones."""
+"""The policy for following the references in a Compose file, and the error for unread ones."""
 
 from enum import Enum
 
@@ -23,5 +23,5 @@ class NotFollowedError(Exception):
 
     @property
     def is_fault(self) -> bool:
-        """Whether Compose cannot follow it either."""
+        """Whether Compose cannot follow the reference either."""
         return self.missing or self.circular

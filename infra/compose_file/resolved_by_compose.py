@@ -41,7 +41,7 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
 
 
 def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
-    """Return the file with Compose's error message, in which it may have repeated variables."""
+    """Return the file with Compose's error message, masking the variables that it may repeat."""
     variables = (
         variable.value for service in file.services for variable in service.environment.values()
     )
@@ -116,7 +116,10 @@ def _keep_positions(answered: Service, own: Service) -> Service:
 def _locate_words(
     words: Iterable[LocatedValue], candidates: Iterable[LocatedValue], own: Service
 ) -> tuple[LocatedValue, ...]:
-    """Return Compose's words, each with the position of an equal word of ours, used only once."""
+    """Return Compose's words, each with the position of an equal word of ours.
+
+    Each of our words is used only once.
+    """
     left: list[LocatedValue] = list(candidates)
     located: list[LocatedValue] = []
     for word in words:
@@ -183,7 +186,7 @@ def _keep_device_lines(answered: Service, own: Service) -> dict[str, DeviceReque
 
 
 def _has_same_meaning(one: str, other: str) -> bool:
-    """Return whether two texts mean the same: Compose writes 2g as 2147483648 and 1.50 as 1.5."""
+    """Return whether two values are equivalent: Compose writes 2g as 2147483648 and 1.50 as 1.5."""
     if one == other:
         return True
     for parse in (float, parse_docker_size):

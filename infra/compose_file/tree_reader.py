@@ -26,7 +26,8 @@ from infra.compose_file.yaml.nodes import NotYamlError
 from infra.compose_file.yaml.tree import Origin, Source, Table, make_table, to_text
 from qca.core.errors import InputError
 
-# A key at the start of a line, or anywhere in a flow mapping; most files have none.
+# The key `name` at the start of a line, or a flow mapping, which may contain it; most files have
+# neither.
 _MAY_HAVE_NAME = re.compile(r"""^["']?name["']?\s*:|^\{""", re.M)
 
 NOT_JUDGED = "The file was not checked, and it was not changed."

@@ -1,4 +1,4 @@
-"""Describe how often a check is wrong: its counted verdicts, and its last disagreement.
+"""Describe how often a check is wrong: verdict counts, and its last disagreement with reality.
 
 `python -m tests.support.accuracy` writes the counts in `infra/data/check-accuracy.json`;
 `infra/data/check-disagreements.toml` is edited by hand.
@@ -30,9 +30,10 @@ def describe_accuracy(check_id: str) -> str:
 
 
 def _describe_corpus(what: str, counts: dict[str, int]) -> str:
-    unknown, wrong = counts["unknown"], counts["wrong"]
-    judged = format_count(counts["judged"], "verdict")
-    return f"{what}: {judged}, {wrong} of them wrong; {unknown} cases left undecided."
+    judged, undecided = counts["judged"], format_count(counts["unknown"], "case")
+    verdicts = f"{format_count(judged, 'verdict')}, {counts['wrong']} of them wrong,"
+    given = verdicts if judged else "no verdict"
+    return f"On {what}, the doctor gave {given} and left {undecided} undecided."
 
 
 @cache

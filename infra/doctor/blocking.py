@@ -10,7 +10,7 @@ def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
 
     The severity already takes the planned runtime into account. Findings with a location are about
     Compose files that `qca up` does not use. A check that itself failed says nothing about the
-    host, and a defect of qca must not prevent training.
+    host, and a defect in qca must not prevent training.
     """
     return [
         finding

@@ -34,7 +34,7 @@ class UnknownCheckError(LookupError):
 
 
 def find_check(given: str) -> Check:
-    """Return the check with the given ID, in any case and with or without `QCA`.
+    """Return the check with the given ID, in upper or lower case, with or without `QCA`.
 
     Raises:
         UnknownCheckError: no check has this ID.

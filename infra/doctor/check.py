@@ -46,7 +46,7 @@ class Check:
         return tuple(name for name in self.needs if name in LIVE_FACTS)
 
     def is_idle(self, facts: HostFacts) -> bool:
-        """Return whether the check needs a fact of `--deep`, and `--deep` was not given."""
+        """Return whether the check needs a fact from `--deep`, and `--deep` was not given."""
         return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:
@@ -70,7 +70,7 @@ class Check:
             category=self.category,
             severity=Severity.ERROR,
             title=self.title,
-            message=f"This check failed, which is a defect of qca: {error!r}",
+            message=f"This check failed, which is a defect in qca: {error!r}",
             evidence={},
             remedies=(),
             url=self.url,

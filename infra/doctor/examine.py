@@ -40,7 +40,7 @@ def examine(
     findings = run_checks(checks, host, [_keep_started(subject) for subject in subjects])
     for subject in subjects:
         dormant = _find_dormant_faults(subject, checks)
-        # The fault of a network that a started service uses too is already there.
+        # A fault in a network that a started service also uses is already in `findings`.
         findings += [_note_dormant(fault, why) for fault, why in dormant if fault not in findings]
     if nearby is not None and nearby.path not in {file.path for file in files}:
         found = run_checks(checks, None, [_keep_started(FileSubject(nearby, facts))])
@@ -68,7 +68,8 @@ def _find_dormant_faults(
 def _note_dormant(finding: Finding, reason: str) -> Finding:
     if finding.is_check_failure:
         return finding
-    message = f"{finding.message}\nA plain `docker compose up` does not start it: {reason}."
+    note = f"A plain `docker compose up` does not start the service: {reason}."
+    message = f"{finding.message}\n{note}"
     remedies = tuple(replace(remedy, automatic=False) for remedy in finding.remedies)
     return replace(finding, severity=Severity.INFO, message=message, remedies=remedies)
 

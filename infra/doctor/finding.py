@@ -39,7 +39,7 @@ class Remedy:
     """
 
     def change_texts(self, change: Callable[[str], str]) -> Self:
-        """Return the remedy with its texts changed, but not the commands and edits of `--fix`."""
+        """Return the remedy with its text changed, except what `--fix` runs or applies."""
         is_run = self.automatic and not self.edits
         texts = {
             "title": change(self.title),
@@ -113,7 +113,7 @@ def _find_span(where: HasLine | int) -> tuple[int, int] | None:
 
 
 def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | None:
-    """Return the columns of a line's text, excluding its indentation; None if it has none."""
+    """Return the columns of a line's text, excluding its indentation; None if the line is blank."""
     lines = file.sources.get(path, ())
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     if not text.strip():
@@ -135,7 +135,7 @@ class Finding:
     url: str
     location: Location | None
     is_check_failure: bool = False
-    """Whether the check itself failed: a defect of qca, which no filter may drop or demote."""
+    """Whether the check itself failed: a defect in qca, which no filter may drop or demote."""
 
     @property
     def subject(self) -> tuple[str, str, str, str]:

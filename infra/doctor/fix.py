@@ -68,7 +68,8 @@ def apply_remedy(
     return Outcome(proposal, helped=False, detail=f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
-_HELPED, _NO_HELP = "the problem is fixed", "the finding is still reported, or cannot be determined"
+_HELPED = "the problem is fixed"
+_NO_HELP = "the finding is still reported, or it cannot be determined whether it is"
 _UNDONE = "undone"
 
 

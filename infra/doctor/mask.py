@@ -1,4 +1,4 @@
-"""Mask the secrets of the files and of the environment in findings."""
+"""In findings, mask the secrets that come from the files and from the environment."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Run the checks; an unknown fact is reported as "skipped", and an exception as an error.
 
-A defect of one check must neither hide the findings of the others nor go unnoticed.
+A defect in one check must neither hide the findings of the others nor go unnoticed.
 """
 
 from collections.abc import Callable, Iterable, Sequence

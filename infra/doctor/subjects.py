@@ -30,7 +30,7 @@ class HostSubject:
 
 @frozen_dataclass
 class FileSubject:
-    """A Compose project, the facts of its host, and what the engine has of what it names."""
+    """A Compose project, its host's facts, and the engine's answers about resources it names."""
 
     file: ComposeFile
     facts: HostFacts

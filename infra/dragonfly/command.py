@@ -50,7 +50,7 @@ def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]
 
 
 def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
-    """Yield each flag of a command after its name, as Abseil reads it.
+    """Yield (name, flag) for each flag of a command, as Abseil reads it.
 
     The forms are `--flag=value` and `--flag value`. A boolean flag takes no following word as its
     value, and can be written `--noflag`.

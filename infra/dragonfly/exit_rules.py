@@ -56,7 +56,10 @@ def _check_file_name(values: Values, release: Release) -> str:
             f"write {name.removesuffix(extension)}, or add --nodf_snapshot_format for an .rdb"
         )
     if extension and extension.lower() != ".rdb":
-        return f"dbfilename {name!r} needs the extension .rdb or none with --nodf_snapshot_format"
+        return (
+            f"with --nodf_snapshot_format, dbfilename {name!r} must end in .rdb or have no "
+            "extension"
+        )
     return ""
 
 
@@ -65,7 +68,7 @@ def _check_save_schedule(values: Values, release: Release) -> str:
     if release < _SAVE_SCHEDULE_REFUSED or not schedule:
         return ""
     crontab = convert_save_schedule(schedule)
-    return "save_schedule is not supported since v1.14; use snapshot_cron" + (
+    return "save_schedule has not been supported since v1.14; use snapshot_cron" + (
         f": {crontab}" if crontab else ", which takes a crontab"
     )
 
@@ -108,7 +111,7 @@ def _check_queue_limit(values: Values, _: Release) -> str:
 
 def _require_one_of(flag: str, words: tuple[str, ...]) -> Callable[[Values, Release], str]:
     """Return the rule that a flag accepts only these words."""
-    choice = " or ".join(word or "nothing" for word in words)
+    choice = " or ".join(word or "an empty value" for word in words)
 
     def check(values: Values, _: Release) -> str:
         value = values[flag]

@@ -38,8 +38,8 @@ class GivenFlags:
     undefined_ok: set[str] = field(default_factory=set[str])
     """Names that Abseil ignores if the flag does not exist (--undefok)."""
     faults: list[tuple[str, Flag, str]] = field(default_factory=list[tuple[str, Flag, str]])
-    """Faulty flag files and variables, because of which Dragonfly exits: the flag that names each,
-    where it is set, and the reason.
+    """Faulty flag files and variables, which make Dragonfly exit: the flag that names each, where
+    it is set, and the reason.
     """
 
     files: int = 0

@@ -52,7 +52,7 @@ class Dragonfly:
 
     @property
     def fatal_flags(self) -> tuple[str, ...]:
-        """The flags because of which Dragonfly exits: unknown, invalid or breaking its rules."""
+        """The flags that make Dragonfly exit: they are unknown or invalid, or break its rules."""
         return self._list_flags(Effect.EXITS)
 
     @property

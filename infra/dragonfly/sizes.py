@@ -13,7 +13,7 @@ STRICT_SIZES: Release = (1, 36, 0)
 
 # Like C's strtod: leading spaces, a sign, decimal or hexadecimal.
 _NUMBER = r"\s*\+?(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-# A lowercase i may follow the unit, then a B. A unit of B means bytes, so that BB is accepted too.
+# A lowercase i may follow the unit, then a B. A unit of B means bytes, so BB is accepted too.
 _STRICT_SIZE = re.compile(rf"{_NUMBER}(?:[bB]|(?P<unit>[kKmMgGtTpPeE])i?)?[bB]?", re.ASCII)
 _LAX_SIZE = re.compile(rf"{_NUMBER}(?:(?P<unit>[kKmMgGtTpPeEbB]).*)?", re.ASCII)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}

@@ -1,4 +1,4 @@
 """The facts about a host, and the probes that collect them.
 
-This package imports only `qca.core` and `qca.memory.nvml`, and nothing else from infra.
+This package imports only `qca.core` and `qca.memory.nvml`, and nothing from the rest of infra.
 """

@@ -1,4 +1,4 @@
-"""Remove the names of users and machines from the texts of a record."""
+"""Remove the names of users and machines from the text of a record."""
 
 import getpass
 import ipaddress
@@ -12,7 +12,7 @@ from typing import Self
 from qca.core.frozen import frozen_dataclass
 from qca.core.masking import mask_secrets
 
-# Account names that identify no user and occur in facts with another meaning.
+# Account names that do not identify a user and that occur in facts with a different meaning.
 _GENERIC_ACCOUNTS = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
     *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
@@ -65,7 +65,7 @@ class Identity:
 
 
 class Scrubber:
-    """Replaces a name with the same placeholder in every text of a record."""
+    """Replaces a name with the same placeholder throughout a record."""
 
     def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
         self._home = identity.home.rstrip("/\\")

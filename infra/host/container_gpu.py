@@ -35,7 +35,7 @@ class Obstacle(StrEnum):
     STALE_CDI = "stale-cdi"
     """The CDI file describes another driver, or devices that do not exist."""
     NEEDS_NO_CGROUPS = "needs-no-cgroups"
-    """The toolkit tries to set device rules, which a rootless engine must not do."""
+    """The toolkit tries to set device rules, which a rootless engine is not allowed to do."""
     NO_CGROUPS = "no-cgroups"
     """The toolkit is configured for a rootless engine, but this one is not rootless."""
 
@@ -145,7 +145,7 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
 
 
 def _assess_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
-    """Assess the snap's engine, which uses only its own toolkit if it finds a driver.
+    """Assess the snap's engine, which uses only its own toolkit, and only if it finds a driver.
 
     https://github.com/canonical/docker-snap#nvidia-support and its issue 357
     """
@@ -191,7 +191,7 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
     if not has_devices and "amd" not in engine.runtimes:
         return None
     if has_devices and (list_cdi_devices(engine) or "nvidia" in engine.runtimes):
-        return GpuAccess(None, "the engine knows NVIDIA and AMD GPUs")
+        return GpuAccess(None, "the engine knows of both NVIDIA and AMD GPUs")
     if has_devices and parse_version(engine.version) >= CDI_FOR_AMD:
         return GpuAccess(True, "the engine has found AMD's CDI devices")
     if "amd" in engine.runtimes:

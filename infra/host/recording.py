@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
-    """Return the facts as JSON, without secrets and the names of users and machines."""
+    """Return the facts as JSON, without secrets or the names of users and machines."""
     facts = replace(_hide_images(facts), container_ports=NO_CONTAINER_PORTS)
     scrubber = make_scrubber(facts, identity)
     return json.dumps(_serialize(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
@@ -51,8 +51,9 @@ def load(path: Path) -> HostFacts:
     version = document.get("schema_version", 1)
     if isinstance(version, bool) or version != 1:
         raise InputError(
-            f"{path}: schema_version: {version!r} is not supported by this qca",
-            hint="It reads version 1; use the qca that recorded the file, or record it again.",
+            f"{path}: schema_version: {version!r} is not supported by this version of qca",
+            hint="This version reads schema version 1; use the version of qca that recorded the "
+            "file, or record the host again.",
         )
     from pydantic import ValidationError
 

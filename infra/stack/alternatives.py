@@ -32,9 +32,10 @@ class Alternative:
 
 
 def list_alternatives(config: Config, plan: StackPlan) -> list[Alternative]:
-    """Return the planned way and the best one in each other precision, fastest first.
+    """Return the planned way and the best one in every other precision, fastest first.
 
-    The list also has the planned precision with the graph of one step, which needs less memory.
+    The list also has the planned precision with only one step's graph alive at a time, which needs
+    less memory.
     Without a GPU the list is empty.
     """
     gpu, machine = plan.trainer.fullest_gpu, plan.trainer.machine

@@ -197,7 +197,7 @@ def _build_store_url(plan: StackPlan) -> str:
 
 
 def _find_published_port(plan: StackPlan) -> int | None:
-    """Return the store's port on 127.0.0.1, which a trainer in the host's network uses; None if it
+    """Return the store's port on 127.0.0.1, which a trainer on the host's network uses; None if it
     is not published."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 

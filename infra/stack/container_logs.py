@@ -55,7 +55,7 @@ def read_recent_trainer_lines(stack: "DockerClient") -> list[str]:
 def _read_end(stack: "DockerClient", service: str, *, lines: int) -> str:
     with translate_errors(), log_command(["docker", "compose", "logs", service]) as run:
         text = stack.compose.logs(services=[service], tail=str(lines), no_log_prefix=True)
-        run.exit_code = 0  # other errors are raised
+        run.exit_code = 0  # a failure is raised instead
     return str(text)
 
 

@@ -21,7 +21,7 @@ RUNS_ROLE, SECRET_ROLE = "runs", "secret"
 # The label of volumes that qca itself created, since another application could have Compose's
 # labels.
 MADE_LABEL = "qca.volume"
-"""The label's value for a volume with a store's password; for a volume with runs it is `runs`."""
+"""Its value is `secret` for a volume with a store's password, and `runs` for a volume with runs."""
 _STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 
 Health = Literal["healthy", "waiting", "done", "failed"]
@@ -80,7 +80,7 @@ def read_service_statuses(project: str) -> list[ServiceStatus]:
 
 
 def _inspect_containers(labels: list[str]) -> Iterator[Container]:
-    """Yield the containers with these labels, except those that are removed meanwhile."""
+    """Yield the containers with these labels, except those that are removed in the meantime."""
     from docker.errors import NotFound
 
     with connect_engine() as engine:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from python_on_whales.exceptions import DockerException
 
 _HINT = "`qca doctor` examines Docker and Compose."
-_SSH_HINT = "`docker version` uses the same connection: ssh, and `docker` on that machine."
+_SSH_HINT = "Try `docker version`; it also needs ssh, and `docker` on the remote machine."
 
 # An engine on a busy laptop answers within a second.
 _ENGINE_SECONDS = 30

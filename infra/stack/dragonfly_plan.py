@@ -7,7 +7,7 @@ from infra.host.facts import Engine, HostFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
 from qca.core.frozen import frozen_dataclass
-from qca.core.units import MIB, format_count, format_exact_size, format_size
+from qca.core.units import MIB, format_exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes per second; four threads are ample.
 DEFAULT_THREADS = 4
@@ -54,8 +54,8 @@ def compute_container_limit(maxmemory: int) -> int:
 
 
 def _count_usable_cpus(facts: HostFacts) -> int | None:
-    """Return how many CPUs a container may use: the fewer of this host's and the engine's, if
-    known."""
+    """Return how many CPUs a container may use: the smaller of this host's number and the
+    engine's, if known."""
     cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
     counts = [cpu.usable] if cpu else []
     if isinstance(docker, Engine):
@@ -81,7 +81,7 @@ def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
-    because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
+    because = f"the smaller of {DEFAULT_THREADS} and the number of usable CPUs ({cpus})"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "the configured maxmemory" if config.maxmemory else "a quarter of the host's memory"
         because += f", lowered to what {what} ({format_size(room)}) allows at 256 MiB per thread"
@@ -104,5 +104,5 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
             f". That exceeds a quarter of the host's {format_size(memory)}, but Dragonfly needs it"
         )
     else:
-        because += f". That is at most a quarter of the host's {format_size(memory)}"
+        because += f". That is within the limit, a quarter of the host's {format_size(memory)}"
     return Decision(needed, because)

@@ -76,7 +76,7 @@ def ensure_volume(volume: str, project: str, role: str) -> None:
 
 
 def put_secret(file: Path, project: str, image: str, owner: tuple[int, int]) -> None:
-    """Copy the store's password file into its volume of the project, readable only by `owner`.
+    """Copy the store's password file into the project's volume for it, readable only by `owner`.
 
     Raises:
         LaunchError: the engine does not answer, or does not have the image.

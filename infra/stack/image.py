@@ -27,10 +27,11 @@ from qca.core.units import format_size
 # The files that Dockerfile.cuda copies in addition to the two packages.
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
-# The label with the image's project; the project's next image replaces this one.
+# The label that names an image's project; the project's next image replaces that image.
 PROJECT_LABEL = "qca.project"
 
-# Layers in the reply of `docker manifest inspect --verbose`, by kind of manifest.
+# The keys that hold the layers in the reply of `docker manifest inspect --verbose`, one per kind of
+# manifest.
 _MANIFESTS = ("OCIManifest", "SchemaV2Manifest")
 
 
@@ -163,7 +164,7 @@ def _announce_download(image: str, say: Callable[[str], None]) -> None:
     if not has_image(image):
         size = fetch_download_size(image)
         size_text = "its registry did not report the size" if size is None else format_size(size)
-        say(f"To download: {image} ({size_text}).")
+        say(f"Downloading {image} ({size_text}).")
 
 
 def _prepare(context: Path, ca_bundle: Path | None) -> None:

@@ -95,12 +95,13 @@ def _require_healthz(image: str) -> None:
 
 
 def _require_valid_name(project: str) -> str:
-    # The name of a Service without its suffix is a label of RFC 1035.
+    # The project is a Service's name without its suffix, and that name must be an RFC 1035 label.
     if re.fullmatch(r"[a-z][a-z0-9-]*", project) and len(project) <= _LONGEST_PROJECT:
         return project
     raise InputError(
         f"stack.project: {project!r} is not a valid name for Kubernetes objects",
-        hint=f"Letters, digits and -, a letter first, at most {_LONGEST_PROJECT}: --project NAME.",
+        hint=f"Use at most {_LONGEST_PROJECT} letters, digits and -, starting with a letter: "
+        "--project NAME.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Build the pods of store and trainer, following the Pod Security Standard "restricted"."""
+"""Build the pods of the store and the trainer, following the Pod Security Standard "restricted"."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from infra.stack.trainer_command import build_trainer_command
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import MIB
 
-# The user of Dockerfile.cuda. Dragonfly's image works with any user, so both can share one.
+# The user that Dockerfile.cuda sets. Dragonfly's image works with any user, so both can share one.
 USER = 10001
 
 SECRET_FOLDER = "/run/secrets/qca"

@@ -59,7 +59,7 @@ def list_states() -> dict[str, StateFolder]:
         return {}
     paths = sorted(STATE_FOLDER.iterdir())
     for path in paths:
-        if path.is_symlink():  # `qca up` never creates a folder with this kind of name
+        if path.is_symlink():  # `qca up` never creates a link
             check_state_folder(path)
     return {path.name: StateFolder(path) for path in paths if path.is_dir()}
 

@@ -34,7 +34,7 @@ class StackPlan:
     store_port: Decision[int | None]
     trainer: TrainerPlan
     train: TrainConfig
-    """The settings of training, with its profile, device and recompute plan resolved."""
+    """The settings of training, with its profile, device and recompute strategy resolved."""
 
     @property
     def store_bytes(self) -> int:

@@ -54,7 +54,7 @@ def _build_error(
     if failure is not None:
         return LaunchError(f"{what}: {failure.line}", hint=failure.hint)
     lines = "\n".join(f"  {line}" for line in output)
-    return LaunchError(f"{what} and output:\n{lines}", hint=hint)
+    return LaunchError(f"{what}; its output ends with:\n{lines}", hint=hint)
 
 
 def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> int:

@@ -16,7 +16,7 @@ def project_lock(project: str) -> Generator[None]:
     """Lock a project's name, so that two folders cannot launch it at the same time.
 
     Once its containers exist, their labels identify its folder (`launch_compose.prepare`). Before
-    that, only this lock prevents conflicts between two `qca up` of one user.
+    that, only this lock prevents conflicts between two `qca up` processes of one user.
 
     Raises:
         LaunchError: another `qca up` holds it.
@@ -69,6 +69,6 @@ def _open_regular_file(path: Path) -> IO[str]:
     except OSError as error:
         raise LaunchError(
             f"{path}: {error.strerror}",
-            hint="This path must be a lock file; remove the existing one.",
+            hint="qca needs this path for its lock file; remove what is there.",
         ) from None
     return os.fdopen(descriptor, "r+", errors="surrogateescape")  # folder names may not be UTF-8

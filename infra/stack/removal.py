@@ -127,7 +127,7 @@ def _is_from(compose_file: str, place: Path) -> bool:
 
 
 def refuse_foreign_project(project: str, compose_file: Path) -> None:
-    """Refuse a project name that another folder's stack uses: Compose would replace it.
+    """Refuse a project name that another folder's stack uses: Compose would replace that stack.
 
     Raises:
         LaunchError: there is such a stack, and the message names its file; or the engine does not

@@ -75,12 +75,14 @@ def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path,
         (*trainer, "mem_limit"): plan.trainer.container_memory_bytes.because,
         (*trainer, "deploy"): plan.trainer.gpus.because,
         (*trainer, "shm_size"): "NCCL's buffers between the GPUs exceed Docker's default, 64 MiB",
-        (*trainer, "network_mode"): "the trainers of several machines use ports that are "
-        "chosen as they start; hence the store's port on 127.0.0.1",
-        (*trainer, "volumes"): "checkpoints and metrics; outlive the containers",
-        (*trainer, "userns_mode"): "with userns-remap no user here could open the user's files",
+        (*trainer, "network_mode"): "the trainers of several machines use ports that they "
+        "choose at startup; on the host's network they reach the store by its port on "
+        "127.0.0.1",
+        (*trainer, "volumes"): "checkpoints and metrics, which outlive the containers",
+        (*trainer, "userns_mode"): "with userns-remap, no user in the container could open "
+        "the user's files",
         (*trainer, "restart"): "a finished training run exits with 0 and is not restarted",
-        (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
+        (*trainer, "stop_grace_period"): "on SIGTERM the trainer first writes a checkpoint",
         ("networks", "internal"): "neither the store nor the trainer needs outside access",
         ("volumes", "secret"): "the store's password file",
         ("volumes", "runs"): "on the engine's machine; `qca fetch RUN` copies a run from it",

@@ -129,7 +129,7 @@ def _comment_store(document: Mapping[str, Any], plan: StackPlan) -> Comments:
         **_comment_pod(),
         **comment_store(plan, (*_CONTAINER, "args"), args),
         (*resources, "limits", "memory"): plan.dragonfly.container_memory_bytes.because,
-        (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
+        (*resources, "limits", "cpu"): "one CPU per thread: before v1.38 Dragonfly starts a "
         "thread for each CPU of this limit, regardless of its flags (Dragonfly issue 4251)",
         (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes per second",
         (*_CONTAINER, "startupProbe"): "/healthz returns 200 only if the store is usable, and "
@@ -145,8 +145,9 @@ def _comment_trainer(document: Mapping[str, Any], plan: StackPlan, nodes: int) -
         ("spec", "completions"): _explain_completions(plan, nodes),
         ("spec", "backoffLimitPerIndex"): _explain_retries(nodes),
         ("spec", "podFailurePolicy"): "a pod that was evicted, preempted or drained does not count",
-        (*_POD, "terminationGracePeriodSeconds"): "SIGTERM writes a checkpoint first; torchrun "
-        "then exits with 1, so that the pod counts as interrupted and not as finished",
+        (*_POD, "terminationGracePeriodSeconds"): "on SIGTERM the trainer first writes a "
+        "checkpoint; torchrun then exits with 1, so that the pod counts as interrupted and not as "
+        "finished",
         **comment_trainer(plan, (*_CONTAINER, "command"), command),
         (*resources, "limits", "memory"): plan.trainer.container_memory_bytes.because,
         (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "

@@ -24,7 +24,7 @@ class StateFolder:
 
     @property
     def env_file(self) -> Path:
-        """The variables of the Compose file, which Compose reads because it is next to the file."""
+        """The Compose file's variables; Compose reads `.env` because it is next to that file."""
         return self.root / ".env"
 
     @property
@@ -105,7 +105,7 @@ def check_state_folder(folder: Path) -> None:
     """Refuse a `.qca`, or a folder in it, that is a link or belongs to another user.
 
     Raises:
-        LaunchError: it is one; the message says which.
+        LaunchError: it is a link or belongs to another user; the message says which.
 
     """
     try:

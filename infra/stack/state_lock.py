@@ -16,7 +16,7 @@ from qca.core.plain_files import open_plain
 # A trainer that is signaled to stop finishes its current step and writes a checkpoint.
 _STOP_SECONDS = 90.0
 
-# The kernel's PID_MAX_LIMIT, and a number of bytes that exceeds its digits.
+# The kernel's PID_MAX_LIMIT, and how many bytes to read, which is more than its digits.
 _LARGEST_PID, _PID_LIMIT = 2**22, 32
 
 
@@ -144,7 +144,7 @@ def _holds_lock(pid: int, lock_file: Path) -> bool:
     """
     process, wanted = Path(f"/proc/{pid}"), lock_file.lstat()
     for opened in (process / "fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # it was closed in the meantime
             if not os.path.samestat(opened.stat(), wanted):
                 continue
             if "FLOCK" in (process / "fdinfo" / opened.name).read_text():

@@ -13,10 +13,10 @@ from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 from qca.memory.choose import Choice
 
-# The factor for the measured or predicted figure. The page cache of a checkpoint that is being
-# written also counts, and a container that exceeds its limit is killed.
+# A container's limit is the measured or predicted memory times this factor. The page cache of a
+# checkpoint that is being written also counts, and a container that exceeds its limit is killed.
 CONTAINER_HEADROOM = 1.25
-# Container limits are rounded up to this.
+# Container limits are rounded up to a multiple of this.
 _CONTAINER_STEP = 256 * MIB
 # The peak resident memory of training on CUDA, for a model of any size: 1.45 to 1.58 GiB on an H100
 # with torch 2.11 (VmHWM). It consists of the CUDA libraries and their kernels, which are loaded on
@@ -138,7 +138,7 @@ def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
         least = min(mig_device.memory_free for mig_device in gpu.mig_devices)
         because = f"the free memory of the fullest slice of {gpu.name}; a program gets one slice"
         return Decision(least, because)
-    because = f"the free memory of {gpu.name}, of {format_size(gpu.memory_total)} in total"
+    because = f"the free memory of {gpu.name} ({format_size(gpu.memory_total)} in total)"
     return Decision(gpu.memory_free, because)
 
 
@@ -172,7 +172,7 @@ def _leave_room(budget: Decision[int | None], others: Sequence[_Taker]) -> Decis
         return budget
     takers = [
         f"run {other.run} uses {format_size(other.bytes)} at its peak, "
-        f"of which {format_size(other.pending_bytes)} is not allocated yet and kept free"
+        f"of which {format_size(other.pending_bytes)} is not allocated yet and is kept free"
         for other in others
     ]
     left = budget.value - sum(other.pending_bytes for other in others)

@@ -59,7 +59,7 @@ class TrainerPlan:
     segment: Decision[int]
     """The number of steps that are differentiated as one segment."""
     tapes: Decision[int]
-    """The number of last steps that are not recomputed."""
+    """The number of steps, counted from the end, that are not recomputed."""
     optimizer_state: Decision[ResolvedOptimizerState]
     batch_size: Decision[int]
     """The samples per episode in each process."""
@@ -73,7 +73,7 @@ class TrainerPlan:
     base_image: Decision[str]
     container_memory_bytes: Decision[int]
     host_gpus: tuple[Gpu, ...] = field(metadata=NOT_SHOWN)
-    """The GPUs of this host that training gets if it uses one."""
+    """The GPUs of this host that training gets if it runs on GPUs."""
     machine: Machine = field(metadata=NOT_SHOWN)
     """The machine for which the recompute strategy was chosen."""
 
@@ -101,7 +101,7 @@ def plan_trainer(
     cpu_processes: int,
     running: Sequence[RunningRun] = (),
 ) -> tuple[TrainerPlan, TrainConfig]:
-    """Choose the device, profile and recompute plan; also return the resolved configuration.
+    """Choose the device, profile and recompute strategy; also return the resolved configuration.
 
     `store_bytes` is the store's host memory. Each GPU has one process; a CPU has `cpu_processes`.
     `running` are the other runs that are training.
@@ -249,11 +249,17 @@ def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
     elif choice.tapes == train.steps:
         because = "the tapes of all steps fit, so none is recomputed"
     elif choice.tapes:
-        because = "as many as fit the budget; the others are recomputed from their states"
+        because = (
+            "activations are kept for as many steps as fit the budget; the other steps are "
+            "recomputed from their states"
+        )
     elif choice.fits is None:
         because = "tapes need memory, and the budget is unknown"
     else:
-        because = f"tapes that fit would save less than {LEAST_SAVING:.0%} of an episode's time"
+        because = (
+            "keeping the activations of as many steps as fit would save less than "
+            f"{LEAST_SAVING:.0%} of an episode's time"
+        )
     return Decision(choice.tapes, because)
 
 
@@ -266,7 +272,9 @@ def _decide_optimizer_state(
     elif device == "cpu":
         because = "a CPU has no other memory for AdamW's moments"
     elif choice.optimizer_state == "host":
-        because = f"{moments} are in host memory: on the GPU, no {choice.precision} plan fits"
+        because = (
+            f"{moments} are in host memory: with them on the GPU, no {choice.precision} plan fits"
+        )
     elif choice.fits:
         because = f"{moments} fit on the GPU with everything else"
     else:
@@ -295,7 +303,7 @@ def _select_timings(facts: HostFacts, device: str | None) -> tuple[StepTiming, .
 
 
 def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
-    """Return the measured floor of this Python; None for containers, where it is not measured."""
+    """Return this Python's measured memory floor; None for containers, where it is not measured."""
     python = known_or_none(facts.python)
     return python.resident_floor if python and runtime == "local" else None
 

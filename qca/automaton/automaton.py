@@ -51,7 +51,7 @@ class Automaton:
 
     @classmethod
     def load(cls, what: str | Path, *, runs: str | Path = "runs", device: Device = "auto") -> Self:
-        """Load a trained automaton, see `load`."""
+        """Load a trained automaton; see `load`."""
         _require_known(device)
         saved = read_saved(what, Path(runs))
         model = build_model(saved.config)
@@ -91,7 +91,7 @@ class Automaton:
         every: int = 1,
         stop: StopFlag | None = None,
     ) -> Iterator[State]:
-        """Yield the start, each `every`-th of `steps` states after it, and the last, on the host.
+        """Yield states on the host: the start, then each `every`-th of `steps` steps, and the last.
 
         The network is fully convolutional and runs on any grid. However, GroupNorm's statistics
         span the grid, so each cell depends weakly on all other cells and on the size of the grid.
@@ -102,8 +102,8 @@ class Automaton:
             seed: seed of the start and the noise; by default the seed of the training run.
             noise: rate of the noise, 0 to 1, like `max_noise` in training.
             start: `random`, `seed-cell` or an installed package's initial state; your own cells,
-                complex64 (d_state, H, W); or a file: a trajectory of `qca rollout`, which continues
-                from its last state, or a .npy array.
+                complex64 (d_state, H, W); or a file: a .npy array, or a trajectory of `qca
+                rollout`, from whose last state this rollout continues.
             every: steps between two yielded states.
             stop: an event, such as `threading.Event`, that ends the rollout after the current step.
 

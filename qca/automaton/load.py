@@ -90,7 +90,7 @@ def _read_file(path: Path) -> Saved:
 
 
 def _read_torch_file(path: Path) -> Saved:
-    """Read a .pth file of `qca export` with `weights_only`, so that no code in it runs."""
+    """Read a .pth file from `qca export` with `weights_only`, so that no code in it runs."""
     weights = read_weights(path)  # raises if the file cannot be read
     content: object = torch.load(path, map_location="cpu", weights_only=True)
     header = _select_mapping(content).get("qca")

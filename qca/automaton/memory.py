@@ -1,4 +1,4 @@
-"""Check before a rollout whether it fits the free memory."""
+"""Check before a rollout whether it fits in the free memory."""
 
 from typing import Literal
 
@@ -28,6 +28,6 @@ def require_memory(
     if free is not None and needed > free:
         raise PlanError(
             f"{shape.grid}x{shape.grid} cells need {format_size(needed)} of memory on the "
-            f"{device}; {format_size(free)} are free",
+            f"{device}; {format_size(free)} is free",
             hint="Choose a smaller grid (`qca evaluate`: a smaller --beyond), or another --device.",
         )

@@ -50,8 +50,8 @@ def _draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
     return psi
 
 
-# The errors that numpy raises for a file of another format, a damaged one, or one too large for the
-# memory.
+# The errors that numpy raises for a file of another format, a damaged one, or one too large to fit
+# in memory.
 _UNREADABLE = (
     *(OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError),
     *(BadZipFile, TokenError, zlib.error),
@@ -148,7 +148,7 @@ def _read_start(path: Path) -> ComplexArray:
     except _UNREADABLE as error:
         raise InputError(
             f"{path}: cannot read a state: {_describe_error(path, error)}",
-            hint="Give a trajectory of `qca rollout` or an array saved with numpy.save.",
+            hint="Give a trajectory from `qca rollout` or an array saved with numpy.save.",
         ) from None
 
 

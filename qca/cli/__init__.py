@@ -142,7 +142,7 @@ def _run() -> int:
         discard_output()
         # The current folder may have been deleted, and an output stream may have no name.
         nameless = "this folder" if isinstance(error, FileNotFoundError) else "the output"
-        # A name that is too long comes from the call, or from a file that the call names.
+        # A name that is too long comes from the command line, or from a file named there.
         code = InputError.exit_code if error.errno == errno.ENAMETOOLONG else 1
         _report(f"{error.filename or nameless}: {error.strerror}", exit_code=code)
     return code

@@ -35,20 +35,20 @@ def describe_sources(alternatives: Sequence[Alternative]) -> str:
     """Return the source of the table's figures."""
     columns = (
         "Time is relative to the plan (*); drift is the error of the gradient relative to fp32. "
-        "Choose another with --precision, --recompute and --segment."
+        "Choose another plan with --precision, --recompute and --segment."
     )
     unmeasured = dict.fromkeys(
         alternative.precision for alternative in alternatives if not alternative.is_measured
     )
     if not unmeasured:
-        return f"Times and drift as `qca estimate --measure` measured them here. {columns}"
+        return f"The times and the drift were measured here by `qca estimate --measure`. {columns}"
     if any(alternative.is_measured for alternative in alternatives):
         return (
             f"`qca estimate --measure` did not measure {', '.join(unmeasured)} here: the times are "
             "estimated from those that it measured, the drift is from an H100 with the full model. "
             f"{columns}"
         )
-    source = "Times from an H200 and drift from an H100, with the full model;"
+    source = "The times are from an H200 and the drift is from an H100, with the full model;"
     return f"{source} `qca estimate --measure` measures this GPU. {columns}"
 
 
@@ -64,6 +64,6 @@ def describe_faster_precision(alternatives: Sequence[Alternative]) -> str | None
         return None
     least_drift = min(faster, key=lambda alternative: alternative.drift)
     return (
-        f"This GPU would need about {least_drift.time_ratio:.2f} of the time with --precision "
-        f"{least_drift.precision}; `qca plan` compares."
+        f"This GPU would take about {least_drift.time_ratio:.2f} times as long with --precision "
+        f"{least_drift.precision}; `qca plan` compares the alternatives."
     )

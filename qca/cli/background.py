@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.1
 
 
 def build_words(config_file: Path | None, flags: Mapping[str, Any]) -> list[str]:
-    """Return the command line of a `qca up` with these options that follows its training."""
+    """Return the arguments of a `qca up` with these options and without --detach."""
     given = [f"{format_flag_name(key)}={flag}" for key, flag in flags.items() if flag is not None]
     return ["up", *([] if config_file is None else [f"--config={config_file}"]), *given]
 

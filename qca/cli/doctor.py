@@ -69,7 +69,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     "--record",
     "record_file",
     type=click.Path(path_type=Path),
-    help="Write this host's facts to a file, without secrets and user names.",
+    help="Write this host's facts to a file, without secrets or user names.",
 )
 @click.option("--only", multiple=True, callback=_read_ids, help="Run only this check (repeatable).")
 @click.option(

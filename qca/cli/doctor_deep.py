@@ -84,7 +84,7 @@ def _announce(probes: Sequence[LiveProbe]) -> None:
     say("Their images:")
     for image in _list_images(probes):
         size = "size unknown" if image.size is None else format_size(image.size)
-        state = "is here" if image.is_here else "is downloaded and kept; `qca up` needs it"
+        state = "is here" if image.is_here else "will be downloaded and kept; `qca up` needs it"
         say(f"  {image.name} ({size}) {state}")
 
 
@@ -164,5 +164,5 @@ def _describe_leftovers() -> str:
     command = f"docker ps -aq --filter label={LABEL} | xargs -r docker rm -fv"
     return (
         f"Some containers may be left; to remove them: {command}\n"
-        "The next `qca doctor --deep` removes the rest once it is an hour old."
+        "A later `qca doctor --deep` removes any that are more than an hour old."
     )

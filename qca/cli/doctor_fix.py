@@ -59,7 +59,7 @@ def _confirm() -> bool:
 
 def _announce(proposal: Proposal) -> None:
     for remedy in proposal.manual_remedies:
-        say(f"{proposal.finding.id}, needs a manual fix: {remedy.title}")
+        say(f"{proposal.finding.id} needs a manual fix: {remedy.title}")
         for command in remedy.commands:
             say(f"  {command}")
     say(f"{proposal.finding.id}: {proposal.remedy.title}")

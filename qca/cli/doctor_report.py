@@ -39,7 +39,7 @@ _DOTENV_LIMIT = 256 * KIB
 
 @frozen_dataclass
 class Examination:
-    """The checks, configuration and files of one call of `qca doctor`."""
+    """The checks, configuration and files of one run of `qca doctor`."""
 
     config: Config
     checks: tuple[Check, ...]
@@ -98,7 +98,7 @@ class Examination:
         )
         if asked is not None:
             return file
-        why = "the host is recorded" if self.is_recorded else "`docker compose` is missing"
+        why = "the facts are recorded" if self.is_recorded else "`docker compose` is missing"
         return replace(file, not_confirmed_because=why)
 
 

@@ -105,7 +105,7 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
     """Remove the containers launched from this folder when it has no records."""
     from infra.stack.removal import ForeignProjectError, find_projects
 
-    StateFolder(STATE_FOLDER).remove()  # the project name of an older version
+    StateFolder(STATE_FOLDER).remove()  # an older version kept the project name there
     try:
         projects = find_projects(STATE_FOLDER)
     except LaunchError as error:

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help="Also try this many times the trained steps and grid; 1 turns this off.",
+    help="Factor for a trial with more steps and one with a larger grid than in training; "
+    "1 omits both.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @format_option
@@ -61,7 +62,8 @@ def evaluate(
     WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. It
     runs from new initial states with the steps and the grid it was trained with, then with more
     steps and a larger grid, and is compared with its untrained network and other runs. Losses and
-    measures have standard errors. The result is also saved as evaluation.json in the run folder.
+    measures are shown with standard errors. The result is also saved as evaluation.json in the run
+    folder.
     """
     automaton = load_automaton(what, runs, device)
     others = [load_automaton(other, runs, device) for other in against]

@@ -25,8 +25,8 @@ def export(what: str, runs: Path, output: Path, license_text: str | None) -> Non
     """Export a trained automaton for other programs.
 
     WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. A
-    model card, FILE.md, is written next to it; it describes the content of the file, its origin,
-    and how to load it.
+    model card, FILE.md, is written next to the output file; it describes the file's content, its
+    origin, and how to load it.
     """
     automaton = load_automaton(what, runs, "cpu")
     from qca.export.card import write_card

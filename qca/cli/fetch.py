@@ -16,9 +16,9 @@ from qca.core.errors import InputError
 @config_flag("stack", "project")
 @config_option
 def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
-    """Copy RUN from the engine's volume to the folder of the run folders.
+    """Copy RUN from the engine's volume to the folder that holds the runs.
 
-    An engine on another machine keeps runs in a volume; version 0.1.0 always did.
+    An engine on another machine keeps runs in a volume; qca 0.1.0 always kept them there.
     Training may continue meanwhile; fetch again to update the copy. If the engine is on this
     machine, the run is already in its folder.
     """

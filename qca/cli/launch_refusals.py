@@ -50,7 +50,8 @@ def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> Non
     if running and plan.trainer.fits.value is False:
         names = ", ".join(run.run for run in running)
         raise PlanError(
-            f"training does not fit while {names} is running: {plan.trainer.fits.because}\n"
+            f"training does not fit while other runs train ({names}): "
+            f"{plan.trainer.fits.because}\n"
             f"The budget is {plan.trainer.budget_bytes.because}.",
             hint="Wait until a run finishes, or stop one with `qca down RUN`.",
         )

@@ -1,4 +1,4 @@
-"""Write the records of the standard `logging` to stderr; loaded only for `-v`."""
+"""Write the records of the standard `logging` module to stderr; loaded only for `-v`."""
 
 import logging
 from collections.abc import Callable

@@ -83,7 +83,7 @@ def _parse_event(line: str) -> Event | None:
 def follow_log_files(
     state: StateFolder, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield each line of the local log files after its service; `follow`: until `qca up` exits."""
+    """Yield each line of the local logs as (service, line); with `follow`, until `qca up` exits."""
     from infra.stack.launch_local import list_log_files
 
     offsets: dict[Path, int] = {}

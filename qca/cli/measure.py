@@ -10,7 +10,7 @@ from qca.train.measurement import Measurement
 
 
 def describe_way(way: Way) -> str:
-    """Return a way to compute an episode in words."""
+    """Describe in words a way to compute an episode."""
     segment = f" in segments of {way.segment} steps" if way.segment > 1 else ""
     return f"recompute {way.recompute}{segment} in {way.precision}"
 

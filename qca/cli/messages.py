@@ -1,4 +1,4 @@
-"""Write messages to stderr, without secrets and control characters."""
+"""Write messages to stderr, without secrets or control characters."""
 
 import os
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from qca.core.visible import escape_invisible
 
 
 def clean(text: str, secrets: Collection[str] = ()) -> str:
-    """Return text that is safe to show; it may contain output of files and programs."""
+    """Return the text made safe to show; it may come from files and programs."""
     known = select_secrets(os.environ).union(secrets)
     return escape_invisible(mask_secrets(text, known))
 

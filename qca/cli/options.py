@@ -110,7 +110,7 @@ runs_option = click.option(
     type=click.Path(path_type=Path),
     default=RUNS,
     show_default=True,
-    help="Folder of the run folders.",
+    help="Folder that contains the run folders.",
 )
 
 facts_option = click.option(

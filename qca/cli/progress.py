@@ -81,7 +81,7 @@ class ProgressView:
     def __enter__(self) -> "ProgressView":
         try:
             self._progress.start()
-        except BaseException:  # a signal's; `with` does not call `__exit__` then
+        except BaseException:  # from a signal; `with` does not call `__exit__` then
             self._progress.stop()
             raise
         return self

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qca.measures.state import State
     from qca.rollout.request import RolloutRequest
 
-_STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at once.\n"
+_STOPPING = b"\nStopping; writing what there is so far. A second Ctrl-C stops at once.\n"
 
 
 @click.command()
@@ -81,7 +81,7 @@ def rollout(
     """Run a trained automaton and save an animation, pictures or the states.
 
     WHAT is a run's name or folder, a checkpoint, or a .safetensors or .pth file from qca export. By
-    default it writes an HTML page with a player, which loads nothing from a network.
+    default, the command writes an HTML page with a player, which loads nothing from a network.
 
     The first Ctrl-C saves the frames so far and exits with 130; a second one exits immediately.
     """

@@ -54,7 +54,7 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
 
 
 def _read_kept() -> tuple[list[Launch], list[LaunchError]]:
-    """Return the runs that were taken down and are kept in a volume, or the error of the record."""
+    """Return the runs that were taken down and are kept in a volume, or the error in the record."""
     try:
         return read_kept_runs(), []
     except LaunchError as error:
@@ -74,7 +74,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
     _refuse_held(folder)
     if not yes:
         _ask(folder)
-        _refuse_held(folder)  # the run may have started during the question
+        _refuse_held(folder)  # the run may have started while the question was open
     try:
         shutil.rmtree(folder)
     except OSError as error:
@@ -92,7 +92,7 @@ def _missing_error(runs: Path, run: str) -> InputError:
                 hint=f"`qca down --volumes --project {launch.project}` removes the volume with all "
                 "its runs.",
             )
-    return InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
+    return InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists the runs.")
 
 
 def _refuse_held(folder: Path) -> None:

@@ -8,7 +8,7 @@ command                      SIGINT                                    SIGTERM
 `qca train --processes N`    the same                                  the same
 `qca up`                     stops what it launched, exit 130;         the same, exit 0
                              the second stops waiting
-`qca down`                   reports the rest, exit 130               killed by it
+`qca down`                   reports what is left, exit 130           killed by it
 `qca doctor --deep`          removes what it started, exit 130         the same, killed by it
 `qca status --watch`         exit 130                                  exit 0
 `qca plan`, `qca estimate`   exit 130                                  removes its temporary
@@ -31,9 +31,9 @@ blocked, until `set_on_signals` can handle it, and ignores one that arrives duri
 `qca up`. SIGTERM raises `Terminated` in the main thread (`raise_on_sigterm`), as SIGINT raises
 KeyboardInterrupt. Without Docker it then sends SIGTERM to the trainer, which is in another process
 session, and waits for its checkpoint (a second SIGINT kills the trainer). With Docker it takes
-the stack down (`qca.cli.take_down`); a second signal stops that with one line about what is left,
-and both are ignored while it is written (`ignore_signals`). SIGHUP, which a closed terminal sends,
-is handled like SIGTERM, except under `nohup`.
+the stack down (`qca.cli.take_down`). A second signal interrupts that; `qca up` then writes one line
+about what is left, and ignores both signals while it does so (`ignore_signals`). SIGHUP, which a
+closed terminal sends, is handled like SIGTERM, except under `nohup`.
 
 `qca doctor --deep` works in a thread that signals do not interrupt; the main thread asks it to stop
 and waits until all containers are removed (`qca.cli.doctor_deep`).
@@ -54,7 +54,7 @@ from qca.core.atomic_files import drop_unfinished
 # The exit code that shells expect after Ctrl-C: 128 + SIGINT.
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-_STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
+_STOPPING = b"\nStopping after this step, with a checkpoint; a second Ctrl-C stops at once.\n"
 
 # Shows the cursor again, which a progress bar hides (DECTCEM).
 _SHOW_CURSOR = b"\x1b[?25h"

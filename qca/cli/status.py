@@ -28,13 +28,13 @@ _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 @format_option
 @click.option("-w", "--watch", is_flag=True, help="Keep showing it until training ends.")
 def status(run: str | None, format_: str, watch: bool) -> None:
-    """Show the progress of RUN, launched from this folder or kept.
+    """Show the progress of RUN, launched from this folder or kept in `runs/`.
 
     RUN may be omitted if there is only one.
     """
     if watch and format_ == "json":
         raise click.UsageError(
-            "--watch cannot be combined with --format json; call `qca status --format json` "
+            "--watch cannot be combined with --format json; run `qca status --format json` "
             "repeatedly"
         )
     read, current = _find_status(run)
@@ -62,7 +62,7 @@ def _find_status(run: str | None) -> tuple[Callable[[], Status | None], Status]:
     read = _find_reader(run)
     current = read()
     if current is None:
-        raise LaunchError("it was taken down meanwhile", hint="Start with `qca up`.")
+        raise LaunchError("the run was taken down meanwhile", hint="Start with `qca up`.")
     return read, current
 
 

@@ -38,4 +38,5 @@ def _describe_remains(project: str) -> str:
         return f"{unknown}: {error}. `qca down` removes them."
     if not services:
         return f"No container of the stack {project} is left."
-    return f"Left of the stack {project}: {', '.join(services)}. `qca down` removes it."
+    names = ", ".join(services)
+    return f"Some containers of the stack {project} are left: {names}. `qca down` removes them."

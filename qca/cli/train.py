@@ -195,7 +195,7 @@ def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event)
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():
-        # With 0, torchrun or a cluster would consider this training run finished.
+        # With exit code 0, torchrun or a cluster would consider this training run finished.
         raise LaunchError(
             "another process of this training run was stopped; a checkpoint was written",
             hint="To resume from it, start all of them again with --resume.",

@@ -66,7 +66,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
 
 
 def _launch(config: Config, detach: bool) -> ResolvedRuntime:
-    """Launch training and return the runtime; only examine and plan if it is detached and local."""
+    """Examine, plan and, unless detached and local, launch training; return the runtime."""
     state = StateFolder(STATE_FOLDER / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)

@@ -29,7 +29,7 @@ def _list_docker(facts: HostFacts) -> Iterator[tuple[str, str]]:
         client = compose.value.client_version or "unknown: no version reported"
         yield "Docker client", f"{client} ({compose.value.docker_client})"
     else:
-        yield "Docker client", "unknown: read only if `docker compose` works"
+        yield "Docker client", "unknown: it can be read only if `docker compose` works"
     yield "Docker Engine", _describe_engine(facts.docker)
     if isinstance(compose, Unknown):
         yield "Docker Compose", _explain(compose)

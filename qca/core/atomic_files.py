@@ -21,11 +21,10 @@ from qca.core.plain_files import check_plain
 
 _UNFINISHED = ".qca-unfinished"  # no other program uses this suffix
 
-# A temporary file of the safetensors library, which version 0.1.0 left in the target's folder if it
-# was killed.
+# A temporary file of the safetensors library; qca 0.1.0 left it in the target's folder when killed.
 _SAFETENSORS_UNFINISHED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 
-_HINT = "Check the folder's permissions and the free space of its disk."
+_HINT = "Check the folder's permissions and the free space on its disk."
 
 # The kernel's limit on links in a path (path_resolution(7)).
 _MOST_LINKS = 40

@@ -131,9 +131,9 @@ class StackConfig(_Table):
     runtime: Runtime = "auto"
     """`compose`, `local`, or `auto`: compose if an engine and Compose V2 answer."""
     maxmemory: Size | None = None
-    """Dragonfly's memory, e.g. `2GiB`; by default sized from the host."""
+    """Dragonfly's memory, e.g. `2GiB`; by default sized to suit the host."""
     proactor_threads: Annotated[int, Constraint(ge=1, le=MAX_DRAGONFLY_THREADS)] | None = None
-    """Dragonfly's threads; by default sized from the host."""
+    """Number of Dragonfly's threads; by default chosen for the host."""
     store_image: str = DRAGONFLY_IMAGE
     """The store's image; Dragonfly 2.1 has a different license, free in production up to 100 vCPUs.
     """
@@ -153,7 +153,7 @@ class StackConfig(_Table):
 
 @_validate_on_init
 class TrainConfig(_Table):
-    """The `[train]` table: the model and its training. The defaults are those of the seed's run."""
+    """The `[train]` table: the model and its training. The defaults train the full model."""
 
     run: Name = "first"
     """Name of the run and of its folder, `runs/RUN`."""
@@ -202,9 +202,9 @@ class TrainConfig(_Table):
     """Steps whose gradients are computed as one batch; each step needs memory for its activations.
     `auto`: the fastest number that fits the budget. A resumed run keeps its number."""
     tapes: Annotated[int, Constraint(ge=0, lt=2**63)] | Literal["auto"] = "auto"
-    """How many steps, counted from the end of an episode, keep their activations instead of
-    recomputing them, in whole segments. `auto`: as many as save time and fit the budget. A resumed
-    run keeps its number."""
+    """How many steps, in whole segments counted from the end of an episode, keep their activations
+    instead of recomputing them. `auto`: as many as save time and fit the budget. A resumed run
+    keeps its number."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments are kept: `device`, `host`, or `auto`: on the device if they fit."""
     budget: Size | None = None
@@ -235,8 +235,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "steps": 32,
         "episodes": 100,
     },
-    # The seed's whole model, one state at a time. The recompute strategy depends on the free
-    # memory.
+    # The full model, one state at a time. The recompute strategy depends on the free memory.
     "low-memory": {"batch_size": 1},
 }
 

@@ -50,11 +50,12 @@ def load_config(
 ) -> Config:
     """Read the configuration from `file` (default: `qca.toml` if it exists).
 
-    `flags` maps a table to the values given on the command line; None means not given. Does not
-    apply the profile: `auto` needs the host.
+    `flags` maps a table to the values given on the command line; None means not given. The
+    profile is not applied, because `auto` depends on the host.
 
     Raises:
-        InputError: values or keys are wrong; names the file, line and key of each, or the variable.
+        InputError: values or keys are wrong; the message names the file, line and key of each, or
+            the variable.
 
     """
     _refuse_unknown_variables(environment)
@@ -145,7 +146,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise InputError(
             f"{path}: a number is too long, or values are nested too deep",
-            hint="Every value must be a single number or text.",
+            hint="Every value must be a single number or string.",
         ) from None
     for key, value in tables.items():
         if not isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Log the programs, files and probe times that `-v` shows, with the standard `logging`.
 
-Records hold unmasked texts; the handler that shows them masks the secrets. `logging` takes
+Records hold unmasked text; the handler that shows them masks the secrets. `logging` takes
 milliseconds to load, so it is imported with the first record.
 """
 

@@ -56,7 +56,7 @@ def explain_install(extra: str) -> str:
     wanted = [f"{name}{specifier}" for name, specifier in _find_missing(extra).items()]
     if not wanted:  # all are installed according to their metadata, but one cannot be imported
         return f"Reinstall the extra {extra!r} of {DISTRIBUTION} the way you installed it."
-    # -P: do not run a `pip.py` of the current folder.
+    # -P: do not run a `pip.py` in the current folder.
     command = [sys.executable, "-P", "-m", "pip", "install", *wanted]
     hint = f"Run: {shlex.join(command)}"
     if any(requirement.startswith("torch") for requirement in wanted):

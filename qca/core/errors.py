@@ -3,7 +3,7 @@
 ::
 
     QcaError                    exit 1: the command failed or found a problem
-    ├── InputError              exit 2: the call or an input file is wrong
+    ├── InputError              exit 2: an argument or an input file is wrong
     ├── PlanError               exit 1: no plan can fit
     ├── LaunchError             exit 1: the stack or the trainer did not come up
     ├── StoreError              exit 1: the metrics store cannot be used
@@ -27,7 +27,7 @@ class QcaError(Exception):
 
 
 class InputError(QcaError):
-    """The call or an input file is wrong; the message names the file, line and key if it can."""
+    """An argument or an input file is wrong; the message names the file, line and key if it can."""
 
     exit_code = 2
 

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """Return the JSON object in a text.
+    """Return the JSON object in a string.
 
     Raises:
         ValueError: the text is not a JSON object, or is nested too deep.

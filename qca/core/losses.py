@@ -3,7 +3,7 @@ torch.
 
 `qca.model.losses` implements the built-in ones, and `qca.memory.state_tensors` predicts their
 memory; `tests/model/test_new_loss.py` names each module that lacks a new loss. An installed package
-adds losses through the entry points `qca.losses`.
+adds losses through the entry point group `qca.losses`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Mask secrets in texts. A secret is recognized by its value, the name before it, or its shape.
 
 Every text that is shown to the user or written into a report goes through `mask_secrets`, which
-replaces each secret by `***` and keeps the rest.
+replaces each secret with `***` and keeps the rest.
 
 A text may be long and written by anyone, so no pattern reads the same part twice, and the time is
 proportional to the length.

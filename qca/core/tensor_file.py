@@ -14,7 +14,7 @@ class TensorFile(Protocol):
     """An open safetensors file."""
 
     def metadata(self) -> dict[str, str] | None:
-        """Return the texts of the header."""
+        """Return the strings in the header."""
         ...
 
     def keys(self) -> Iterable[str]:

@@ -20,13 +20,13 @@ _LARGEST = 2**63 - 1  # Docker and Dragonfly store sizes in a signed 64-bit inte
 
 
 def parse_size(text: object) -> int:
-    """Return the number of bytes that `text` means, the same everywhere in qca.
+    """Return the number of bytes that `text` means; all of qca parses sizes this way.
 
     Accepts an integer or text: a bare number (bytes), decimals, and K, M, G, T, P, E with an
     optional `i` and `B` in any case: ``4G``, ``4gb``, ``4GiB``, ``4096m``, ``1.25GiB``.
 
     Raises:
-        InputError: for anything else, with the accepted forms as hint.
+        InputError: for anything else, with the accepted forms as the hint.
 
     """
     if isinstance(text, bool) or not isinstance(text, str | int):

@@ -45,7 +45,8 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
     """Return the values as an instance of `kind`, a dataclass.
 
     Raises:
-        pydantic.ValidationError: a value is not allowed. It is a ValueError and lists all of them.
+        pydantic.ValidationError: a value is not allowed. The error is a ValueError and lists all
+            such values.
 
     """
     return make_adapter(kind).validate_python(values)

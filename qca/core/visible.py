@@ -1,4 +1,4 @@
-"""Escape characters in foreign texts that a terminal would interpret or not show."""
+"""In text from elsewhere, escape the characters that a terminal would interpret or not show."""
 
 import unicodedata
 
@@ -11,7 +11,7 @@ _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def escape_invisible(text: str) -> str:
-    r"""Return the text with Python escapes for such characters: `\x1b`. Keeps newlines and tabs."""
+    r"""Return text with invisible characters as Python escapes: `\x1b`. Keeps newlines and tabs."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_escape, text))

@@ -1,1 +1,1 @@
-"""Export a trained automaton as a file for other programs, with a card."""
+"""Export a trained automaton as a file for other programs, with a model card."""

@@ -10,8 +10,8 @@ as the weights, to the existing ones;
 (AdamW's step runs in place, after the episode's own memory has been freed.)
 
 The last step's backward is the first of the episode: the gradients were dropped before it, so it
-allocates them. The backward of the step before it adds to existing gradients, but has one state
-less and, under `none`, one graph less.
+allocates them. The backward of the step before it adds to existing gradients, but has one fewer
+state and, under `none`, one fewer graph.
 """
 
 from collections.abc import Container, Iterator
@@ -131,7 +131,7 @@ class EpisodeSizes:
         """Return the tensors of the loss's sample steps that nothing else keeps.
 
         Autograd's graph of a step keeps its input and its result. The adjoint's records are copies.
-        A store keeps the input states of the steps `stored`, which are counted from 0.
+        A state store keeps the input states of the steps `stored`, which are counted from 0.
         """
         count, recomputed = self.sample_steps, self.steps - tapes
         samples = [self.steps * (index + 1) // count for index in range(count)]
@@ -202,7 +202,7 @@ def estimate_adjoint_memory(
     peaks.append(at_turn + samples.count_bytes(episode.shape) + in_loss)
     if tapes and has_adjoint:
         # While the last step is recorded, the earlier samples are alive. Its own result is among
-        # the tensors of its update, and the squared norm of the step before takes its place.
+        # the tensors of its update, and its squared norm is replaced by that of the step before.
         earlier = samples._replace(states=samples.states - 1).count_bytes(episode.shape)
         peaks.append(at_turn + earlier + episode.get_segment(1).compute_record_peak())
     states = max(retained) * state

@@ -21,8 +21,8 @@ def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, holes:
     """Return the bytes that the allocator reserves beyond those of its tensors.
 
     `tensors` are the numbers of elements of the parameters, each held four times (weights,
-    gradients, two moments). These and the states are packed in order; `holes` are the bytes of
-    temporary tensors lost in holes of the wrong size.
+    gradients, two moments). These and the states are packed in order; `holes` are the bytes
+    lost because temporary tensors leave holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     parameters = pack_into_segments(sizes) - sum(sizes)

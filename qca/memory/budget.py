@@ -4,7 +4,7 @@ The peak of an episode is the sum of six terms that can be checked one by one:
 
 ===========  =================================================================
 parameters   float32: 4 bytes for each; under bf16 and fp16 2 more, for the
-             copy that computes
+             copy used to compute
 gradients    4 bytes for each parameter, float32
 optimizer    AdamW's two moments, and one step counter for each tensor; nothing where
              they are kept in host memory
@@ -15,7 +15,7 @@ activations  what autograd keeps of the steps whose graph is alive, and what its
 workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
-The context comes on top: the memory of the process outside torch's tensors, see
+The context is added to this: the memory of the process outside torch's tensors, see
 `qca.memory.context`.
 """
 
@@ -162,7 +162,7 @@ def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int
 
 
 def _count_copies(episode: EpisodeSizes, segment: int, tapes: int) -> int:
-    """Return the bytes of the records that tapes are copied from and to: a step's and a segment's.
+    """Return the bytes of the records of a step and of a segment, between which tapes are copied.
 
     The tape of a shorter segment has the rows of a whole one.
     """

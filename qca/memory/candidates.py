@@ -1,4 +1,4 @@
-"""List the ways to run a training, each with its needs, and find the fastest that fits."""
+"""List the ways to do a training run, each with its needs, and find the fastest that fits."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 from qca.memory.cost import estimate_step_cost, list_segments
 from qca.memory.machine import Machine
 
-# The strategies that `auto` tries; with the tapes of all steps they become `none`. On a CPU, host
-# memory is the same memory.
+# The strategies that `auto` tries; with the tapes of all steps, each becomes `none`. `host` gains
+# nothing on a CPU, where it would use the same memory.
 STRATEGIES: dict[ResolvedDevice, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("step", "two-level"),
     "cuda": ("step", "two-level", "host"),
@@ -32,7 +32,7 @@ LEAST_SAVING = 0.02
 
 
 class Candidate(NamedTuple):
-    """A way to run a training, with its needs."""
+    """A way to do a training run, with its needs."""
 
     recompute: ResolvedRecompute
     segment: int
@@ -59,7 +59,7 @@ class Candidate(NamedTuple):
 
 @frozen_dataclass
 class Ways:
-    """The ways to run a training on a machine."""
+    """The ways to do a training run on a machine."""
 
     train: TrainConfig
     machine: Machine

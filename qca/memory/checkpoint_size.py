@@ -4,7 +4,7 @@ from qca.memory.layers import FLOAT
 
 
 def count_moment_bytes(parameters: int) -> int:
-    """Return the bytes of AdamW's two moments per parameter."""
+    """Return the bytes of AdamW's moments, two for each parameter."""
     return 2 * FLOAT * parameters
 
 

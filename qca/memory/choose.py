@@ -18,7 +18,7 @@ from qca.memory.machine import Machine
 
 @frozen_dataclass
 class Choice:
-    """The chosen way to run a training, with the reason as a sentence."""
+    """The chosen way to train, with the reason as a sentence."""
 
     train: TrainConfig
     """The configuration with precision, recompute, segment, tapes and optimizer_state resolved."""
@@ -66,7 +66,7 @@ def choose(train: TrainConfig, budget: int | None, machine: Machine) -> Choice:
 
 
 def _choose_without_budget(train: TrainConfig, candidates: Sequence[Candidate]) -> Choice:
-    """Return the graph of one step, which needs little and is always possible."""
+    """Choose `step` in segments of one step, which needs little memory and is always possible."""
     steps = (c for c in candidates if c.recompute == "step" and c.segment == 1)
     found = next(steps, candidates[0])
     because = f"the budget is unknown; {_describe_need(found)}"
@@ -80,11 +80,11 @@ def _choose_least(
     within = [candidate for candidate in candidates if candidate.host_bytes <= room]
     if within:
         least = min(within, key=lambda candidate: candidate.estimate.total_bytes)
-        limit = f"the budget of {format_size(budget)}"
+        lack = f"the budget of {format_size(budget)} is not enough"
     else:
         least = candidates[0]
-        limit = f"the {format_size(room)} that the host has available"
-    because = f"{_describe_need(least)}, more than {limit}"
+        lack = f"the host has only {format_size(room)} available"
+    because = f"{_describe_need(least)}; {lack}"
     return _make_choice(train, least, budget, False, because)
 
 
@@ -128,17 +128,18 @@ def _make_choice(
 def _describe_need(found: Candidate) -> str:
     needs = found.estimate
     peak, context = format_size(needs.predicted_peak_bytes), format_size(needs.context_bytes)
-    host = f", and {format_size(found.host_bytes)} of the host" if found.host_bytes else ""
-    return f"{_describe_candidate(found)} needs {peak} and {context} of context{host}"
+    host = f", and {format_size(found.host_bytes)} of host memory" if found.host_bytes else ""
+    return f"{_describe_candidate(found)} needs {peak} plus a context of {context}{host}"
 
 
 def _describe_candidate(found: Candidate) -> str:
-    moments = ", AdamW's moments in host memory," if found.optimizer_state == "host" else ""
+    moments = " with AdamW's moments in host memory" if found.optimizer_state == "host" else ""
     precision = f" in {found.precision}" if found.precision != "fp32" else ""
     segment = f" in segments of {found.segment} steps" if found.segment > 1 else ""
     is_partly_taped = found.tapes and found.recompute != "none"
-    tapes = f", keeping the last {found.tapes} steps," if is_partly_taped else ""
-    return f"recompute plan `{found.recompute}`{segment}{tapes}{precision}{moments}"
+    kept = f", keeping the activations of the last {found.tapes} steps,"
+    tapes = kept if is_partly_taped else ""
+    return f"recompute strategy `{found.recompute}`{segment}{tapes}{precision}{moments}"
 
 
 def _explain(
@@ -152,4 +153,4 @@ def _explain(
             f"; preferred plans would need at least {format_size(least.estimate.total_bytes)} "
             f"({_describe_candidate(least)})"
         )
-    return f"{_describe_need(found)}, within the budget of {format_size(budget)}{lacking}"
+    return f"{_describe_need(found)}; the budget of {format_size(budget)} is enough{lacking}"

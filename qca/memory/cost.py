@@ -33,7 +33,7 @@ _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
     "fp16": _StepCost(fixed=0.85, shared=0.68, forward=0.32, tape=0.0),
 }
 _CUDA_HOST_COPY = 0.06  # copying a state to pinned memory and back
-# In strict float32 a segment of 16 was measured slower than one of 8.
+# In strict float32 a segment of 16 measured slower than one of 8.
 _LONGEST_SEGMENT: dict[ResolvedPrecision, int] = {"fp32": 8}
 _LONGEST_TENSOR_CORE_SEGMENT = 16
 
@@ -65,8 +65,8 @@ def estimate_step_cost(
 
     `taped` is the share of the steps that keep a tape, which cost the same as with `none`. With
     `timings` of this device the unit is seconds: the measured time or, for a strategy that was
-    not measured, the built-in figure, scaled by the ratio of time to figure of the most similar
-    measured strategy.
+    not measured, the built-in figure, scaled by the ratio of measured time to built-in figure for
+    the most similar strategy that was measured.
     """
     if taped and recompute != "none":
         recomputed = estimate_step_cost(

@@ -146,7 +146,7 @@ def compute_backward_peak(nodes: Sequence[Node], gradient: int, *, first: bool =
         nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
         first: whether `.grad` was cleared before, so that the weights' gradients are allocated as
-        they are computed. The result is relative to the memory in which all of them are allocated.
+        they are computed. The result is relative to the memory use with all of them allocated.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0

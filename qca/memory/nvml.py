@@ -31,8 +31,8 @@ class DeviceMemory:
     total: int
     free: int
     reserved: int
-    """Bytes reserved by the driver, which are not free; 0 if only NVML's first query is available.
-    """
+    """Bytes reserved by the driver, which are not free; 0 if the driver supports only the first
+    version of NVML's memory query."""
 
 
 @contextmanager
@@ -65,10 +65,10 @@ def list_devices(nvml: Any) -> list[Any]:
 
 
 def read_memory(nvml: Any, device: Any) -> DeviceMemory:
-    """Return a device's memory. Old drivers support only the first of NVML's two queries.
+    """Return a device's memory. Old drivers support only the first version of NVML's memory query.
 
     Raises:
-        pynvml.NVMLError: if neither query works; NVML_ERROR_NOT_SUPPORTED for a GPU that is
+        pynvml.NVMLError: if neither version works; NVML_ERROR_NOT_SUPPORTED for a GPU that is
             integrated into the processor and has no dedicated memory.
 
     """
@@ -98,7 +98,7 @@ def read_gpu_name() -> str | None:
 
 
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
-    """Return the processes that compute on the GPUs with their bytes, largest first.
+    """Return the ID of each process that computes on a GPU, and its GPU bytes, most bytes first.
 
     The list is empty if NVML is not available. In a container, it does not include processes
     outside the container.
@@ -112,7 +112,7 @@ def _query_first(query: Callable[[Any, Any], T]) -> T | None:
 
 
 def _query_each(query: Callable[[Any, Any], T], at_most: int | None = None) -> list[T]:
-    """Return the answer to a query for each GPU; empty if NVML is not available or one fails."""
+    """Return a query's answer for each GPU; empty if NVML is not available or any query fails."""
     try:
         with open_nvml() as nvml:
             return [query(nvml, device) for device in list_devices(nvml)[:at_most]]

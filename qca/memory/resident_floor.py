@@ -1,7 +1,7 @@
-"""Cache the measured memory of a training run without tensors on a CPU; see `qca.memory.context`.
+"""Cache the measured memory that a training run on a CPU takes apart from its tensors.
 
-`infra.host.resident_floor` measures it. The figure differs by a factor of two between wheels of the
-same version of torch.
+See `qca.memory.context`. `infra.host.resident_floor` measures it. The figure differs by a factor of
+two between wheels of the same version of torch.
 """
 
 import platform

@@ -57,7 +57,7 @@ def count_retained_states(
 
 
 def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
-    """Return the numbers; follow the backward from the last step until they repeat."""
+    """Count the retained states along the backward from the last step, until the numbers repeat."""
     interval = compute_interval(steps)
     firsts = -(-steps // interval)
     between = steps - (firsts - 1) * interval - 1

@@ -40,13 +40,13 @@ class SegmentSizes:
     """The tensors of the update without autograd, see `state_tensors.FORWARDS`."""
     noise: bool
     sums: bool = True
-    """Whether the loss's gradient of a state is added to the next step's."""
+    """Whether the loss's gradient with respect to a state is added to that of the next step."""
 
     def compute_peak(self, *, first: bool = False) -> int:
         """Return the peak number of bytes alive.
 
         With `first`, `.grad` was cleared before, and gradients are allocated as they are added; the
-        result is relative to the memory in which all of them are allocated.
+        result is relative to the memory use with all of them allocated.
         """
         layers, kept = self._list_layers(), self._sum_kept()
         missing = sum(layer.gradient for layer in layers) if first else 0
@@ -92,12 +92,13 @@ class SegmentSizes:
         shape, c, state = self.shape, self.shape.hidden_channels, count_state_bytes(self.shape)
         update = self.update.peak.count_bytes(shape)
         # The gradients of both skip connections, and three maps around the first max-pool.
-        # Three states are alive with them, and the gradients of the GroupNorms, which accumulate
-        # from step to step; a fourth state only when the maps are smaller.
+        # Three states are alive with them, as are the gradients of the GroupNorms, which accumulate
+        # from step to step. A fourth state is alive only when the maps are smaller.
         affine = self._count_affine()
         network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 3 * state
         network += max(state, affine)
-        sums = self.sums and self.length > 1  # for a single step, it is added before
+        # For a single step, the loss's gradient is added before.
+        sums = self.sums and self.length > 1
         return max(update + affine, network) + (1 + sums) * state
 
     def _count_affine(self) -> int:

@@ -47,7 +47,7 @@ def solve(train: TrainConfig, budget: int, dimension: Dimension, machine: Machin
 
     if not (smallest := choose_at(1)).fits:
         raise PlanError(
-            f"no {dimension} fits: {field} = {unit}: {smallest.because}",
+            f"no value of {dimension} fits; with {field} = {unit}: {smallest.because}",
             hint="Give a larger --budget, or reduce --hidden-channels, --grid or --steps.",
         )
     count = _find_largest(lambda n: bool(choose_at(n).fits), largest // unit)

@@ -36,10 +36,10 @@ class _Scratch(NamedTuple):
 
 
 _FUSED = _Scratch(34 * MIB, 0.6, 1 / 16)
-# Strict float32 includes cuBLAS's workspace. The need of one layer is added: at least this multiple
+# Strict float32 includes cuBLAS's workspace. What one layer needs is added: at least this multiple
 # of the largest layer's weights.
 _FUSED_STRICT, _FUSED_STRICT_LAYER = _Scratch(80 * MIB, 2.2), 3.5
-# Without the kernels. In strict float32 the holes grow with the batch.
+# These apply without the kernels. In strict float32 the holes grow with the batch.
 _STEPS, _SEGMENTS = _Scratch(40 * MIB, 1.3, 1 / 4), _Scratch(40 * MIB, 1.3, 1 / 25)
 _STRICT_SEGMENTS, _MOST_HOLES = _Scratch(80 * MIB, 4.3, 1 / 30), 1 / 2
 _STEP_HOLES, _STEP_BATCH_HOLES = 1 / 4, 1 / 2

@@ -119,8 +119,8 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     along = torch.complex(cos_less_one, b * sinc)
     change = along + phase_less_one + phase_less_one * along
     turned = psi + change * psi + (sinc + sinc * phase_less_one) * w
-    # Correct with the norm after the rotation. A correction with the norm before it would rotate
-    # with the cell, and beyond a quarter turn it would increase the error.
+    # Correct with the norm after the rotation. A correction with the norm before the rotation would
+    # rotate with the cell, and beyond a quarter turn that would increase the error.
     return turned + (1 - compute_squared_norm(turned)) / 2 * turned
 
 

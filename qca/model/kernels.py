@@ -15,7 +15,7 @@ from qca.core.gpu_kernels import can_run_kernels
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
-# The largest number of a group's values that one program handles.
+# How many of a group's values one program handles at most.
 _CHUNK_NUMBERS = 2048
 
 

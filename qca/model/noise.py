@@ -16,7 +16,7 @@ from qca.core.noise_schedule import has_noise
 from qca.model.random_streams import Purpose, make_generator
 
 _FLIP_PROBABILITY = 0.2  # probability that a step flips any cells at all
-_FLIP_SHARE = 0.1  # times the rate: probability that such a step flips a given cell
+_FLIP_SHARE = 0.1  # probability that such a step flips a given cell, divided by the rate
 
 DrawFactor = Callable[[Tensor, int], Tensor | None]
 """A function that returns the noise of step t: a factor by which to multiply the state before the
@@ -52,7 +52,7 @@ class Noise:
         factor = torch.as_tensor(drawn)
         if psi.device.type == "cuda":
             # A copy from pinned memory is asynchronous: the host draws the next step's noise while
-            # the device still works.
+            # the device is still busy.
             return factor.pin_memory().to(psi.device, non_blocking=True)
         return factor
 

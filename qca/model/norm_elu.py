@@ -228,5 +228,5 @@ def _find_steps(x: Tensor) -> tuple[int, int, int]:
     """Return the strides of samples, channels and cells."""
     sample, channel, row, cell = x.stride()
     if x.shape[2] > 1 and row != cell * x.shape[3]:
-        raise ValueError(f"the cells of {tuple(x.shape)} lie at {x.stride()}, not evenly")
+        raise ValueError(f"{tuple(x.shape)}: strides {x.stride()} do not space the cells evenly")
     return sample, channel, cell

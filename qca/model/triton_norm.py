@@ -116,7 +116,7 @@ def normalize(
 
 @triton.jit
 def _load_gradient(cotangent, x, out, means, rstds, given, place, mask):
-    """Return the gradient of ELU's argument, the normalized input, and the reciprocal deviation."""
+    """Return (gradient of ELU's argument, normalized input, reciprocal deviation)."""
     mean = tl.load(means + tl.program_id(0))
     rstd = tl.load(rstds + tl.program_id(0))
     gradient = tl.load(cotangent + given, mask=mask, other=0.0).to(tl.float32)

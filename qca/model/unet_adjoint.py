@@ -61,7 +61,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Return the model's output for x, (N, 2 * d_state, H, W); `backward` may overwrite it.
+        """Return the output for x, (N, 2 * d_state, H, W); `backward` may overwrite that output.
 
         N is the number of steps times the batch.
         """

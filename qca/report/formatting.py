@@ -10,7 +10,7 @@ from qca.runs.evaluation import Statistic
 def format_time(time: datetime | str) -> str:
     """Return a date and time in UTC, since pages are shared across time zones.
 
-    A text that is not in ISO 8601 is returned unchanged.
+    A string that is not in ISO 8601 is returned unchanged.
     """
     if isinstance(time, str):
         try:

@@ -4,7 +4,10 @@ from qca.core.units import format_count
 from qca.runs.run import Run
 
 _NONE = "There are no pictures of the state"
-_WHEN = "a training run makes them when it is complete, since they take some of an episode's time"
+_WHEN = (
+    "a training run makes them when it is complete, since making them takes part of the time that "
+    "an episode takes"
+)
 
 # `qca up` resumes automatically; `qca train` needs the flag to resume a run.
 _WITH_RESUME = "(`qca train` with `--resume`)"
@@ -16,9 +19,8 @@ def explain_no_pictures(run: Run) -> str:
         case "complete":
             return (
                 f"{_NONE}, although the run is complete: the trainer was stopped while making "
-                f"them, or failed and logged the reason. Run the command that started the run "
-                f"again "
-                f"{_WITH_RESUME}; it makes the pictures without training further."
+                f"them, or failed and logged the reason. Repeat the command that started the "
+                f"run {_WITH_RESUME}; it makes the pictures without training further."
             )
         case "running" | "not begun":
             return f"{_NONE} yet: {_WHEN}."
@@ -34,7 +36,7 @@ def _format_progress(run: Run) -> str:
 def _describe_next_command(run: Run) -> str:
     """Return how to finish the run and, if it has a checkpoint, how to get pictures now."""
     finish = (
-        f"Run the command that started it again {_WITH_RESUME} to finish training and get the "
+        f"Repeat the command that started it {_WITH_RESUME} to finish training and get the "
         "pictures."
     )
     if not run.last_checkpoint:

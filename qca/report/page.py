@@ -41,8 +41,8 @@ _SHOWN_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 _STATUS_SENTENCES: dict[Status, str] = {
     "complete": "",
     "running": "Training is still running; this page shows its state when the page was created.",
-    "stopped": "The run is not finished: it was stopped, with a checkpoint. The command that "
-    "started it resumes from there.",
+    "stopped": "The run is not finished: it was stopped and has a checkpoint. The command "
+    "that started it resumes from there.",
     "interrupted": "The run is not finished: its process or its machine was killed. The command "
     "that started it resumes from the last checkpoint.",
     "not begun": "Training has not finished an episode yet.",

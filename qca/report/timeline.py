@@ -86,7 +86,7 @@ def _describe_event(event: JournalEvent | UnknownEvent, is_repeated: bool) -> tu
     match event:
         case Started():
             first = event.first_episode
-            title = "Started" if first == 1 else f"Resumed with episode {first:,}"
+            title = "Started" if first == 1 else f"Resumed at episode {first:,}"
             return title, _describe_start(event)
         case CheckpointWritten(episode=episode):
             return f"Checkpoint of episode {episode:,}", ""
@@ -95,9 +95,9 @@ def _describe_event(event: JournalEvent | UnknownEvent, is_repeated: bool) -> tu
             return f"Episode {episode:,} skipped{later}", because
         case PlanChanged(episode=episode, because=because, recompute=recompute):
             title = f"Episode {episode:,} repeated with recompute {recompute}"
-            return title, f"Memory was refused: {because}"
+            return title, f"Memory allocation failed: {because}"
         case ConfigChanged(episode=episode, before=before, now=now):
-            title = f"Configuration changed with episode {episode:,}"
+            title = f"Configuration changed at episode {episode:,}"
             return title, describe_config_change(before, now)
         case Noted(message=message):
             return "Note", message

@@ -18,5 +18,5 @@ def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) 
     if request.every > 1:
         parts.append(f"a frame every {request.every} steps")
     if request.stride > 1:
-        parts.append(f"1 of {request.stride} cells along each axis")
+        parts.append(f"one in every {request.stride} cells along each axis")
     return f"{'; '.join(parts)}."

@@ -77,7 +77,7 @@ def write_contact_sheet(path: Path, fields: list[DrawnField], steps: list[int]) 
 
 
 def choose_frames(count: int, most: int = _SHEET_FRAMES) -> list[int]:
-    """Return the numbers of at most `most` of `count` frames: the first, the last, and evenly
+    """Return the indices of up to `most` frames out of `count`: the first, the last, and evenly
     spaced ones."""
     chosen = min(count, most)
     return [round((count - 1) * number / max(1, chosen - 1)) for number in range(chosen)]

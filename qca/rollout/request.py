@@ -204,7 +204,7 @@ def _require_memory(request: RolloutRequest, d_state: int) -> None:
     if needed > free:
         raise PlanError(
             f"{request.size_text} need {format_size(needed)} of memory; "
-            f"{format_size(free)} are available",
+            f"{format_size(free)} is available",
             hint="Record fewer frames with --every, or choose a smaller --grid.",
         )
 

@@ -17,7 +17,7 @@ def choose_fields(
     """Return the fields with these names; by default several for a page, otherwise one density.
 
     Raises:
-        InputError: no field has this name, or no such component.
+        InputError: no field has this name, or the component does not exist.
 
     """
     chosen = names or _list_defaults(format_, grid, d_state)

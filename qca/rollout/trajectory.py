@@ -9,7 +9,7 @@ from qca.runs.snapshots import write_snapshots
 
 
 def write_safetensors(path: Path, states: list[State], episode: int | None) -> None:
-    """Write the parts of each state, float32 (2, d_state, H, W), named by its step."""
+    """Write the real and imaginary parts of each state, float32 (2, d_state, H, W), by step."""
     cells = {state.step: state.psi for state in states}
     energies = {state.step: float(state.squared_norm.mean()) for state in states}
     write_snapshots(path, episode or 0, cells, energies)

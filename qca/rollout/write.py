@@ -22,7 +22,7 @@ def write_recording(
     """
     try:
         create_parent(request.output)
-        if request.format == "safetensors":  # write_snapshots replaces the file itself
+        if request.format == "safetensors":  # this already replaces the file atomically
             write_safetensors(request.output, recording.states, episode)
             return
         with replace_file(request.output) as unfinished:

@@ -21,7 +21,8 @@ SCHEMA_VERSION = 1
 # A file holds a few kilobytes per run and condition.
 _LARGEST_FILE = 16 * MIB
 
-# In standard errors. By chance alone, a mean differs from 0 by more than two in 5% of cases.
+# In standard errors: by chance alone, in 5% of cases, a mean differs from 0 by more than two of
+# them.
 _CLEAR = 2.0
 
 
@@ -61,7 +62,7 @@ class Trial:
     """Results by name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
     loss_difference: Statistic | None = None
     """The loss minus the untrained network's from the same states. It is None for the untrained
-    network itself, and for a run with another number of components, whose states differ."""
+    network itself, and for a run with a different number of components, whose states differ."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def read_evaluation(path: Path) -> Evaluation | None:
     """Read an evaluation; return None if there is no file.
 
     Raises:
-        InputError: the file is damaged or of another version.
+        InputError: the file is damaged, or another version of qca wrote it.
 
     """
     try:

@@ -41,7 +41,7 @@ class Started(_Event):
     segment: int = 1
     """Number of steps that are differentiated as one batch."""
     tapes: int = 0
-    """Number of last steps that are not recomputed."""
+    """Number of final steps that are not recomputed."""
     precision: str = "fp32"
     optimizer_state: str = "device"
     processes: Count = 1
@@ -99,7 +99,7 @@ class Skipped(_Event):
 
 
 class PlanChanged(_Event):
-    """The device refused memory: the episode is repeated with a cheaper recompute strategy."""
+    """The device ran out of memory: the episode is repeated with a cheaper recompute strategy."""
 
     event: Literal["plan-changed"] = "plan-changed"
     episode: Count

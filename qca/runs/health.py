@@ -13,8 +13,8 @@ from pathlib import Path
 STALE_AFTER = 60.0
 
 HEARTBEAT = "heartbeat"
-"""The name of the heartbeat in the run folder; here, because importing `run_folder` takes longer
-than the whole check."""
+"""The name of the heartbeat in the run folder. It is defined here because importing `run_folder`
+takes longer than the whole check."""
 
 
 def find_fault(run: Path, now: float) -> str | None:

@@ -29,7 +29,7 @@ from qca.runs.events import (
     Warn,
 )
 
-# Enough for a run of years with an event for every episode.
+# Enough for a run that lasts years, with an event for every episode.
 _LARGEST_FILE = 256 * MIB
 _LARGEST_NUMBER = 2**63
 
@@ -72,7 +72,7 @@ def open_journal(path: Path, *, warn: Warn) -> Generator[Callable[[BaseModel], N
             _append_line(path, json.dumps(line))
         except OSError as error:
             gave_up = True
-            warn(f"{path}: cannot be written, no more events are recorded: {error.strerror}")
+            warn(f"{path}: cannot be written, so no more events are recorded: {error.strerror}")
 
     yield append_event
 
@@ -102,7 +102,7 @@ def list_skipped_episodes(journal: Iterable[JournalEntry]) -> list[int]:
 
 
 def list_config_changes(journal: Iterable[JournalEntry]) -> list[ConfigChanged]:
-    """Return the changes of the configuration, without those whose episodes were repeated later."""
+    """Return the changes to the configuration, without those whose episodes were repeated later."""
     found: list[ConfigChanged] = []
     for entry in journal:
         match entry.event:

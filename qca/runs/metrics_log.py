@@ -31,7 +31,7 @@ def read_records(path: Path) -> list[EpisodeRecord]:
     """Read `metrics.jsonl` without an incomplete last line; return an empty list if it is missing.
 
     Raises:
-        InputError: a line is not a record; the message names file and line.
+        InputError: a line is not a record; the message names the file and the line.
 
     """
     return [record for record, _ in _read_lines(path)]

@@ -12,8 +12,8 @@ from qca.core.plain_files import open_plain
 class MetricsSpool:
     """The complete lines of a growing file, numbered from 0; episodes ascend, with gaps.
 
-    The index takes 16 bytes per line. It allows the sender to find and restore the lines that a
-    store has lost without reading the whole file again.
+    The index takes 16 bytes per line. With it, the sender need not read the whole file again
+    to find and restore the lines that a store has lost.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Decide which configuration keys a resumed run keeps, and which may change. Works without torch.
 
-docs/configuration.md has the same rules as a table. A key that is neither in `UNRECORDED` nor in
-`RECORDED` is fixed: if it changed halfway, no configuration would describe the run.
+docs/configuration.md lists the same rules in a table. A key that is neither in `UNRECORDED` nor in
+`RECORDED` is fixed: if it changed halfway, no single configuration would describe the run.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ UNRECORDED = frozenset(
         "budget",
     }
 )
-"""Keys that decide where and how a run is computed. Each session's `started` event has its values.
-"""
+"""Keys that decide where and how a run is computed. Each session's `started` event has their values
+for that session."""
 
 RECORDED = frozenset(
     {
@@ -87,7 +87,7 @@ def require_effect(
             raise InputError(
                 f"{source}: this run is complete, so {key} {now[key]!r} has no effect; "
                 f"it was trained with {before[key]!r}",
-                hint=f"Omit {key}, or train on: set --episodes to more than {trained:,}.",
+                hint=f"Omit {key}, or train further: set --episodes to more than {trained:,}.",
             )
 
 

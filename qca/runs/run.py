@@ -79,7 +79,7 @@ class Run:
 
     @cached_property
     def config_changes(self) -> list[ConfigChanged]:
-        """The changes of the configuration, oldest first."""
+        """The changes to the configuration, oldest first."""
         return list_config_changes(self.journal)
 
     @cached_property
@@ -94,12 +94,12 @@ class Run:
 
     @property
     def predicted_peak_bytes(self) -> int | None:
-        """The last session's predicted peak of its tensors; None if it did not record it."""
+        """The predicted peak of the last session's tensors; None if it was not recorded."""
         return self._starts[-1].predicted_peak_bytes if self._starts else None
 
     @property
     def predicted_context_bytes(self) -> int | None:
-        """The last session's predicted memory outside tensors; None if it did not record it."""
+        """The last session's predicted memory outside tensors; None if it was not recorded."""
         return self._starts[-1].predicted_context_bytes if self._starts else None
 
     @property
@@ -156,7 +156,7 @@ def read_run(path: Path, *, with_states: bool = True) -> Run:
     """Read a run folder, by default with its states, which are large and need numpy.
 
     Raises:
-        InputError: a file is missing, damaged or of another version; the message names it.
+        InputError: a file is missing, damaged or from another version; the message names it.
 
     """
     try:

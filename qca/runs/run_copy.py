@@ -90,12 +90,12 @@ def _refuse_odd_file() -> Generator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{error.filename}: {error.strerror}", hint="Look at it, and move it away."
+            f"{error.filename}: {error.strerror}", hint="Inspect it, and move it elsewhere."
         ) from None
 
 
 def _exchange(folder: Path, new: Path, *, before: Path) -> None:
-    """Replace `folder` by `new` and move the old one to `before`; undo this if it fails."""
+    """Replace `folder` with `new` and move the old one to `before`; undo this if it fails."""
     try:
         folder.rename(before)
         new.rename(folder)

@@ -102,7 +102,7 @@ class RunFolder:
         except OSError as error:
             raise InputError(
                 f"{error.filename}: {error.strerror}",
-                hint="Look at it, and start another run with --run NAME.",
+                hint="Inspect it, and start another run with --run NAME.",
             ) from None
 
     def is_held(self) -> bool:
@@ -136,8 +136,8 @@ class RunFolder:
         """Refuse to resume with a configuration that differs from the folder's.
 
         Raises:
-            InputError: a key differs, or `config.json` cannot be read; the message names key and
-                values.
+            InputError: a key differs, or `config.json` cannot be read; the message names the key
+                and its values.
 
         """
         try:
@@ -157,7 +157,7 @@ class RunFolder:
             require_effect(config, saved, self.path, trained=trained)
 
     def keep_settings(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the values of the run in this folder, see `resume_rules`.
+        """Return `config` with the values of the run in this folder; see `resume_rules`.
 
         Without a run that has trained, `config` is returned unchanged.
 
@@ -247,6 +247,6 @@ def _link_error(link: Path, *, runs: Path) -> InputError:
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"
     return InputError(
         f"{link}: is a symbolic link to {target}, which qca does not follow",
-        hint="If you created the link, name the folder itself to `qca train` or `qca report`: "
+        hint="If you created the link, give the folder itself to `qca train` or `qca report`: "
         f"--runs {shlex.quote(str(folder))}{run}",
     )

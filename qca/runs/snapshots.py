@@ -1,7 +1,8 @@
 """Read and write `states.safetensors`: the states at a few steps of one rollout, for the report.
 
 The file has one tensor per step, named by the step: float32 (2, d_state, H, W), the real and
-imaginary parts. Its metadata hold the episode and, since 0.2, the energies. Needs numpy, not torch.
+imaginary parts. Its metadata holds the episode and, since 0.2, the energies. Needs numpy, not
+torch.
 """
 
 import json

@@ -3,9 +3,9 @@
 The files are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library)
 is reported once and never stops training. Works without torch.
 
-`tensorboardX` provides the messages and the checksum, but not the writer: its thread dies at the
-first failed write, and training then blocks as soon as the queue is full. Here each record is one
-write to the file, so a killed trainer loses none.
+`tensorboardX` provides the messages and the checksum. Its writer is not used: the writer's thread
+dies at the first failed write, and training then blocks as soon as the queue is full. Here each
+record is one write to the file, so a killed trainer loses none.
 """
 
 import os

@@ -39,7 +39,7 @@ def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
     except ValueError as error:
         raise InputError(
             f"--store: {error}",
-            hint="For example redis://127.0.0.1:6379 or unix:///run/store.sock.",
+            hint="Give, for example, redis://127.0.0.1:6379 or unix:///run/store.sock.",
         ) from None
 
 

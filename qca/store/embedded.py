@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# 256 MiB hold the metrics of weeks; with `noeviction` a full server refuses writes.
+# 256 MiB holds weeks of metrics; with `noeviction` a full server refuses writes.
 _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
 
 # The path of a Unix socket is limited to 107 bytes on Linux and 103 on macOS. The private folder

@@ -188,5 +188,5 @@ class _Stream:
             length = pipeline.execute()[-1]
         now = range(max(lines.start, end - STREAM_LENGTH), end)
         if length != len(now):
-            raise StoreError(f"another client emptied or changed its stream {self._key}")
+            raise StoreError(f"another client emptied or changed the stream {self._key}")
         return now

@@ -129,7 +129,7 @@ def find_best_episode(folder: Path) -> int | None:
     """Return the episode of the checkpoint with the lowest loss, or None if none has a loss.
 
     Among equals, the newest counts. Only checkpoints trained with the same loss function as the
-    newest one are compared. Only the headers are read, because the files have some hundred MiB; so
+    newest one are compared. Only the headers are read, because the files take a few hundred MiB; so
     a checkpoint with damaged tensors can be the best.
     """
     losses = [

@@ -83,7 +83,7 @@ def measure_ways(
 
 
 def _nothing_measured_error(found: list[Measurement], budget: int | None) -> LaunchError:
-    """Return the error of the smallest strategy that was run, or of the smallest if none was."""
+    """Return the error of the strategy that needs the least memory; prefer those that were run."""
     closest = min(
         found, key=lambda measurement: (not measurement.was_run, measurement.predicted_bytes)
     )
@@ -126,7 +126,7 @@ def _explain_lack(needs: Estimate, budget: int | None, free: int | None) -> str 
         return None
     if budget is None:
         return f"needs {format_size(needs.total_bytes)}, but only {format_size(limit)} is free"
-    return f"needs {format_size(needs.total_bytes)}, which exceeds the budget {format_size(budget)}"
+    return f"needs {format_size(needs.total_bytes)}, which exceeds the {format_size(budget)} budget"
 
 
 def _time(train: TrainConfig, limit_bytes: int, gradient: Path) -> dict[str, Any]:

@@ -87,5 +87,5 @@ def describe_memory_holders(device: torch.device) -> str:
     holders = list_gpu_memory_holders()
     if not holders:
         return ""
-    named = (f"process {pid} {format_size(size)}" for pid, size in holders)
+    named = (f"process {pid} ({format_size(size)})" for pid, size in holders)
     return f"; the GPU's memory is held by {', '.join(named)}"

@@ -109,7 +109,7 @@ class SegmentAdjoint:
 
     @torch.no_grad()
     def recompute(self, psi: Tensor) -> None:
-        """Run the network over the states of several steps, see `run`."""
+        """Run the network over the states of several steps; see `run`."""
         self._psi, self._field = psi, self._run_network(psi)
 
     def pop(self) -> Record:

@@ -143,7 +143,7 @@ def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | 
 def _load_start(
     trainer: Trainer, checkpoint: Checkpoint | None, request: TrainRequest, folder: RunFolder
 ) -> None:
-    """Load the checkpoint or the given weights, or keep the seed's weights."""
+    """Load the checkpoint or the given weights, or keep the initial weights from the seed."""
     if checkpoint is not None:
         require_same_config(request.config, checkpoint.config, folder.checkpoints)
         trainer.restore(checkpoint)

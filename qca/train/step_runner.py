@@ -108,7 +108,7 @@ class GraphRunner:
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 
     Raises:
-        RuntimeError: this device, driver or model cannot be captured.
+        RuntimeError: this device, driver or model does not support a capture.
         torch.OutOfMemoryError: the device has too little memory.
 
     """

@@ -36,7 +36,7 @@ def render_page(automaton: Automaton, grid: int, address: Address) -> str:
         "fastest": FASTEST,
         "largestRadius": min(MAX_RADIUS, grid // 2),
     }
-    trained = ""
+    trained = "at an unknown episode; "
     if automaton.episode is not None:
         trained = f"after {format_count(automaton.episode, 'episode')}; "
     return fill_template(

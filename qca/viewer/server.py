@@ -112,7 +112,7 @@ def answer_request(request: Request, address: Address, page: str) -> Response | 
     """
     if request.headers.get("Host") != f"{HOST}:{address.port}":
         return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "Wrong host name.\n")
-    # `compare_digest` accepts only bytes and ASCII texts.
+    # `compare_digest` accepts only bytes and ASCII strings.
     path = request.path.encode(errors="surrogateescape")
     if secrets.compare_digest(path, f"/{address.token}/".encode()):
         return _respond(http.HTTPStatus.OK, page, "text/html; charset=utf-8")

@@ -121,8 +121,8 @@ def test_the_text_is_plain_without_a_terminal(tmp_path: Path) -> None:
 
 
 MOVED = "AdamW's moments were moved to host memory"
-BESIDE = "and 736 MiB of context"
-PLAIN_SIZES = f"plan `none` needs 23.96 GiB {BESIDE}"
+BESIDE = "plus a context of 736 MiB"
+PLAIN_SIZES = f"strategy `none` needs 23.96 GiB {BESIDE}"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ PLAIN_SIZES = f"plan `none` needs 23.96 GiB {BESIDE}"
         (
             ["--budget", "1.5GiB"],
             0,
-            f"plan `host` needs 962.03 MiB {BESIDE}, and 256 MiB of the host",
+            f"strategy `host` needs 962.03 MiB {BESIDE}, and 256 MiB of host memory",
         ),
         (["--recompute", "none", "--budget", "26.3GiB"], 0, None),
         (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "host"], 1, None),
@@ -152,8 +152,8 @@ def test_moved_moments_are_reported_with_the_reason_and_the_flag_to_prevent_it(
         return
     budget = format_size(parse_size(words[words.index("--budget") + 1]))
     assert (
-        f"{MOVED}: with them on the device, recompute {refusal}, more than the budget of {budget}. "
-        "--optimizer-state device keeps them there.\n"
+        f"{MOVED}: with them on the device, recompute {refusal}; the budget of {budget} is not "
+        "enough. --optimizer-state device keeps them there.\n"
     ) in done.stdout
 
 
@@ -165,8 +165,9 @@ def test_moments_moved_for_a_larger_batch_are_reported(tmp_path: Path) -> None:
     kept = found.choice.train.override(segment=1, optimizer_state="device")
     peak = estimate(kept, recompute="step", machine=GPU).predicted_peak_bytes
     assert found.choice.optimizer_state == "host"
-    assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (
-        done.stdout
+    assert (
+        f"{MOVED}: with them on the device, recompute strategy `step` needs {format_size(peak)}"
+        in (done.stdout)
     )
 
 
@@ -225,7 +226,7 @@ def test_measure_skips_strategies_that_do_not_fit(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "nothing could be measured: needs" in done.stderr
-    assert "which exceeds the budget 1 MiB" in done.stderr
+    assert "which exceeds the 1 MiB budget" in done.stderr
     assert "Raise --budget" in done.stderr
     assert "QCA501" not in done.stderr
     assert not (tmp_path / "cache" / "qca" / "step-timings.json").exists()

@@ -153,6 +153,6 @@ def test_a_run_that_does_not_fit_together_with_another_is_refused(trainable):
     write_launch(state, launched)
     with folder.hold():
         done = trainable("up", "--runtime", "local", "--run", "b", check=1)
-    assert "training does not fit while a is running" in done.stderr
+    assert "training does not fit while other runs train (a)" in done.stderr
     assert "run a uses " in done.stderr
     assert not (trainable.folder / STATE_FOLDER / "b").exists()

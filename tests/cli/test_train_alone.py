@@ -88,7 +88,7 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
     with trainable.start("train", *ENDLESS, *slow) as train:
         train.wait_for_stderr("Training `first`")
         train.process.send_signal(signal.SIGINT)
-        train.wait_for_stderr("Ctrl-C again stops at once")
+        train.wait_for_stderr("a second Ctrl-C stops at once")
         assert train.end(signal.SIGINT).returncode == 130
     # If the first Ctrl-C came before the first step, there is a checkpoint of the start, but never
     # of that step.
@@ -98,8 +98,8 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
 def test_a_run_that_fits_no_plan_is_refused_before_anything_is_created(qca):
     too_large = ("--device", "cpu", "--profile", "default", "--batch-size", "100000")
     done = qca("train", *too_large, check=1)
-    assert "training does not fit: recompute plan `two-level` needs" in done.stderr
-    assert "more than the budget of" in done.stderr
+    assert "training does not fit: recompute strategy `two-level` needs" in done.stderr
+    assert "; the budget of" in done.stderr
     assert not (qca.folder / "runs").exists()
     assert "QCA603" in qca("up", "--runtime", "local", *too_large, check=1).stderr
 

@@ -61,7 +61,7 @@ def test_a_check_that_fails_is_shown_and_does_not_block(launched, monkeypatch):
 
     done = CliRunner().invoke(cli, ["up"])
 
-    assert "QCA101 This check failed, which is a defect of qca" in done.output
+    assert "QCA101 This check failed, which is a defect in qca" in done.output
     assert launched == ["prepare"]
 
 

@@ -60,7 +60,7 @@ def test_a_check_names_its_comparisons_and_its_last_error():
     text = describe_accuracy("QCA301")
 
     assert "74 runs of Dragonfly v1.40.0" in text
-    assert "74 verdicts, 0 of them wrong; 0 cases left undecided" in text
+    assert "74 verdicts, 0 of them wrong, and left 0 cases undecided" in text
     assert "Last disagreement: " in text
 
 

@@ -112,6 +112,6 @@ def test_a_judge_that_raises_is_an_error(project):
 
     module.write_text(text)
     assert done.returncode == 1
-    message = "This check failed, which is a defect of qca: AttributeError"
+    message = "This check failed, which is a defect in qca: AttributeError"
     assert message in " ".join(done.stdout.split())
     assert "Traceback" not in done.stderr

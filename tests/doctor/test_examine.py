@@ -133,7 +133,7 @@ def test_faults_of_services_that_are_not_started_are_infos(tmp_path):
     assert not [f for f in findings if f.severity in (WARNING, ERROR)]
     (note,) = [f for f in findings if f.id == "QCA301" and f.location]
     assert (note.severity, note.location.line if note.location else 0) == (INFO, 6)
-    assert "does not start it: only with profile big" in note.message
+    assert "does not start the service: only with profile big" in note.message
 
 
 # For each field of a file, a fault that does not concern the service `other`, and the checks that

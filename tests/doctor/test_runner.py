@@ -107,7 +107,7 @@ def test_a_check_that_raises_is_an_error_and_hides_no_other_finding(file, judge)
     assert failure.id == "QCA301"
     assert failure.severity is Severity.ERROR
     assert failure.is_check_failure
-    assert failure.message.startswith("This check failed, which is a defect of qca: ZeroDivision")
+    assert failure.message.startswith("This check failed, which is a defect in qca: ZeroDivision")
     assert failure.summary == failure.message
     assert other.severity is Severity.OK
 
@@ -167,7 +167,7 @@ def test_no_option_and_no_format_hides_a_check_that_fails(doctor, words, judge, 
     assert done.exit_code == 1
     text = " ".join(done.output.split())
     assert "QCA301" in text
-    assert "This check failed, which is a defect of qca" in text.replace("%2C", ",")
+    assert "This check failed, which is a defect in qca" in text.replace("%2C", ",")
 
 
 def test_the_json_of_a_check_that_fails_has_the_keys_of_every_finding(doctor):

@@ -143,7 +143,7 @@ def test_a_download_is_listed_with_its_size_and_kept(qca, engine, nothing_left, 
         qca.variables["QCA_STACK_STORE_IMAGE"] = image
         try:
             asked = qca(*STORE)
-            assert f"  {image} (1 MiB) is downloaded and kept" in asked.stderr
+            assert f"  {image} (1 MiB) will be downloaded and kept" in asked.stderr
             assert engine.run("image", "inspect", image, check=False).returncode != 0
 
             done = qca(*STORE, "--yes", check=None)

@@ -121,14 +121,14 @@ def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
 
 def test_the_reason_names_need_budget_and_preferred_plans() -> None:
     because = choose(SEED, 2 * GIB + 200 * MIB, GPU).because
-    assert "recompute plan `host` in segments of 8 steps needs" in because
+    assert "recompute strategy `host` in segments of 8 steps needs" in because
     assert "budget of 2.2 GiB" in because
     assert "preferred plans would need at least" in because
-    assert "(recompute plan `step` in segments of 8 steps)" in because
+    assert "(recompute strategy `step` in segments of 8 steps)" in because
 
 
 def test_the_reason_says_how_much_is_missing() -> None:
-    assert "more than the budget of 100 MiB" in choose(SEED, 100 * MIB, GPU).because
+    assert "the budget of 100 MiB is not enough" in choose(SEED, 100 * MIB, GPU).because
 
 
 def test_the_reason_says_that_the_budget_is_unknown() -> None:
@@ -171,4 +171,4 @@ def test_memory_moved_to_the_host_must_fit_there() -> None:
     assert not choose(SEED, budget, replace(GPU, host_budget=states - 1)).fits
     asked = choose(configure(recompute="host"), budget, replace(GPU, host_budget=states - 1))
     assert (asked.recompute, asked.fits) == ("host", False)
-    assert "more than the 256 MiB that the host has available" in asked.because
+    assert "the host has only 256 MiB available" in asked.because

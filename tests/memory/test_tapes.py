@@ -132,6 +132,6 @@ def test_a_few_tapes_are_not_worth_a_full_card() -> None:
 
 def test_says_how_many_steps_are_kept() -> None:
     assert (
-        ", keeping the last 16 steps, needs"
+        ", keeping the activations of the last 16 steps, needs"
         in choose(TrainConfig(recompute="step", segment=8, tapes=16), 80 * GIB, GPU).because
     )

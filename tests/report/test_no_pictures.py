@@ -12,7 +12,7 @@ KILLED = [start_event()]
 STOPPED = [start_event(), finish_event(4, "stopped")]
 DIVERGED = [start_event(), skip_event(5)]
 FINISH = (
-    "Run the command that started it again (`qca train` with `--resume`) to finish training "
+    "Repeat the command that started it (`qca train` with `--resume`) to finish training "
     "and get the pictures."
 )
 

@@ -117,7 +117,7 @@ def test_repeated_episodes_are_marked(tmp_path):
         "Episode 2 skipped",
         "Checkpoint of episode 3",
         "Episode 4 skipped and repeated later",
-        "Resumed with episode 4",
+        "Resumed at episode 4",
         "Episode 4 skipped",
     ]
     assert timeline[4].text == (
@@ -246,7 +246,7 @@ def test_a_rate_set_by_the_user_is_not_reported_as_halved(render, tmp_path):
         in text
     )
     assert "The loss is evolutionary from episode 51 on, and structure before" in text
-    assert "Configuration changed with episode 51" in text
+    assert "Configuration changed at episode 51" in text
 
 
 def test_a_damaged_change_is_only_listed(render, tmp_path):

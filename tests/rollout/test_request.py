@@ -72,7 +72,7 @@ def test_too_many_frames_for_any_file(make_small_request):
 def test_too_many_frames_for_the_memory(make_small_request, monkeypatch):
     memory = namedtuple("Memory", "available")(2**30)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    with pytest.raises(PlanError, match=r"need .* of memory; 1 GiB are available"):
+    with pytest.raises(PlanError, match=r"need .* of memory; 1 GiB is available"):
         require_possible(make_small_request("a.gif", steps=2000), 14)
 
 

@@ -39,7 +39,7 @@ def test_the_description_names_omitted_frames_and_cells(tmp_path):
         "The automaton after 6 episodes; 8\u00d78 cells of 3 components, 5 steps."
     )
     assert describe_rollout(automaton, long, 900).endswith(
-        "900 steps; a frame every 300 steps; 1 of 2 cells along each axis."
+        "900 steps; a frame every 300 steps; one in every 2 cells along each axis."
     )
     assert "components, 450 of 900 steps;" in describe_rollout(automaton, long, 450)
     automaton.episode = 1

@@ -82,7 +82,7 @@ def test_a_full_disk_is_reported_once_and_stops_nothing(tmp_path, monkeypatch):
         append(CHECKPOINT)
         append(CHECKPOINT)
     assert warnings == [
-        f"{path}: cannot be written, no more events are recorded: No space left on device"
+        f"{path}: cannot be written, so no more events are recorded: No space left on device"
     ]
 
 

@@ -96,8 +96,8 @@ def count_hosts() -> tuple[str, Iterator[Outcome]]:
     """Check the recorded hosts against the expectations in their test."""
     table = {name: expected for name, expected in EVERYTHING.items() if expected[0] is not None}
     what = (
-        f"{len(table)} recorded hosts, each examined with and without containers and compared with "
-        "verdicts set by hand"
+        f"{len(table)} recorded hosts, each examined with and without containers (the right "
+        "verdicts were set by hand)"
     )
     return what, (outcome for name in table for outcome in _judge_host(name, table[name]))
 
@@ -158,7 +158,8 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 def count_runs(path: Path, where: str) -> tuple[str, Iterator[Outcome]]:
     """Check the command lines with which Dragonfly was run."""
     runs = read_runs(path)
-    what = f"{len(runs)} runs of Dragonfly v1.40.0 {where}, with QCA301 and QCA704 together"
+    judged = "each judged by QCA301 and QCA704 together"
+    what = f"{len(runs)} runs of Dragonfly v1.40.0 {where}, {judged}"
     return what, (outcome for run in runs for outcome in _judge_run(run))
 
 

@@ -83,7 +83,7 @@ def test_without_a_cheaper_plan_it_ends_with_the_numbers_and_the_holder(
     monkeypatch.setattr(
         memory_refusal,
         "describe_memory_holders",
-        lambda device: "; the GPU's memory is held by process 7 2 GiB",
+        lambda device: "; the GPU's memory is held by process 7 (2 GiB)",
     )
     with pytest.raises(PlanError) as raised:
         run(small(recompute="none", **LONG), tmp_path)
@@ -91,7 +91,7 @@ def test_without_a_cheaper_plan_it_ends_with_the_numbers_and_the_holder(
         "out of memory in an episode with recompute=two-level, optimizer_state=device",
         "Tried to allocate 20.00 MiB",
         "the predicted peak was",
-        "held by process 7 2 GiB",
+        "held by process 7 (2 GiB)",
     ):
         assert message in raised.value.message
     assert "smaller batch" in raised.value.hint
@@ -140,10 +140,10 @@ def test_other_errors_are_raised(tmp_path, refusing):
     ("held", "message"),
     [
         ([], ""),
-        ([(7, 2**31)], "; the GPU's memory is held by process 7 2 GiB"),
+        ([(7, 2**31)], "; the GPU's memory is held by process 7 (2 GiB)"),
         (
             [(7, 2**31), (8, 2**20)],
-            "; the GPU's memory is held by process 7 2 GiB, process 8 1 MiB",
+            "; the GPU's memory is held by process 7 (2 GiB), process 8 (1 MiB)",
         ),
     ],
 )

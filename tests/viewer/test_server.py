@@ -162,7 +162,7 @@ def test_a_step_that_fails_ends_the_page_with_the_reason(address, simulations, m
 
 def test_a_reset_that_does_not_fit_the_memory_is_reported(address, simulations, monkeypatch):
     def refuse(*_: object) -> None:
-        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
+        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB is free")
 
     with open_socket(address) as page:
         read_step(page)
@@ -175,7 +175,7 @@ def test_a_reset_that_does_not_fit_the_memory_is_reported(address, simulations, 
 
 def test_a_page_that_does_not_fit_the_memory_is_closed_with_the_reason(automaton, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
-        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
+        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB is free")
 
     monkeypatch.setattr(automaton, "make_start", refuse)
     with (

@@ -22,7 +22,7 @@ def locate(name: str, folder: Path) -> str:
 
 
 def shorten(path: str, folder: Path) -> str:
-    """Return a path within `folder` in relative or absolute form, as `folder` itself is given;
+    """Return a path within `folder` in the form in which `folder` is given, relative or absolute;
     return other paths unchanged."""
     absolute = os.path.normpath(folder.absolute())
     if path == absolute or path.startswith(f"{absolute}{os.sep}"):

@@ -78,7 +78,10 @@ class Include:
 def read_includes(
     reading: Reading, entries: Value, origin: Origin
 ) -> Iterator[tuple[Include, Origin]]:
-    """Yield the entries of `include`; an entry with a key from a later Compose is not followed."""
+    """Yield the entries of `include`.
+
+    An entry with a key from a later version of Compose is not followed.
+    """
     if entries is None:
         return
     if not isinstance(entries, Items):

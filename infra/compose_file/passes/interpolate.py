@@ -1,4 +1,4 @@
-"""Fill in the variables of a document, and convert texts to the types that their keys require."""
+"""Fill in the variables of a document, and convert strings to the types that their keys require."""
 
 import math
 import re

@@ -90,7 +90,7 @@ def _join_sequences(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
-    """Join lists of hosts; an entry with the same host and address may occur twice."""
+    """Join lists of hosts; an entry with the same host and address in both lists is kept once."""
     below, above = _to_sequence(base), _to_sequence(over)
     known = set(map(to_text, to_items(below[0])))
     added = [entry for entry in to_items(above[0]).entries() if to_text(entry[0]) not in known]

@@ -16,7 +16,8 @@ from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
 
-# Real files include far fewer. A file that includes itself twice would otherwise never end.
+# Real files include far fewer. Without this limit, reading a file that includes itself twice would
+# never end.
 MOST_FILES = 60
 LONGEST_TRAIL = 20
 
@@ -87,11 +88,12 @@ class Reading:
         path = Path(shorten(locate(name, folder), self.folder))
         is_within = resolve(path).is_relative_to(resolve(self.folder))
         if self.policy is Policy.WITHIN_FOLDER and not is_within:
-            raise NotFollowedError(f"{path} is outside the folder", outside=True)
+            reason = f"{path} is outside the folder of the first Compose file"
+            raise NotFollowedError(reason, outside=True)
         return path
 
     def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
-        """Return the text of an `.env` in any encoding; an empty text if it cannot be read.
+        """Return the text of an `.env` in any encoding; an empty string if it cannot be read.
 
         A file outside the folder, or a path that is not a file, is recorded as not followed.
         """
@@ -115,7 +117,7 @@ class Reading:
         """
         self.files += 1
         if self.files > MOST_FILES:
-            raise NotFollowedError(f"more than {MOST_FILES} files")
+            raise NotFollowedError(f"the project includes or extends more than {MOST_FILES} files")
 
     def read_file(self, name: str, folder: Path) -> tuple[str, str]:
         """Return the path and the text of a file that a Compose file refers to.

@@ -116,7 +116,7 @@ def _check_restart(service: Table) -> Iterator[Refusal]:
         yield refuse(what, docker, service.origins["restart"])
     elif count and name != "on-failure":
         docker = f"maximum retry count cannot be used with restart policy '{name}'"
-        what = f"the restart policy {name} has no number of attempts"
+        what = f"the restart policy {name} does not take a number of attempts"
         yield refuse(what, docker, service.origins["restart"])
 
 

@@ -1,7 +1,7 @@
 """Check single values that Compose accepts but that keep Docker Engine from starting a service.
 
-Each rule was run with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules are
-in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and in Compose
+Each rule was tested with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules
+are in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and in Compose
 (pkg/compose/create.go).
 """
 
@@ -63,7 +63,7 @@ def _check_stop_signal(service: Table) -> Iterator[Refusal]:
 def _check_ipc(service: Table) -> Iterator[Refusal]:
     mode = to_text(service.get("ipc"))
     if mode not in _IPC_MODES and not mode.startswith(("service:", "container:")):
-        what = f"{mode!r} is not a mode of `ipc`"
+        what = f"{mode!r} is not an `ipc` mode"
         yield refuse(what, f"Invalid IPC mode: {mode}", service.origins["ipc"])
 
 
@@ -85,7 +85,7 @@ def _check_ulimits(service: Table) -> Iterator[Refusal]:
     for name, _, origin in to_table(service.get("ulimits")).entries():
         if name not in _ULIMITS.split():
             docker = f"OCI runtime create failed (Engine 28: invalid rlimit type {name})"
-            yield refuse(f"{name} is not a limit of `ulimits`", docker, origin)
+            yield refuse(f"{name} is not a limit that `ulimits` can set", docker, origin)
 
 
 def _check_hosts(service: Table) -> Iterator[Refusal]:

@@ -60,7 +60,7 @@ def parse_assignments(
 ) -> Iterator[tuple[str, str, int]]:
     """Yield name, value and line of each variable; a lone name gets its value from `variables`.
 
-    Variables of `earlier` files can be used too, until this file sets them.
+    Variables from earlier files (`earlier`) can be used too, until this file sets them.
 
     Raises:
         BadDotenvError: Compose refuses a line.

@@ -1,4 +1,4 @@
-"""Split a command string into words as Compose does, which differs from a shell.
+"""Split a command string into words as Compose does, which is not how a shell does it.
 
 Splitting stops at an unquoted `;`, `&`, `|`, `<` or `>`, and the rest is dropped silently. In
 double quotes a backslash is always removed, and a `#` does not start a comment.
@@ -25,7 +25,7 @@ def split_command(text: str) -> SplitCommand:
     """Return the words of a command string, and the rest that Compose drops.
 
     Raises:
-        ValueError: a quote, a bracket or a backslash is not closed.
+        ValueError: a quote or a bracket is not closed, or nothing follows a backslash.
 
     """
     splitter = _Splitter()

@@ -31,7 +31,7 @@ class PortSpec:
     target: tuple[int, int]
     """The first and the last port."""
     published: tuple[int, int] | None
-    """The first and the last port; if there is a single target, Compose chooses one of them."""
+    """The first and the last port; for a single target, Compose chooses one port from it."""
     address: str
     protocol: str
 

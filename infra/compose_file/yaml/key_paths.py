@@ -87,7 +87,7 @@ def transform(
     change: Callable[[Match[Rule]], Value],
     steps: Steps = (),
 ) -> Table:
-    """Return the tree with the values that have a rule changed, each before those that it contains.
+    """Return the tree, changing each value that has a rule before changing those that it contains.
 
     A value for which `change` raises OmitError is left out. `steps` lead to `table`.
     """

@@ -1,8 +1,9 @@
 """Apply `!reset` and `!override`, which clear keys of their own file and of earlier files.
 
-As in Compose, they are applied to YAML's nodes before these become values. `!reset` drops the node
-that it marks, `!override` keeps it unchanged, and both clear the same key in the files over which
-this file is merged. An alias visits the same node again, so dropped nodes are missing there too.
+As in Compose, they are applied to the YAML nodes before the nodes become values. `!reset` drops the
+node that it marks, `!override` keeps it unchanged, and both clear the same key in the files over
+which this file is merged. An alias visits the same node again, so dropped nodes are missing there
+too.
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 

@@ -1,4 +1,4 @@
-"""Parse a YAML stream into nodes with positions; invalid YAML is an error with its line."""
+"""Parse a YAML stream into nodes with positions; invalid YAML raises an error with its line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ _BLOCK_STYLES = ("|", ">")
 
 
 class NotYamlError(ValueError):
-    """A text that is not YAML, with the line of the error; 0 if it is unknown."""
+    """Text that is not YAML, with the line of the error; 0 if it is unknown."""
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(problem)
@@ -51,7 +51,7 @@ class NotYamlError(ValueError):
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A scalar, a list or a mapping of a document; an alias is the same node as its anchor."""
+    """A scalar, a list or a mapping in a document; an alias is the same node as its anchor."""
 
     kind: Literal["scalar", "list", "mapping"]
     line: int

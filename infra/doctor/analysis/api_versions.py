@@ -32,7 +32,7 @@ class NewestApi:
         return f"{least} to {format_api(self.most)}" if self.most else f"{least} or newer"
 
 
-# The oldest API that the engine accepts from each release on.
+# The oldest API that the engine accepts, starting with each release.
 # 29 raised it to 1.44 (https://docs.docker.com/engine/release-notes/29/), and 29.3 lowered it
 # again.
 _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
@@ -42,9 +42,9 @@ _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((1,), (1, 12)),
 )
 
-# Compose contains a client of its own. According to its go.mod, the client is from moby 20.10 in
-# 2.0, and from moby 25.0 in 2.24 and newer. Users have reported that 2.3 and 2.5 fail
-# with Engine 29: https://github.com/docker/compose/issues/13389
+# Compose contains a client of its own. According to Compose's go.mod, the client is from moby 20.10
+# in Compose 2.0, and from moby 25.0 in Compose 2.24 and newer. Users have reported that Compose 2.3
+# and 2.5 fail with Engine 29: https://github.com/docker/compose/issues/13389
 _NEWEST_OF_COMPOSE = (
     ((2, 24), NewestApi((1, 44), None)),
     ((2,), NewestApi((1, 41), (1, 43))),

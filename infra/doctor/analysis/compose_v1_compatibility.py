@@ -1,7 +1,7 @@
 """Predict from the versions of three libraries whether Compose V1 can talk to a daemon.
 
-Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
-socket, 125 combinations (tests/doctor/analysis/data). Three rules explain them all, in this order
+The measurements cover 125 combinations, with docker-compose 1.29.2 on Python 3.11 and Docker Engine
+20.10 over its Unix socket (tests/doctor/analysis/data). Three rules explain them all, in this order
 of precedence:
 
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
@@ -49,10 +49,10 @@ def predict(
 ) -> Prediction:
     """Return whether Compose V1 works with these versions over a Unix socket, or how it fails.
 
-    `has_chardet` states whether chardet is known to be installed; only requests before 2.26 needs
-    it.
+    `has_chardet` states whether chardet is known to be installed; only versions of requests
+    before 2.26 need it.
     """
-    from packaging.version import InvalidVersion, Version  # few hosts still have a V1
+    from packaging.version import InvalidVersion, Version  # few hosts still have Compose V1
 
     try:
         docker, http, pool = (Version(text).release for text in (docker_py, requests, urllib3))
@@ -97,9 +97,9 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
-        because=f"since version 2.32, requests (here {requests}) no longer gets its connection "
-        f"from docker-py (here {docker_py}), and no version of urllib3 supports docker-py's "
-        "URL scheme",
+        because=f"requests 2.32 and later (here {requests}) no longer gets its connection from "
+        f"docker-py (here {docker_py}), and no version of urllib3 supports docker-py's URL "
+        "scheme",
         culprit="requests",
     )
 

@@ -8,7 +8,7 @@ from qca.core.versions import parse_version
 
 GPU_ERRORS = {
     Obstacle.NO_TOOLKIT: 'could not select device driver "nvidia" with capabilities: [[gpu]]',
-    # Measured on Engine 20.10, after adding a hook to a running daemon's PATH.
+    # Observed with Engine 20.10, after adding a hook to a running daemon's PATH.
     Obstacle.NOT_RESTARTED: 'could not select device driver "nvidia" with capabilities: [[gpu]]',
     # https://github.com/HaveAGitGat/Tdarr/issues/1423, containers/podman issue 23935
     Obstacle.STALE_CDI: "CDI device injection failed, or no such file or directory",

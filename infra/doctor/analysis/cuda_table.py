@@ -1,4 +1,4 @@
-"""List each CUDA version with its drivers, and the GPUs that PyTorch's builds with it support.
+"""List each CUDA version with its drivers and the GPUs that PyTorch's builds for it support.
 
 The drivers are from tables 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
 from https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html. PyTorch's
@@ -20,7 +20,8 @@ class _TorchBuild:
 
     native: tuple[Capability, ...]
     ptx: Capability | None = None
-    """The GPU of the intermediate code, which also runs on any newer GPU; None if there is none."""
+    """The GPU that the intermediate code targets; the code also runs on any newer GPU. None if
+    there is none."""
     some_releases: tuple[Capability, ...] = ()
     """The GPUs that only some releases of PyTorch support."""
 

@@ -32,7 +32,7 @@ class Maxmemory:
     size: int
     because: str
     varies: bool = False
-    """Whether it depends on the memory that the machine has available at the start."""
+    """Whether it depends on the memory that the machine has available at startup."""
 
 
 @frozen_dataclass
@@ -55,7 +55,10 @@ def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
     )
     if not is_read(dragonfly.release):
-        how += f", by the rules of {format_release(NEWEST_READ)}, the newest that were read"
+        how += (
+            f", by the rules of {format_release(NEWEST_READ)}, the newest release whose rules qca "
+            "knows"
+        )
     return how
 
 
@@ -110,7 +113,7 @@ def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
 
 def forget_host(facts: HostFacts) -> HostFacts:
     """Return facts of an unknown host; Dragonfly is assumed to see its limits there."""
-    unknown = Unknown(reason="the file is judged by itself")
+    unknown = Unknown(reason="the file is judged on its own")
     return replace(facts, system=unknown, cpu=unknown, memory=unknown, docker=unknown)
 
 

@@ -1,9 +1,9 @@
 """Find the limits of a service that the engine ignores, because its kernel cannot enforce them.
 
 moby's daemon warns about missing support (daemon/info_unix.go) and discards the limit when it
-creates a container (daemon/daemon_unix.go). Missing support for `PidsLimit` is only a field of its
-answer; other engines with its API warn about that too. QCA102 judges the limits on memory and CPU
-time.
+creates a container (daemon/daemon_unix.go). It reports missing support for `pids_limit` only in the
+field `PidsLimit` of its answer; other engines with its API warn about that too. QCA102 judges the
+limits on memory and CPU time.
 """
 
 import re
@@ -14,7 +14,7 @@ from qca.core.frozen import frozen_dataclass
 
 _PIDS_KEYS = ("pids_limit", "deploy.resources.limits.pids")
 _NO_PIDS = "it reports `PidsLimit: false`"
-# The values that set no limit, by what Docker and Compose make of them.
+# The values that set no limit, as Docker and Compose interpret them.
 _NONE = ("", "0", "-1", "false")
 # The keys of a service, and the warning of an engine that does not support them.
 _WARNINGS = {
@@ -42,7 +42,7 @@ class UsedLimit:
 
 
 def list_used_limits(service: Service, engine: Engine | None) -> list[UsedLimit]:
-    """Return the limits that a service sets, without those on memory and CPU time."""
+    """Return the limits that a service sets, except those on memory and CPU time."""
     found: list[UsedLimit] = []
     for keys, words in [*_WARNINGS.items(), (_PIDS_KEYS, "")]:
         given = [key for key in keys if _sets_limit(service, key)]

@@ -15,12 +15,12 @@ class GpuNeed:
 
 def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
     """Return the predicted peak plus the CUDA context."""
-    nccl = " and NCCL" if trainer.is_distributed else ""
+    context_takes = "context and NCCL take" if trainer.is_distributed else "context takes"
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     return GpuNeed(
         peak + context,
-        f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), CUDA "
-        f"context{nccl} {format_size(context)}",
+        f"The predicted peak is {format_size(peak)} (recompute strategy "
+        f"`{trainer.recompute.value}`), and the CUDA {context_takes} {format_size(context)}",
     )
 
 
@@ -35,7 +35,7 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
 
 
 def has_room(trainer: TrainerPlan) -> bool:
-    """Return whether the planned training run fits on its GPU, in MIG mode on every slice of it."""
+    """Return whether the planned training run fits on its GPU or, with MIG, on each slice of it."""
     gpu = trainer.fullest_gpu
     if gpu is None or trainer.fits.value is False:
         return False

@@ -47,7 +47,7 @@ class Claim:
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
-    """Yield the ports that services publish, or listen on in the host's network.
+    """Yield the ports that services publish, or listen on if they use the host's network.
 
     A range from which Compose chooses a port is omitted.
 
@@ -65,7 +65,7 @@ def list_claims(file: ComposeFile) -> Iterator[Claim]:
 def _list_host_claims(service: Service, mode: LocatedValue) -> Iterator[Claim]:
     """Yield the port that the command sets, or the default port of a known image.
 
-    In the host's network, `ports` has no effect.
+    On the host's network, `ports` has no effect.
     """
     port = _find_port_option(service) or _find_image_port(service)
     if port is not None:
@@ -89,7 +89,7 @@ def _find_image_port(service: Service) -> int | None:
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
-    """Map the index of each claim that conflicts with earlier claims to the first of these."""
+    """For each claim that conflicts with earlier ones, map its index to the first of those."""
     found: dict[int, int] = {}
     reaching: list[int] = []
     for index in sorted(range(len(claims)), key=lambda index: claims[index].ports.first):

@@ -81,10 +81,10 @@ CHECK = Check(
     looks_at="the engine that the `docker` command would use (DOCKER_HOST, then the current "
     "context, then the default socket): whether it is installed and running, and whether this "
     "user may connect to it and gets an answer within the time limit.",
-    why="Without an engine no container can start. It is an error only if containers are "
+    why="Without an engine no container can start. This is an error only if containers are "
     'configured (`runtime = "compose"`, or a file given with -f); otherwise `qca up` trains in a '
     "local process.",
-    fix="The remedy depends on the case: install it, start it, join the docker group, "
+    fix="The remedy depends on the case: install Docker, start it, join the docker group, "
     "fix DOCKER_HOST, choose another context, or read the daemon's log. Rootless Docker, Docker "
     "Desktop, Podman, the snap and an engine on another machine have their own commands.",
     url="https://docs.docker.com/engine/daemon/troubleshoot/",

@@ -72,7 +72,7 @@ def _suggest_remedies(engine: Engine) -> tuple[Remedy, ...]:
 def _delegate_controllers() -> Remedy:
     # https://docs.docker.com/engine/security/rootless/tips/#limiting-resources
     return Remedy(
-        "Delegate the controllers to users, then log out and in again",
+        "Delegate the cgroup controllers to users, then log out and in again",
         (
             "sudo mkdir -p /etc/systemd/system/user@.service.d",
             "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "

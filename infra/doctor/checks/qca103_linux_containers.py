@@ -8,7 +8,7 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
 
 # The architectures of Dragonfly's images (its .github/workflows/docker-release2.yml). Each has two
-# names: the daemon uses Go's, and the kernel that of `uname -m`.
+# names: the daemon uses Go's name, and the kernel uses the one that `uname -m` prints.
 _PUBLISHED = ("amd64", "x86_64", "arm64", "aarch64")
 
 

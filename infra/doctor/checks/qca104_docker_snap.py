@@ -10,8 +10,9 @@ from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap, is_from_snap, is_visible_to_snap
 from qca.core.versions import parse_version
 
-# The snap's patch of 2026-09-28 (patches/engine/0007) changes moby's module v2 so that such
-# containers start; Engine 29 is the first engine that is built from that module.
+# The snap's patch of 2026-09-28 (patches/engine/0007) changes moby's module v2 so that
+# containers with no-new-privileges start; Engine 29 is the first engine that is built from that
+# module.
 _MAY_BE_PATCHED = (29, 0)
 
 
@@ -83,8 +84,8 @@ CHECK = Check(
     category="docker",
     title="Docker from a snap is confined",
     needs=("docker", "compose"),
-    looks_at="whether the engine or the `docker` program is the snap's (its folder "
-    "/var/snap/docker, its path /snap), whether AppArmor confines it, and the work folder.",
+    looks_at="whether the engine (by its folder /var/snap/docker) or the `docker` program (by its "
+    "path under /snap) is the snap's, whether AppArmor confines it, and the work folder.",
     why="A confined daemon cannot start a container with `no-new-privileges` (Launchpad bug "
     "1908448), which every container of the stack sets. It can only read files in a home folder "
     "that are not hidden: not /tmp, /srv or ~/.cache.",

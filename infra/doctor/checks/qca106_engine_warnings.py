@@ -11,8 +11,8 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Engine, require
 from qca.core.frozen import frozen_dataclass
 
-# QCA102 judges the limits on memory and CPU time, and `_judge_processes` that on processes. The
-# stack sets no others; those of a file are judged with the service.
+# QCA102 judges the limits on memory and CPU time, and `_judge_processes` judges the limit on
+# processes. The stack sets no others; the limits in a file are judged with the service.
 _LIMITS = re.compile(
     r"\bNo (?:memory limit|swap limit|kernel memory|oom kill|cpu cfs|cpu shares|cpuset|pids|blkio"
     r"|io\.)"
@@ -112,7 +112,7 @@ _FORWARD = Remedy(
 _MEANINGS = (
     _Meaning(
         "IPv4 forwarding is disabled",
-        "Containers have no connection to other machines: images cannot be built from packages, "
+        "Containers have no connection to other machines: image builds cannot download packages, "
         "and published ports may not answer. Docker turns forwarding on when it starts; something "
         "else has turned it off since.",
         remedies=(_FORWARD,),
@@ -129,7 +129,7 @@ _MEANINGS = (
     ),
     _Meaning(
         "bridge-nf-call-ip6?tables is disabled",
-        "Rules of iptables do not apply between containers of one network; the stack does not "
+        "iptables rules do not apply between containers on one network; the stack does not "
         "need them.",
         Severity.INFO,
     ),
@@ -146,14 +146,15 @@ CHECK = Check(
     title="The engine warns about its host",
     needs=("docker",),
     looks_at="the warnings that the engine reports about itself, as `docker info` prints them "
-    "below its answer, without those about limits that the stack does not set; whether it can "
-    "limit the number of processes, as the stack does; and for the files given with -f, those "
-    "about limits that a service sets: `pids_limit`, `cpuset`, `cpu_shares`, `memswap_limit`, "
-    "`oom_kill_disable` and `blkio_config`. QCA102 judges the limits on memory and CPU time.",
+    "below its answer, except those about limits that the stack does not set; whether it can "
+    "limit the number of processes, as the stack does; and, for the files given with -f, the "
+    "warnings about limits that a service sets: `pids_limit`, `cpuset`, `cpu_shares`, "
+    "`memswap_limit`, `oom_kill_disable` and `blkio_config`. QCA102 judges the limits on memory "
+    "and CPU time.",
     why="The engine knows when its host breaks containers: without IPv4 forwarding they have no "
     "network, and without d_type images are unpacked wrongly. It ignores a limit that its kernel "
     "cannot enforce; a rootless engine, for example, has no `cpuset` unless that controller is "
-    "delegated to its user. A warning that qca does not know is quoted as an info.\nFor "
+    "delegated to its user. A warning that qca does not know is quoted with severity info.\nFor "
     "example: `WARNING: IPv4 forwarding is disabled`",
     fix="Follow the engine's warning.",
     url="https://docs.docker.com/reference/cli/docker/system/info/",

@@ -27,7 +27,7 @@ def _judge_system(system: SystemFacts) -> Verdict:
     if system.kernel_modules is None:
         reason = "they were not found, or not recorded"
         if system.in_container:
-            reason = "a container does not show them"
+            reason = "they are not visible in a container"
         return skip(f"Cannot determine whether {kernel} has its modules: {reason}.", **evidence)
     if system.kernel_modules == "built-in":
         return ok("The running kernel uses no modules.", **evidence)

@@ -46,8 +46,8 @@ _RESTORE_RULES = Remedy(
 _NAME_SERVERS = (
     Remedy("Show the name servers of this host", ("cat /etc/resolv.conf",)),
     Remedy(
-        "If containers cannot reach them (a VPN's, or one on 127.0.0.1), set others under `dns` "
-        "in /etc/docker/daemon.json, and restart the daemon",
+        "If containers cannot reach this host's name servers (a VPN's, or one on 127.0.0.1), set "
+        "others under `dns` in /etc/docker/daemon.json, and restart the daemon",
         ("sudo systemctl restart docker",),
         breaks="stops all running containers, unless the daemon's live-restore is on",
     ),
@@ -64,8 +64,8 @@ CHECK = Check(
     "it needs packet filter rules, which reloading a firewall removes. On the default network "
     "containers ask the host's name servers, which may be unreachable from there. If this host "
     "cannot look up the public name either, the check is skipped.",
-    fix="Restart the daemon after the firewall, or set name servers that containers can reach in "
-    "daemon.json.",
+    fix="Restart the daemon after the firewall, or, in daemon.json, set name servers that "
+    "containers can reach.",
     url="https://docs.docker.com/engine/network/#dns-services",
     judge_host=_judge_host,
 )

@@ -27,10 +27,12 @@ def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
 
         remedy = _show_volume(name_volume(subject.plan.project))
         return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
-    message += "\nOlder releases of runc give a tmpfs the mode of the image's folder at its path."
+    message += (
+        "\nOlder releases of runc give a tmpfs the mode of the image's folder at the same path."
+    )
     if (write.service, write.target) == (STORE, "/data"):
         message += (
-            "\nIt does not affect the store, which runs with `--dbfilename=` and writes nothing "
+            "\nThis does not affect the store, which runs with `--dbfilename=` and writes nothing "
             "there."
         )
         return Verdict(Severity.INFO, message, evidence)

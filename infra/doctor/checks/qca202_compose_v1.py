@@ -24,7 +24,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
     has_plugin = isinstance(known_or_none(subject.facts.compose), ComposePlugin)
     message = (
         f"`docker-compose` ({compose.path}) is Compose V1 ({compose.version}).\nIt has had "
-        "no updates, including security fixes, since July 2023. "
+        "no updates, not even security fixes, since July 2023. "
     )
     message += (
         "`qca up` uses `docker compose` (with a space), which is installed."
@@ -41,7 +41,7 @@ CHECK = Check(
     category="compose",
     title="Compose V1 is what `docker-compose` runs",
     needs=("docker_compose",),
-    looks_at="the `docker-compose` on PATH, by its content and its answer: a Python script is V1, "
+    looks_at="the content and the answer of the `docker-compose` on PATH: a Python script is V1, "
     "a Go binary is V2 or later, and V1 also exists as a self-contained binary.",
     why="Compose V1 (last release 1.29.2, May 2021) reached its end of life in July 2023. It sets "
     "no upper bounds on the versions of its libraries, so any upgrade of them can break it "

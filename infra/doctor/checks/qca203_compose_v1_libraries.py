@@ -54,7 +54,7 @@ def _judge_versions(subject: HostSubject, compose: ComposeV1) -> Verdict:
         return skip(
             f"Cannot determine whether Compose V1 works with {host}.\nOver a Unix socket these "
             f"versions fail ({prediction.error}); TCP uses another code path, which was not "
-            "measured.",
+            "tested.",
             **evidence,
         )
     return _report_break(subject, compose, prediction, evidence)
@@ -80,7 +80,7 @@ def _report_break(
     if library.user_site and compose.user_site not in (None, library.location):
         where = f" added by a .pth file in {compose.user_site}"
     where += " added by PYTHONPATH" if library.pythonpath else ""
-    where += f", installed {library.installed}" if library.installed else ""
+    where += f", installed on {library.installed}" if library.installed else ""
     message = (
         f"`docker-compose` (V1) will fail: {prediction.error}\n"
         f"Why: {prediction.because}. {compose.interpreter} imports {prediction.culprit} "
@@ -99,7 +99,7 @@ def _report_break(
 def _offer_way_out(
     subject: HostSubject, compose: ComposeV1, message: str, evidence: dict[str, object]
 ) -> Verdict:
-    """Return the verdict on a broken V1; it is only an info if another V1 on PATH works."""
+    """Return the verdict on a broken V1; its severity is only info if another V1 on PATH works."""
     plugin = known_or_none(subject.facts.compose)
     if compose.beside is None or not can_reach_daemon(compose.beside):
         # With Compose V2, containers start anyway.
@@ -131,9 +131,10 @@ CHECK = Check(
     "`docker-compose`, including those from the user site and PYTHONPATH, and not those of qca's "
     "interpreter. Three rules, in this order: docker-py >= 7 fails with `ssl_version`; else "
     "requests >= 2.32 fails with `Not supported URL scheme http+docker`, with any urllib3; else "
-    "docker-py < 6.1 with urllib3 >= 2 fails with `chunked`; else it works. Measured for "
-    "1.29.2 over a Unix socket in 125 combinations; requests 2.25 also needs chardet. Before "
-    "these rules it looks for the modules without which V1 does not even start: distutils "
+    "docker-py < 6.1 with urllib3 >= 2 fails with `chunked`; else it works. The rules "
+    "were tested with Compose V1 1.29.2 over a Unix socket, in 125 combinations; requests 2.25 "
+    "also needs chardet. Before these rules it looks for the modules without which V1 does not "
+    "even start: distutils "
     "(removed in Python 3.12), pipes (removed in 3.13), and the modules that V1 and its libraries "
     "import.",
     why="Compose V1 asks for `requests<3` and `docker[ssh]>=5` without tighter bounds, so pip may "

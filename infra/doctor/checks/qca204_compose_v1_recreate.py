@@ -49,7 +49,7 @@ CHECK = Check(
     title="Compose V1 cannot recreate containers on this engine",
     needs=("docker_compose", "docker"),
     looks_at="whether `docker-compose` is V1 and the engine is version 26 or newer.",
-    why="V1 reads `ContainerConfig` of an image when it replaces a container; version 1.45 of the "
+    why="V1 reads an image's `ContainerConfig` when it replaces a container; version 1.45 of the "
     "Engine API (Engine 26) removed that field. Measured: it works on 20.10 and fails with "
     "KeyError: 'ContainerConfig' on 26.1; the versions in between were not measured.",
     fix="Use Compose V2.",

@@ -57,14 +57,14 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 
 def _judge_fixed(subject: HostSubject, engine: Engine, oldest: Api, fixed: str) -> Verdict:
-    """Return the verdict on the API version that DOCKER_API_VERSION fixes for all clients."""
+    """Return the verdict on the API version that DOCKER_API_VERSION sets for all clients."""
     api, newest = parse_version(fixed.removeprefix("v")), parse_version(engine.api_version)
     evidence = {"engine": engine.version, "fixed_api": fixed}
     if not api or not newest:
         message = f"Cannot determine whether the engine accepts DOCKER_API_VERSION={fixed}."
         return skip(message, **evidence)
     if oldest <= api <= newest:
-        message = f"Engine {engine.version} accepts API {fixed}, which DOCKER_API_VERSION fixes."
+        message = f"Engine {engine.version} accepts API {fixed}, which DOCKER_API_VERSION sets."
         return ok(message, **evidence)
     fault = (
         f"old. Minimum supported API version is {format_api(oldest)}"
@@ -128,11 +128,11 @@ def _refuse(subject: HostSubject, engine: Engine, oldest: Api, speaker: _Speaker
 
 
 _UNSET = Remedy(
-    "Let the clients negotiate the version (in this shell; it may be set in ~/.bashrc)",
+    "Let the clients negotiate the version (in this shell; ~/.bashrc may set the variable)",
     ("unset DOCKER_API_VERSION",),
 )
 _UPGRADE_CLIENT = Remedy(
-    "Upgrade the `docker` program to the engine's release (Docker's package source)",
+    "Upgrade the `docker` program to the engine's release (from Docker's package source)",
     ("sudo apt-get install --only-upgrade docker-ce-cli",),
 )
 
@@ -141,15 +141,17 @@ CHECK = Check(
     category="compose",
     title="Compose or `docker` is too old for this engine",
     needs=("docker", "compose"),
-    looks_at="the oldest API version that the engine accepts (`MinAPIVersion`, or by its release "
-    "if that was not recorded), the newest that this Compose and this `docker` program "
-    "support, and DOCKER_API_VERSION.",
-    why="Engine 29.0 to 29.2 refuse clients below API 1.44, and 29.3 and newer those below 1.40. "
-    "Compose has its own client: before 2.24 it uses API 1.41 to 1.43, independent of the "
+    looks_at="the oldest API version that the engine accepts (`MinAPIVersion`, or the one known "
+    "for its release if that was not recorded), the newest that this Compose and this `docker` "
+    "program support, and DOCKER_API_VERSION.",
+    why="Engine 29.0 to 29.2 refuse clients below API 1.44; 29.3 and newer refuse those below "
+    "1.40. "
+    "Compose has its own client: before 2.24 it uses API 1.41 to 1.43, independently of the "
     "`docker` program. The error appears if the engine is upgraded but a plugin in "
     "~/.docker/cli-plugins is not. The opposite case works: a newer Compose uses the engine's "
-    "version (measured with 5.6.1 and Engine 20.10). Compose V1 also negotiates the version. With "
-    "DOCKER_API_VERSION no client negotiates: it must be a version that the engine accepts.",
+    "version (tested with 5.6.1 and Engine 20.10). Compose V1 also negotiates the version. With "
+    "DOCKER_API_VERSION set, no client negotiates: its value must be a version that the engine "
+    "accepts.",
     fix="Install a newer Compose, or upgrade `docker-ce-cli`. A plugin in ~/.docker/cli-plugins "
     "takes precedence over the system's: if the system has its own, removing the old one is "
     "enough.",

@@ -51,8 +51,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
     fault = rules.find_start_fault(threads, maxmemory)
     if fault is None:
         need = "needs" if threads == 1 else "need"
+        starts = "would start" if subject.is_local_run else "starts"
         headline = (
-            f"Dragonfly starts: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
+            f"Dragonfly {starts}: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
             f"and maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
@@ -141,8 +142,8 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     return _report_start(subject, dragonfly, start)
 
 
-# A machine's available memory changes: in Dragonfly issue 3526, 24 threads found 6.57 GiB in a
-# virtual machine, and Dragonfly exited.
+# A machine's available memory changes: in Dragonfly issue 3526, Dragonfly found 6.57 GiB in a
+# virtual machine, too little for its 24 threads, and exited.
 _NARROW_MARGIN = 0.25
 
 _UNSEEN_LIMITS = (
@@ -166,7 +167,7 @@ def _judge_unseen_limits(
 
 
 def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
-    """Return the error of a service that fails on hosts that show its limits, otherwise None."""
+    """Return the error for a service that fails on hosts where it sees its limits, or None."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
     if not isinstance(start, DragonflyStart) or not start.fault:
@@ -174,7 +175,7 @@ def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Ver
     verdict = _report_fault(elsewhere, dragonfly, start, start.fault)
     message = (
         f"{verdict.message}\nThis happens on every host that shows Dragonfly the container's "
-        "limits; on this host's cgroup v1, Dragonfly may not see them and start."
+        "limits; on this host's cgroup v1, Dragonfly may not see them, and may then start."
     )
     return replace(verdict, message=message)
 
@@ -274,15 +275,15 @@ CHECK = Check(
     title="Dragonfly would refuse to start",
     needs=(),
     looks_at="the threads and the maxmemory with which Dragonfly would start: those of the plan, "
-    "and those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
-    "`--maxmemory` on the command line or as DFLY_*, the CPU limit and the memory limit, by the "
-    "rules of the image's release).",
+    "and those of each Dragonfly service in the files given with -f. For a service, they follow "
+    "from `--proactor_threads` and `--maxmemory` (on the command line or as DFLY_*), the CPU limit "
+    "and the memory limit, according to the rules of the Dragonfly release in the image.",
     why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by default "
     "it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without maxmemory it "
     "uses 80% of the memory that is available to it. Before v1.38 a CPU limit silently overrides "
     "--proactor_threads. With more than 1023 threads it always aborts.",
-    fix="Increase the memory or reduce the threads. The plan always sets both numbers, so neither "
-    "depends on the host.",
+    fix="Increase the memory or reduce the threads. The plan always sets both numbers, so "
+    "Dragonfly never derives them from the host.",
     url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",
     judge_host=_judge_host,
     judge_file=_judge_file,

@@ -55,7 +55,7 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
     limit, trainer = evidence["container_memory_bytes"], evidence["trainer_memory_bytes"]
     message = (
         f"The containers may use {format_size(limit + trainer)}, but only "
-        f"{format_size(evidence['host_memory_bytes'])} are available to them.\nDragonfly's limit "
+        f"{format_size(evidence['host_memory_bytes'])} is available to them.\nDragonfly's limit "
         f"is {format_size(limit)}, the trainer's {format_size(trainer)}. They start, but if both "
         "fill up, the kernel kills one of them."
     )
@@ -108,7 +108,9 @@ def _compare(dragonfly: Dragonfly, maxmemory: int, limit: int) -> Verdict:
     name = dragonfly.service.name
     evidence = {"service": name, "maxmemory_bytes": maxmemory, "container_memory_bytes": limit}
     if limit >= maxmemory * rules.SNAPSHOT_HEADROOM:
-        message = f"Service {name}: maxmemory {format_size(maxmemory)} within {format_size(limit)}."
+        message = (
+            f"Service {name}: maxmemory {format_size(maxmemory)} fits in {format_size(limit)}."
+        )
         return ok(message, **evidence)
     message = (
         f"Service {name}: a container limit of {format_size(limit)} is too close to a maxmemory "

@@ -64,7 +64,7 @@ _LEAVE_OUT = Remedy("Remove `memlock`, and add the flag --force_epoll to Dragonf
 
 
 def _lower(file: ComposeFile, memlock: LocatedValue, most: int) -> Remedy:
-    title = f"Request {most}, which it can give"
+    title = f"Request {most}, which the engine can give"
     edit = replace_on_line(file, memlock, memlock.raw, str(most))
     return edit_line(title, edit, automatic=False) if edit else Remedy(title)
 

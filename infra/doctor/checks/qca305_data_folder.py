@@ -53,7 +53,7 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
     user = _find_user(dragonfly.release) if given is None else _parse_user(given.value)
     if user is None:
         who = given.value if given else f"the image of {format_release(dragonfly.release)}"
-        return skip(f"Cannot determine the user of service {name}: {who}.")
+        return skip(f"Cannot determine which user service {name} runs as ({who}).")
     if user != _ROOT:
         return _judge_folder(dragonfly.service, user)
     if _starts_entrypoint(dragonfly.service):
@@ -128,8 +128,8 @@ def _judge_entrypoint(service: Service) -> Verdict:
         return skip(
             f"Cannot determine whether service {service.name} starts.\nIts entrypoint makes user "
             f"{_DRAGONFLY} the owner of {_FOLDER}, which is {source}. Without "
-            f"{' and '.join(missing)} that may fail, unless the folder is that user's already; its "
-            "owner was not checked. `ls -ldn` shows the owner.",
+            f"{' and '.join(missing)} that may fail, unless the folder already belongs to that "
+            "user; its owner was not checked. `ls -ldn` shows the owner.",
             service=service.name,
         )
     return ok(
@@ -148,7 +148,7 @@ def _judge_root(service: Service) -> Verdict:
         f"Service {service.name} cannot write its snapshots: it runs as root without the "
         f"capability DAC_OVERRIDE, and a new volume at {_FOLDER} belongs to user {_DRAGONFLY}.\n"
         f"Its data is lost when it stops. Set `user: {_DRAGONFLY}:{_DRAGONFLY}`, or remove "
-        "`entrypoint`, so that the image's own starts Dragonfly as that user."
+        "`entrypoint`, so that the image's own entrypoint starts Dragonfly as that user."
     )
     return Verdict(Severity.WARNING, message, {"service": service.name, "user": _ROOT})
 
@@ -194,11 +194,11 @@ CHECK = Check(
     "makes user 999 the owner of /data, and continues as that user. It cannot do so if `user` is "
     "set, or in v1.10 to v1.20, which start as user 999. A new volume has the owner of the "
     "image's folder, 999; a host folder keeps its own owner, which is not checked.\nThe "
-    "entrypoint needs the capabilities SETUID and SETGID, and CHOWN for files that are not user "
-    "999's yet; with `cap_drop: [ALL]` alone it exits. Root itself needs DAC_OVERRIDE to write to "
-    "another user's folder. No user can write to a read-only mount; `read_only: true` does "
-    "not matter, because the image declares /data as a volume. (Run on Docker 20.10 with the "
-    "entrypoint of v1.40.)",
+    "entrypoint needs the capabilities SETUID and SETGID, and CHOWN for files that do not yet "
+    "belong to user 999; with `cap_drop: [ALL]` alone it exits. Root itself needs DAC_OVERRIDE to "
+    "write to another user's folder. No user can write to a read-only mount; `read_only: true` "
+    "does not matter, because the image declares /data as a volume. (This was tested on Docker "
+    "20.10 with the entrypoint of v1.40.)",
     fix="Remove `user`, or set `999:999` and make that user the owner of a mounted folder (`sudo "
     "chown 999:999 FOLDER`). With `user: 999:999` no capability is needed.",
     url="https://github.com/dragonflydb/dragonfly/pull/3518",

@@ -98,7 +98,7 @@ def _report_refused(subject: HostSubject, refused: tuple[RefusedGpu, ...]) -> Ve
 def _report_missing(
     subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
-    """Return the verdict on a missing GPU: an error only if the configuration asks for one."""
+    """Return the verdict on a missing GPU: an error only if the configuration asks for a GPU."""
     if subject.config.train.device == "cuda":
         message += '\nThe configuration sets `device = "cuda"`.'
         return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))

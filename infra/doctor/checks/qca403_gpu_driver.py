@@ -57,10 +57,11 @@ CHECK = Check(
     needs=("gpu",),
     looks_at="the driver's version, and the CUDA version of the trainer image (by its name) or of "
     "the installed torch.",
-    why="Any CUDA 11 needs driver 450.80.02, any CUDA 12 525.60.13, any CUDA 13 580.65.06. An "
-    "image can require a newer driver with NVIDIA_REQUIRE_CUDA.\nFor example driver 535 with a "
-    "CUDA 13 build: torch does not find a GPU.",
-    fix="Upgrade the driver, or use an image (for a local run a wheel) with an older CUDA.",
+    why="Any CUDA 11 needs driver 450.80.02, any CUDA 12 needs 525.60.13, and any CUDA 13 needs "
+    "580.65.06. An image can require a newer driver with NVIDIA_REQUIRE_CUDA.\nFor example, with "
+    "driver 535 and a CUDA 13 build, torch does not find a GPU.",
+    fix="Upgrade the driver, or use an image (for a local run, a wheel) with an older CUDA "
+    "version.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     judge_host=_judge_host,
 )

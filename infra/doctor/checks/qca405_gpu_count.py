@@ -84,7 +84,8 @@ CHECK = Check(
     looks_at="the GPUs that the driver shows (without Docker, those that CUDA_VISIBLE_DEVICES "
     "allows), compared with `gpus` in the configuration.",
     why="Training runs one process per GPU. With too few GPUs the engine refuses the "
-    "container, or torch fails in the process without a GPU, only after the image is built. The "
+    "container, or torch fails in the process without a GPU, but only after the image is built. "
+    "The "
     "doctor cannot determine how many GPUs a training run gets in MIG mode or from an engine on "
     "another machine.",
     fix="Configure fewer GPUs, or `all`. The combined batch, `gpus` times `batch_size`, is then "

@@ -47,8 +47,8 @@ def _judge_engine(engine: Engine, driver: GpuDriver) -> Verdict:
 
 
 _MAKE_LINKS = Remedy(
-    "Create the links (toolkit 1.12 and newer) at each boot before Docker starts; the check's "
-    "source has a udev rule for that",
+    "Create the links (toolkit 1.12 and newer) at each boot before Docker starts; the source "
+    "that `qca explain QCA406` names has a udev rule for that",
     ("sudo nvidia-ctk system create-dev-char-symlinks --create-all",),
     breaks="adds links to /dev/char, which a reboot removes",
 )

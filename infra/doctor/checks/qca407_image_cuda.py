@@ -1,4 +1,4 @@
-"""QCA407: do the driver and the GPUs support the CUDA of the services' images?"""
+"""QCA407: do the driver and the GPUs support the CUDA version of the services' images?"""
 
 from collections.abc import Iterator, Mapping
 
@@ -173,13 +173,13 @@ CHECK = Check(
     "`cu126`, the tags of nvidia/cuda), compared with the driver and the GPUs' compute "
     "capability. If the engine has the image, its variables CUDA_VERSION and NVIDIA_REQUIRE_CUDA "
     "are used.",
-    why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. NVIDIA's own images "
-    "require at least the driver of their CUDA version, with exceptions for some cards: the "
-    "toolkit's hook "
+    why="Every CUDA 12 release needs driver 525.60.13, and every CUDA 13 release needs 580.65.06. "
+    "NVIDIA's own images require at least the driver that was released with their CUDA version, "
+    "with exceptions for some cards. The toolkit's hook "
     "refuses older drivers, but CDI does not check. PyTorch with CUDA 13 has no code for GPUs "
     "before Turing (7.5), and with CUDA 12.6 none for Blackwell (10.0 and newer).\nFor example "
     "`pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime` does not find a GPU with driver 535.",
-    fix="Upgrade the driver, or use an image with an older CUDA.",
+    fix="Upgrade the driver, or use an image with an older CUDA version.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     judge_file=_judge_file,
 )

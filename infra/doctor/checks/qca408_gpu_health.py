@@ -86,8 +86,8 @@ def _report_fault(driver: GpuDriver, gpus: list[Gpu], fault: str) -> Verdict:
 
 def _describe_memory(errors: int) -> str:
     return (
-        f"{format_count(errors, 'memory error')} since the driver was loaded that ECC could not "
-        "correct.\nResults may be wrong, or a training run may have failed because of it. "
+        f"{format_count(errors, 'memory error')} that ECC could not correct since the driver was "
+        "loaded.\nResults may be wrong, or a training run may have failed for this reason. "
         "`nvidia-smi -q -d ECC` shows where they are."
     )
 
@@ -133,7 +133,7 @@ def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
     meaning = _XIDS.get(xid.code, "see NVIDIA's list")
     times = "once" if xid.count == 1 else f"{xid.count} times"
     message = (
-        f"{card}: the kernel log has Xid {xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` "
+        f"{card}: the kernel log has Xid {xid.code} {times} ({meaning}).\n`sudo dmesg | grep Xid` "
         "shows the time and the process."
     )
     evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
@@ -150,8 +150,9 @@ CHECK = Check(
     "errors in the kernel log, if this user may read it.",
     why="Such a fault can stop a training run after hours, or make it several times slower, and "
     "the "
-    "CUDA error in its log does not give the reason. It is always an info, because a GPU with old "
-    "errors may be healthy.\nFor example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off "
+    "CUDA error in its log does not give the reason. The severity is always `info`, because a "
+    "GPU with old errors may be healthy.\n"
+    "For example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off "
     "the bus and needs a reboot.",
     fix="Check heat and power first: fans, dust and power connectors. Xid 13, 31 and 43 are "
     "mostly caused by the program, the others by the card, its slot or the driver.",

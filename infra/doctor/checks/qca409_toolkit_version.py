@@ -53,7 +53,7 @@ def _judge_toolkit(toolkit: ContainerToolkit | None) -> Verdict:
 
 
 _UPGRADE = Remedy(
-    "Upgrade the toolkit, and restart the daemon (NVIDIA's package source)",
+    "Upgrade the toolkit from NVIDIA's package source, and restart the daemon",
     (
         "sudo apt-get update",
         "sudo apt-get install -y nvidia-container-toolkit",

@@ -40,7 +40,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return Verdict(Severity.ERROR, message, evidence, (_install(subject, python, absent),))
     if other:
         message = (
-            "This Python has package versions with which qca was not measured: "
+            "This Python has package versions for which qca has no measurements: "
             f"{', '.join(other)}.\nThe run may work; the memory prediction (QCA402, QCA603) may "
             f"be wrong."
         )

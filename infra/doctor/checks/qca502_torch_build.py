@@ -35,7 +35,7 @@ CHECK = Check(
     needs=("python",),
     looks_at="whether the installed torch was built for CUDA, if a local run is planned and the "
     "host has a GPU.",
-    why="A CPU build of torch silently never uses a GPU.",
+    why="A CPU build of torch silently ignores any GPU.",
     fix="Install a CUDA build that supports the driver and the GPU (QCA403, QCA404).",
     url="https://pytorch.org/get-started/locally/",
     judge_host=_judge_host,

@@ -133,7 +133,8 @@ def _list_sizes(missing: Collection[MissingImage], facts: HostFacts) -> str:
     )
     if isinstance(facts.images, Unknown):
         return f"Ignore this if the engine already has these: {sizes}."
-    return f"The engine does not have: {sizes}."
+    these = "this image" if len(missing) == 1 else "these images"
+    return f"The engine does not have {these}: {sizes}."
 
 
 _KEEP_ONE = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
@@ -152,16 +153,16 @@ CHECK = Check(
     title="Too little disk space",
     needs=("disks",),
     looks_at="the free space where checkpoints are stored (the work folder, or Docker's folder "
-    "for containers) and the size of the checkpoints; for containers and for a file's services, "
-    "the images that the engine does not have, and the free space where it stores images "
-    "(containerd's folder, if containerd keeps them).",
+    "for containers) and the size of the checkpoints. For containers, and for the services of a "
+    "file given with -f, also the images that the engine does not have, and the free space where "
+    "the engine stores images (containerd's folder, if containerd keeps them).",
     why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "
     "MiB for the full model). The newest three and the best are kept while the next is written. "
-    "An image takes its unpacked size. qca knows the size of the images that the engine has, and "
-    "about that of its own trainer image, of Dragonfly's and of PyTorch's CUDA images. It queries "
-    "no registry, so the size of any other image is unknown; 50 GiB for each is taken to be "
-    "enough. It warns only if the known sizes exceed the free space.",
-    fix="Free space, keep fewer checkpoints, or work in another folder.",
+    "An image takes up its unpacked size. qca knows the size of the images that the engine has, "
+    "and the approximate size of its own trainer image, of Dragonfly's image and of PyTorch's CUDA "
+    "images. It queries no registry, so the size of any other image is unknown; qca assumes that "
+    "50 GiB is enough for each. It warns only if the known sizes exceed the free space.",
+    fix="Free up space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,
     judge_file=_judge_file,

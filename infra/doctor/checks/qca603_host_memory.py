@@ -13,7 +13,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok("Training uses the GPU, whose memory QCA402 checks.")
     budget = trainer.budget_bytes.value
     if budget is None:
-        return skip("Cannot determine how much of the host's memory training may use.")
+        return skip("Cannot determine how much of the host's memory the training run may use.")
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     needed = peak + context
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
@@ -24,8 +24,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
         )
     message = (
         f"Training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
-        f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), Python with "
-        f"torch {format_size(context)}."
+        f"The predicted peak is {format_size(peak)} (recompute strategy "
+        f"`{trainer.recompute.value}`), and Python with torch takes {format_size(context)}."
     )
     return Verdict(Severity.ERROR, message, evidence, _list_remedies(subject))
 

@@ -26,9 +26,8 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 def _describe_whole(file: ComposeFile) -> str:
     merged = "".join(f" with {name}" for name in list(file.sources)[1:])
     how = f", as {file.confirmed_by} merges it" if file.confirmed_by else ""
-    return (
-        f"{file.path}{merged}: read completely, {format_count(len(file.services), 'service')}{how}."
-    )
+    services = format_count(len(file.services), "service")
+    return f"{file.path}{merged} was read completely: {services}{how}."
 
 
 CHECK = Check(
@@ -37,12 +36,13 @@ CHECK = Check(
     title="Part of the compose file was not read",
     needs=(),
     looks_at="the files that Compose would also read: `include`, `extends`, `env_file`, and an "
-    "override file in the same folder. Files in the folder are read, and several -f are merged as "
-    "in Compose, including `!reset` and `!override`. If Compose is installed, the values of its "
-    "own `config` are used.",
+    "override file in the same folder. Files in the folder are read, and several -f files are "
+    "merged as in Compose, including `!reset` and `!override`. If Compose is installed, the values "
+    "of its own `config` are used.",
     why="By default, qca reads only files in the first file's folder, and it never reads from "
     "other machines. A part that was not read may have problems. In one case Compose itself "
-    "(2.40, measured) behaves randomly: if a service has `!reset` or `!override`, extends another "
+    "(observed with 2.40) "
+    "behaves randomly: if a service has `!reset` or `!override`, extends another "
     "and is "
     "extended in the same file, its tags take effect in some runs and not in others.",
     fix="Use --follow-outside to read files elsewhere on this machine. For files from the "

@@ -1,4 +1,4 @@
-"""QCA702: are all variables that the file uses set?"""
+"""QCA702: does the file use variables that are not set?"""
 
 from collections.abc import Iterator
 

@@ -127,8 +127,8 @@ def _judge_cpus(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterato
             "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the "
             "cgroup is not mounted"
         )
-        what = f"cpus {given.value} prevents a start, since this engine cannot limit CPUs"
-        yield _Fault(given, _quote_docker(what, f"{docker}\nRemove it, or see QCA102"))
+        what = f"cpus {given.value} keeps it from starting, since this engine cannot limit CPUs"
+        yield _Fault(given, _quote_docker(what, f"{docker}\nRemove `cpus`, or see QCA102"))
 
 
 def _judge_quota(service: Service) -> Iterator[_Fault]:

@@ -59,13 +59,13 @@ CHECK = Check(
     title="An external network, volume or container is missing",
     needs=(),
     looks_at="networks and volumes with `external: true` that a service uses, and networks that "
-    "`network_mode` names, compared with the lists of `docker network ls` and `docker volume ls`. "
-    "Containers that `network_mode`, `ipc`, `pid` or `volumes_from` names (`container:NAME`) and "
-    "that no service creates, compared with `docker ps --all`. Nothing is created. A "
+    "`network_mode` names, compared with the lists of `docker network ls` and `docker volume ls`; "
+    "and containers that `network_mode`, `ipc`, `pid` or `volumes_from` names (`container:NAME`) "
+    "and that no service creates, compared with `docker ps --all`. Nothing is created. A "
     "worker of a swarm does not list all networks, so a missing one is `skipped`.",
     why="Compose expects external networks and volumes to exist. If one is missing, `up` fails "
     "before it starts anything. If a container is missing, `up` fails when it starts the service "
-    "that needs it; other services run by then.",
+    "that needs it; other services are already running by then.",
     fix="Create it (`docker network create NAME`), or remove `external: true`. Start a missing "
     "container first, or make it a service of the file.",
     url="https://docs.docker.com/reference/compose-file/networks/#external",

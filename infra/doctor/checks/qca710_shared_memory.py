@@ -12,8 +12,8 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from qca.core.units import MIB, format_size
 
-# The default of containers (moby, daemon/config `DefaultShmSize`); the daemon's configuration may
-# change it.
+# The default for containers (moby, daemon/config `DefaultShmSize`); the daemon's configuration
+# may change it.
 _DEFAULT_BYTES = 64 * MIB
 _FOLDER = "/dev/shm"
 _TORCH_IMAGE = re.compile(r"(^|/)(pytorch|vllm)[^/:@]*")
@@ -88,10 +88,10 @@ CHECK = Check(
     title="Little shared memory for torch's workers",
     needs=(),
     looks_at="`shm_size`, `ipc` and mounts at /dev/shm of services whose image or command is "
-    "torch's. It is a warning if the command sets a number of workers, otherwise an info.",
+    "torch's. The severity is warning if the command sets a number of workers, otherwise info.",
     why="A container has 64 MiB of /dev/shm by default, and torch's DataLoader passes each batch "
     "through it as soon as `num_workers` is more than 0. The daemon's `default-shm-size` may "
-    "differ, but the engine does not report it. The trainer of qca has no such workers; with "
+    "differ, but the engine does not report it. qca's trainer has no such workers; with "
     "several GPUs it gets 1 GiB for NCCL.",
     fix="Set `shm_size`, or `ipc: host` to use the host's shared memory.",
     url="https://github.com/pytorch/pytorch#docker-image",

@@ -87,8 +87,8 @@ def _refuse(service: Service, other: Service, why: str) -> Verdict:
 def _skip(other: Service, unread: str, reason: str) -> Verdict:
     """Return the skipped verdict, with the engine's error if it did not inspect the image."""
     return skip(
-        f"Cannot determine whether service {other.name} has a health check, which another service "
-        f"waits for: {unread} was not examined{f': {reason}' if reason else ''}."
+        f"Cannot determine whether service {other.name}, which another service waits for, has a "
+        f"health check: {unread} was not examined{f': {reason}' if reason else ''}."
     )
 
 

@@ -50,7 +50,7 @@ def _find_withdrawal(image: str) -> _Withdrawal | None:
             return None
         return _Withdrawal(
             "Bitnami withdrew the tags with versions from Docker Hub in September 2025",
-            f"bitnamilegacy/{match[1]}:{match[2]} is the same image, which gets no updates",
+            f"use bitnamilegacy/{match[1]}:{match[2]}, the same image, which gets no updates",
         )
     if (match := _CUDA.match(name)) and match[1]:
         return _Withdrawal(
@@ -75,7 +75,7 @@ CHECK = Check(
     title="An image that was withdrawn",
     needs=(),
     looks_at="the names of images that the engine does not have: Bitnami's with a version, and "
-    "NVIDIA's CUDA images without a tag or before CUDA 11. No registry is asked.",
+    "NVIDIA's CUDA images without a tag or before CUDA 11. No registry is contacted.",
     why="A pull fails if the publisher has removed the image. In September 2025 Bitnami moved all "
     "tags with a version from `bitnami` to `bitnamilegacy` on Docker Hub, and left only `latest` "
     "for some images. NVIDIA removed `nvidia/cuda:latest` in 2021 and the images of CUDA 10 in "

@@ -1,4 +1,4 @@
-"""QCA715: are the container names and subnets of the file free on the engine?"""
+"""QCA715: are the container names and subnets in the file free on the engine?"""
 
 import shlex
 from collections.abc import Iterator

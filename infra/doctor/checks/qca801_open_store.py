@@ -42,7 +42,7 @@ def _is_store(service: Service) -> bool:
 def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | PublishedPorts | None:
     """Return the setting that exposes the store: the host's network or a port on all addresses.
 
-    Return None if nothing does. In the host's network, Docker ignores `ports`, and the store's own
+    Return None if nothing does. On the host's network, Docker ignores `ports`, and the store's own
     `bind` applies.
     """
     network = service.settings.get("network_mode")
@@ -133,8 +133,8 @@ def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
         edit = None
     message = (
         f"Service {service.name} {opening} without a password.\nAnyone who can reach this host "
-        f"can read, change and delete its data, and make it write files to its volumes; {cure}, "
-        "or set a password."
+        f"can read, change and delete the store's data, and make it write files to its "
+        f"volumes; {cure}, or set a password."
     )
     remedies = (edit,) if edit else ()
     return Verdict(Severity.WARNING, message, {"service": service.name}, remedies)

@@ -56,7 +56,7 @@ CHECK = Check(
     "of the folders that contain it.",
     why="Access to the engine is enough to mount the host's disk in a new container.\nFor example "
     "`volumes: [/var/run/docker.sock:/var/run/docker.sock:ro]` makes the service root on the host.",
-    fix="Remove it, or use a socket proxy that only allows reading.",
+    fix="Remove the mount, or use a socket proxy that only allows reading.",
     url="https://docs.docker.com/engine/security/protect-access/",
     judge_file=_judge_file,
 )

@@ -49,8 +49,8 @@ _PRIVILEGES = (
         "pid",
         "host",
         "can see the host's processes",
-        "An attacker in the container can read the environment of all processes of its user, "
-        "including passwords, and kill them. Remove the key.",
+        "An attacker in the container can read the environment of all processes that run as the "
+        "container's user, including passwords, and kill these processes. Remove the key.",
     ),
     (
         "network_mode",
@@ -69,7 +69,7 @@ CHECK = Check(
     needs=(),
     looks_at="`privileged: true`, `pid: host` and `network_mode: host`.",
     why="Each of them removes a boundary between the container and the host.\nFor example, a "
-    "service that uses `privileged: true` for one device only needs `devices: [/dev/ttyUSB0]`.",
+    "service that uses `privileged: true` for one device needs only `devices: [/dev/ttyUSB0]`.",
     fix="Remove it, and add what the service needs instead: `cap_add`, `devices`, `ports`.",
     url="https://docs.docker.com/reference/compose-file/services/#privileged",
     judge_file=_judge_file,

@@ -18,7 +18,8 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     ]
     if names:
         message = (
-            f"Images without a version: {', '.join(dict.fromkeys(name.value for name in names))}.\n"
+            "These images have no version: "
+            f"{', '.join(dict.fromkeys(name.value for name in names))}.\n"
             "Anyone who controls the tag decides what runs here after the next pull. Name a "
             "version or a digest (`docker image inspect` shows it as RepoDigests)."
         )
@@ -37,9 +38,10 @@ CHECK = Check(
     category="security",
     title="Images without a version",
     needs=(),
-    looks_at="`image:` of the services without `build:`: a digest, or a tag other than `latest`.",
+    looks_at="whether the `image:` of each service without `build:` has a digest, or a tag other "
+    "than `latest`.",
     why="`latest` changes over time, so the same file may run another version tomorrow.\nFor "
-    "example `image: redis` is reported, and `image: redis:8.2` is fine.",
+    "example, `image: redis` is reported, but `image: redis:8.2` is fine.",
     fix="Name a version or a digest.",
     url="https://docs.docker.com/build/building/best-practices/#pin-base-image-versions",
     judge_file=_judge_file,

@@ -33,7 +33,7 @@ CHECK = Check(
     needs=(),
     looks_at="`mem_limit` and `deploy.resources.limits.memory` of the services.",
     why="Without a limit, the kernel may kill any process on the host when the memory runs out.\n"
-    "For example `mem_limit: 1g` only kills the service that exceeds it.",
+    "For example, with `mem_limit: 1g` the kernel kills only the service that exceeds it.",
     fix="Set `mem_limit` somewhat above the memory that the service uses (`docker stats`).",
     url="https://docs.docker.com/engine/containers/resource_constraints/",
     judge_file=_judge_file,

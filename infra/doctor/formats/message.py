@@ -1,4 +1,4 @@
-"""Render a finding as one text, for formats that attach only a message to a line of a file."""
+"""Render a finding as a string, for formats that attach only a message to a line of a file."""
 
 from infra.doctor.finding import Finding
 

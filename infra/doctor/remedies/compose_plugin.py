@@ -19,7 +19,7 @@ def install_plugin(
 ) -> Remedy:
     """Return the remedy that installs the newest Compose for this user, as Docker documents it.
 
-    On systems other than Linux it is to install Docker Desktop.
+    On systems other than Linux, the remedy is to install Docker Desktop.
     """
     if system is None or system.system != "Linux":
         return Remedy("Install Docker Desktop, which includes it: https://docs.docker.com/desktop/")

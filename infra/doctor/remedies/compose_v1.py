@@ -181,7 +181,8 @@ def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
     ]
     every = "every other program that uses that interpreter gets these versions too"
     if broken:
-        return f"{every}; the requirements of these would no longer be met: {', '.join(broken)}"
+        unmet = "the requirements of the following would no longer be met"
+        return f"{every}; {unmet}: {', '.join(broken)}"
     return f"{every}; the installed packages all accept them"
 
 

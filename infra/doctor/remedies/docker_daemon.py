@@ -14,7 +14,8 @@ from infra.host.facts import NoEngine, SystemFacts
 # The client's default address, if neither DOCKER_HOST nor a context sets another one.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
-# If `docker` cannot read the certificates that these require, `NoEngine.host` names one of them.
+# If `docker` cannot read the certificates that these variables require, `NoEngine.host` is the name
+# of one of the variables.
 TLS_VARIABLES = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 Provider = Literal["system", "snap", "rootless", "desktop", "mac", "colima", "podman", "remote"]
@@ -103,8 +104,8 @@ def _log_in(host: str) -> Remedy:
 FIND_LISTENER = Remedy("Find out which program it is", ("sudo ss -xlp src /var/run/docker.sock",))
 
 UNSET_TLS = Remedy(
-    "Unset the variables in this shell; `minikube docker-env` and docker-machine set them, also in "
-    "files such as ~/.bashrc",
+    "Unset the variables in this shell; `minikube docker-env` and docker-machine set them, "
+    "including in files such as ~/.bashrc",
     ("unset DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_HOST",),
 )
 

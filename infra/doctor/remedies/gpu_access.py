@@ -117,7 +117,10 @@ GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
 # The cause of each NVML failure, and its remedies.
 NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "wsl": ("WSL2 has a GPU (/dev/dxg), but no NVIDIA driver responds.", _WSL),
-    "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),
+    "nouveau": (
+        "The kernel drives this NVIDIA GPU with nouveau, which does not support CUDA.",
+        _NOUVEAU,
+    ),
     "secure-boot": (
         "The NVIDIA driver's kernel module is not loaded, and Secure Boot allows only signed "
         "modules. Cannot determine whether the kernel refused this one.",

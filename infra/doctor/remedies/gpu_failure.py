@@ -20,7 +20,7 @@ _LOAD_UVM = Remedy(
 )
 _START_FABRIC_MANAGER = Remedy(
     "Start the fabric manager, which GPUs with NVSwitch need "
-    "(https://github.com/pytorch/pytorch/issues/35710); its version must be the driver's",
+    "(https://github.com/pytorch/pytorch/issues/35710); its version must match the driver's",
     ("sudo systemctl start nvidia-fabricmanager",),
 )
 _SHOW_HOLDERS = Remedy("Show which programs use the GPU's memory", ("nvidia-smi",))

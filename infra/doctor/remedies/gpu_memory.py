@@ -27,7 +27,7 @@ def offer_roomier_gpus(subject: HostSubject, needed: int) -> tuple[Remedy, ...]:
     indices = ",".join(str(gpu.index) for gpu in chosen)
     return (
         Remedy(
-            f"Take {', '.join(_describe(gpu) for gpu in chosen)}, in a run without containers",
+            f"Use {', '.join(_describe(gpu) for gpu in chosen)} in a run without containers",
             (f"CUDA_VISIBLE_DEVICES={indices} qca up --runtime local",),
             breaks=SMALLER_BATCH if wanted == "all" else "",
         ),
@@ -60,13 +60,13 @@ def _list_changes(
     step = Remedy(
         "Recompute each step instead of keeping its activations",
         ("QCA_TRAIN_RECOMPUTE=step qca up",),
-        breaks="every step runs forward twice",
+        breaks="the forward pass of every step runs twice",
     )
     one_sample = Remedy("Train on one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",))
     narrower = Remedy(
         "Train a model half as wide",
         (f"QCA_TRAIN_HIDDEN_CHANNELS={half} qca up",),
-        breaks="it is another model: checkpoints of the wider one cannot be loaded",
+        breaks="it is a different model: checkpoints of the wider one cannot be loaded",
     )
     return (
         *([({"recompute": "step"}, step)] if recompute == "none" else []),

@@ -77,7 +77,7 @@ def _end_process(process: GpuProcess) -> Remedy:
 
 def _describe(process: GpuProcess) -> str:
     size = f", {format_size(process.used)}" if process.used is not None else ""
-    desktop = ", the desktop's" if _is_desktop(process) else ""
+    desktop = ", part of the desktop" if _is_desktop(process) else ""
     return f"{_get_program(process) or 'a process'} (pid {process.pid}{size}{desktop})"
 
 

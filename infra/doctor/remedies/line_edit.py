@@ -61,7 +61,7 @@ def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> 
 def replace_by_pattern(
     file: ComposeFile, replacements: Iterable[tuple[LocatedValue, str, str]]
 ) -> tuple[Edit, ...]:
-    """Return the edits that replace each pattern with its text, on the line of its value.
+    """Return the edits that replace, on the line of each value, a pattern with new text.
 
     Several patterns may be on one line. Return no edits unless each pattern occurs exactly once.
     """

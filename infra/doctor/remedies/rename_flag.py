@@ -51,11 +51,11 @@ def _offer_crontab(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) ->
     words, written = fault.given.words, f"--{successor}={crontab}"
     place = words[0].place if len(words) == 1 else None
     if place is None or place.kind not in _PLACES_FOR_BLANKS:
-        return (Remedy(f"Write '{written}' for save_schedule, as one word"),)
+        return (Remedy(f"Replace save_schedule with '{written}', as one word"),)
     edit = change_word(file, words[0], written)
     return (_write(edit, "save_schedule", written, automatic=True),) if edit else ()
 
 
 def _write(edit: Edit, old: str, new: str, *, automatic: bool) -> Remedy:
-    title = f"Write {new} for {old} at {edit.file}:{edit.line}"
+    title = f"Replace {old} with {new} at {edit.file}:{edit.line}"
     return edit_line(title, edit, automatic=automatic)

@@ -17,7 +17,7 @@ TRAIN_LOCALLY = Remedy(
 )
 TRAIN_SMALL_MODEL = Remedy("Train the small model", ("qca up --profile cpu",))
 
-SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
+SMALLER_BATCH = "the combined batch is smaller, because each GPU gets batch_size samples"
 """The side effect of training with fewer GPUs."""
 
 

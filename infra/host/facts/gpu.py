@@ -18,7 +18,7 @@ class GpuProcess:
 
 @strict_dataclass
 class MigDevice:
-    """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
+    """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes are in bytes."""
 
     name: str
     uuid: str

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 Count = Annotated[int, Constraint(ge=0)]
 Size = Annotated[int, Constraint(ge=0, lt=2**63)]
-"""A number of bytes; kernels, Docker and NVML store them in 63 or 64 bits."""
+"""A number of bytes; kernels, Docker and NVML store such numbers in 63 or 64 bits."""
 
 
 @strict_dataclass

@@ -14,8 +14,8 @@ from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
 from qca.core.frozen import frozen_dataclass
 
-# Without a limit, v1 shows the largest multiple of the page size in a signed 64-bit number. No
-# machine has half as much memory.
+# Without a limit, v1 shows the largest multiple of the page size that fits in a signed 64-bit
+# number. No machine has half as much memory.
 _V1_UNLIMITED = 2**62
 
 

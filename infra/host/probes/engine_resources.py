@@ -15,7 +15,7 @@ from infra.host.facts import ImageDetails
 from qca.core.json_object import is_object
 
 _SECONDS = 5
-# The words of Docker and of Podman, in any case, for an image that the engine does not have.
+# The words of Docker and of Podman, in upper or lower case, for an image that the engine lacks.
 _NO_IMAGE = re.compile(r"no such image|image not known", re.IGNORECASE)
 # The keys of an image's health check: Docker's is in its `Config`, Podman's is beside it.
 _HEALTH_CHECKS = ("Healthcheck", "HealthCheck")
@@ -34,7 +34,7 @@ def list_volumes(docker_client: str, environment: Mapping[str, str]) -> frozense
 
 
 def list_containers(docker_client: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of all containers, each with its Compose project or an empty text."""
+    """Return the names of all containers, each with its Compose project or an empty string."""
     template = '{{.Names}}\t{{.Label "com.docker.compose.project"}}'
     lines = _list_lines([docker_client, "ps", "--all", "--format", template], environment)
     found: dict[str, str] = {}

@@ -158,7 +158,7 @@ def _read_memory(nvml: Any, handle: Any) -> tuple[DeviceMemory, bool]:
 
 
 def _parse_size(found: Any) -> int:
-    return parse_integer(found, "a size of memory")
+    return parse_integer(found, "a memory size")
 
 
 def _is_mig_enabled(nvml: Any, handle: Any) -> bool:

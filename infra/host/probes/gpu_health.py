@@ -76,7 +76,8 @@ def _read_memory_errors(nvml: Any, handle: Any) -> int:
 
 
 def _read_memory_repair(nvml: Any, handle: Any) -> Literal["none", "pending", "failed"]:
-    """Return the state of replacing faulty rows (before Ampere: pages) at the next reset."""
+    """Return whether faulty rows (before Ampere: pages) are to be replaced at the next reset, or
+    could not be replaced."""
     try:
         _, _, is_pending, has_failed = nvml.nvmlDeviceGetRemappedRows(handle)
     except nvml.NVMLError as error:

@@ -18,7 +18,7 @@ _REFUSAL = re.compile(
     r"Loading of (?:unsigned module|module with \w+ \w+) is rejected"
     r"|Lockdown: \S+: unsigned module loading is restricted"
 )
-# The driver's messages span several lines, in a record as `\x0aNVRM:`.
+# The driver's messages span several lines; in a record, the line breaks appear as `\x0aNVRM:`.
 _LINE_BREAK = re.compile(r"(?:\\x0a|\n)\s*NVRM:\s*|\\x0a\s*")
 _LEGACY = re.compile(
     r"The NVIDIA ([^\n]{1,80}?) GPU installed in this system is supported through the NVIDIA "

@@ -1,4 +1,4 @@
-"""Find why the kernel does not load NVIDIA's module: not built, unsigned, or another driver."""
+"""Find out why the kernel does not load NVIDIA's module: not built, unsigned, or another driver."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from infra.host.errors import ProbeError
 from infra.host.files import MAX_BYTES, read_text
 
 # The firmware's variables, which every user may read, and the one in which shim shows that its
-# checks were turned off (`mokutil --disable-validation`). `mokutil --sb-state` reads the same.
+# checks were turned off (`mokutil --disable-validation`). `mokutil --sb-state` reads the same ones.
 _VARIABLES = "sys/firmware/efi/efivars"
 _SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _SETUP_MODE = "SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"

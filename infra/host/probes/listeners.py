@@ -32,5 +32,5 @@ def _read_process_name(pid: int | None) -> str | None:
 
     try:
         return psutil.Process(pid).name() if pid else None
-    except psutil.Error:  # the process has exited meanwhile
+    except psutil.Error:  # the process has exited in the meantime
         return None

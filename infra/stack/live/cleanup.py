@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 LABEL = "qca.deep"
-"""The label of everything that belongs to one examination; its value identifies it."""
+"""The label of everything that belongs to one examination; its value identifies the examination."""
 EXPIRES_LABEL = "qca.deep.expires"
-"""The label with the expiry time, in seconds since 1970; a resource that outlives it is from a
-killed qca.
+"""The label with the expiry time, in seconds since 1970; a resource that outlives it was left
+behind by a qca process that was killed.
 """
 
 EXPIRY_SECONDS = 3600

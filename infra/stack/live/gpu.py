@@ -1,4 +1,4 @@
-"""The live probe of the GPU: a container that initializes CUDA, allocates and multiplies."""
+"""The live probe of the GPU, in a container: initialize CUDA, allocate memory, multiply numbers."""
 
 import json
 from collections.abc import Mapping

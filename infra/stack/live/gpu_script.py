@@ -97,7 +97,7 @@ def _compute(driver: _Driver, index: int, report: dict[str, object]) -> None:
 
 
 def _square(driver: _Driver, memory: ctypes.c_uint64) -> None:
-    """Square the numbers from 0 in the device's memory."""
+    """Square the numbers from 0 to 255 in the device's memory."""
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     driver.call("kernel", "cuModuleLoadData", ctypes.byref(module), _SQUARE)
     driver.call("kernel", "cuModuleGetFunction", ctypes.byref(function), module, b"square")

@@ -176,7 +176,7 @@ def _make_store(given: Circumstances) -> LiveProbe:
             ensure_secret(flags_file)
             return run_store(sandbox, given.services[STORE], owner, flags_file, seconds)
 
-    activity = "start the store with its planned flags, until it is healthy"
+    activity = "start the store with its planned flags, and wait until it is healthy"
     return LiveProbe("live_store", activity, (given.images.store,), seconds, run)
 
 
@@ -192,7 +192,7 @@ def _make_gpu(given: Circumstances) -> LiveProbe:
         user=given.user,
         seconds=seconds,
     )
-    activity = "initialize CUDA, allocate and multiply on the GPU"
+    activity = "initialize CUDA, then allocate memory and multiply numbers on the GPU"
     return LiveProbe("live_gpu", activity, (image,), seconds, lambda sandbox, _: run(sandbox))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from qca.core.units import parse_size
 
-# Compose's durations, as in the planned file, in the nanoseconds of the engine's API.
+# The planned file gives durations in seconds; the engine's API expects nanoseconds.
 _NANOSECONDS = 10**9
 
 

@@ -106,7 +106,9 @@ CASES = [
         WARNING,
         "can become root",
     ),
-    HostCase("QCA106", _warn("WARNING: bridge-nf-call-iptables is disabled"), INFO, "of one"),
+    HostCase(
+        "QCA106", _warn("WARNING: bridge-nf-call-iptables is disabled"), INFO, "on one network"
+    ),
     HostCase("QCA106", _warn("WARNING: something new\n  happened"), INFO, "something new happened"),
     HostCase("QCA106", host(docker=engine(warnings=None)), SKIPPED, "were not recorded"),
     HostCase("QCA106", host(docker="hung"), SKIPPED, "hung"),
@@ -116,7 +118,10 @@ CASES = [
     HostCase("QCA107", _with_modules("missing"), WARNING, "Reboot the host"),
     HostCase("QCA107", _with_modules(None), SKIPPED, "not found, or not recorded"),
     HostCase(
-        "QCA107", _with_modules(None, in_container=True), SKIPPED, "a container does not show them"
+        "QCA107",
+        _with_modules(None, in_container=True),
+        SKIPPED,
+        "they are not visible in a container",
     ),
     HostCase("QCA107", host(docker="hung"), SKIPPED, "hung"),
     HostCase("QCA107", host(system="hidden"), SKIPPED, "hidden"),

@@ -159,7 +159,7 @@ FILE_CASES = [
         FileCase("QCA305", f"    {lines}\n", severity, says)
         for lines, severity, says in CAPABILITY_CASES
     ),
-    FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "determine the user of service", 4),
+    FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "determine which user service", 4),
     FileCase("QCA305", "    command: sh -c dragonfly\n", SKIPPED, "a shell", 2),
     *(
         FileCase(
@@ -286,7 +286,7 @@ FILE_CASES = [
         facts=host(cpu="no /proc", docker="hung"),
     ),
     FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 2g\n", WARNING, "too close", 5),
-    FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
+    FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "fits in", 5),
     FileCase("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
     FileCase("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
     FileCase("QCA303", "", OK, "no known obstacle", facts=host(docker=engine(version="24.0.7"))),
@@ -581,7 +581,7 @@ def test_a_file_that_fails_by_itself_is_an_error_on_any_host(tmp_path, hierarchi
 
     assert finding.severity is ERROR
     assert "There are 2 threads, so 512.00MiB are required" in finding.message
-    assert ("may not see them and start" in finding.message) is (hierarchies != TOGETHER)
+    assert ("may not see them, and may then start" in finding.message) is (hierarchies != TOGETHER)
 
 
 def test_a_start_that_fails_with_and_without_the_limits_does_not_depend_on_them(tmp_path):

@@ -278,8 +278,12 @@ CASES = [
     HostCase("QCA404", gpu_host(gpu(compute_capability=(7, 0))), SKIPPED, "CUDA 12.8", CUDA_12_8),
     HostCase("QCA404", gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for", CUDA_12_8),
     HostCase("QCA408", gpu_host(), OK, "NVIDIA GeForce RTX 3050: no fault reported"),
-    HostCase("QCA408", _condition(memory_errors=2), INFO, "2 memory errors since"),
-    HostCase("QCA408", _condition(memory_errors=1), INFO, "1 memory error since"),
+    HostCase(
+        "QCA408", _condition(memory_errors=2), INFO, "2 memory errors that ECC could not correct"
+    ),
+    HostCase(
+        "QCA408", _condition(memory_errors=1), INFO, "1 memory error that ECC could not correct"
+    ),
     HostCase("QCA408", _condition(memory_repair="pending"), INFO, "at the next reset"),
     HostCase("QCA408", _condition(memory_repair="failed"), INFO, "Replace the card"),
     HostCase(
@@ -295,13 +299,13 @@ CASES = [
         "QCA408",
         gpu_host(gpu(pci_address="0000:0a:00.0"), xids=(BUS,)),
         INFO,
-        "NVIDIA GeForce RTX 3050: the kernel log has Xid 79 once, the GPU fell off the bus",
+        "NVIDIA GeForce RTX 3050: the kernel log has Xid 79 once (the GPU fell off the bus)",
     ),
     HostCase(
         "QCA408",
         gpu_host(xids=(replace(BUS, code=999, count=3),)),
         INFO,
-        "Xid 999 3 times, see NVIDIA's list",
+        "Xid 999 3 times (see NVIDIA's list)",
     ),
     HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel log was not recorded"),
     HostCase("QCA408", gpu_host(gpu(health=None)), SKIPPED, "it was not recorded"),

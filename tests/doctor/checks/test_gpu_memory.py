@@ -35,7 +35,7 @@ def test_the_desktop_is_never_stopped(name):
 
     assert "kill 4242" in _commands(finding)
     assert "kill 900" not in _commands(finding)
-    assert f"{name.rpartition('/')[2]} (pid 900, 300 MiB, the desktop's)" in finding.message
+    assert f"{name.rpartition('/')[2]} (pid 900, 300 MiB, part of the desktop)" in finding.message
 
 
 def test_as_few_processes_as_possible_are_stopped():
@@ -108,7 +108,7 @@ def test_each_of_several_gpus_must_have_enough_memory():
 
     assert finding.severity is Severity.ERROR
     assert finding.evidence["gpu"] == 1
-    assert "CUDA context and NCCL 1.1 GiB." in finding.message
+    assert "CUDA context and NCCL take 1.1 GiB." in finding.message
     assert "CUDA_VISIBLE_DEVICES=0,2 qca up --runtime local" in _commands(finding)
     assert not any(
         "CUDA_VISIBLE" in one for one in _commands(_judge_memory(roomy, full, stack=two))

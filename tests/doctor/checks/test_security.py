@@ -74,7 +74,7 @@ FILE_CASES = [
     FileCase("QCA806", "", INFO, "without a memory limit: cache", 2),
     FileCase("QCA806", "    mem_limit: 1g\n", OK, ""),
     FileCase("QCA806", "    deploy: {resources: {limits: {memory: 1g}}}\n", OK, ""),
-    FileCase("QCA805", "  db: {image: redis}\n", INFO, "without a version: redis", 4),
+    FileCase("QCA805", "  db: {image: redis}\n", INFO, "These images have no version: redis", 4),
     FileCase("QCA805", "", OK, ""),
     *(FileCase(check, EXTENDS, SKIPPED, "extends") for check in SECURITY if check != "QCA801"),
 ]

@@ -33,5 +33,5 @@ def test_processes_are_listed_by_size_without_small_ones():
     )
 
     assert describe_holders(holders) == (
-        "python3 (pid 2, 3 GiB), dwm.exe (pid 1, 1 GiB, the desktop's), a process (pid 4)"
+        "python3 (pid 2, 3 GiB), dwm.exe (pid 1, 1 GiB, part of the desktop), a process (pid 4)"
     )

@@ -65,7 +65,7 @@ def _find_daemon(engine: Engine, proc: Path) -> Path | None:
     if not engine.host.startswith("unix://"):
         return None
     daemons = _find_daemons(proc)
-    # The daemon may be in a virtual machine; among several, any may be the one that answers.
+    # The daemon may be in a virtual machine; of several daemons, any may be the one that answers.
     return daemons[0] if len(daemons) == 1 else None
 
 
@@ -74,7 +74,7 @@ def _find_daemons(proc: Path) -> list[Path]:
     for folder in proc.glob("[0-9]*"):
         try:
             name = read_text(folder / "comm").strip()
-        except ProbeError:  # it has exited meanwhile
+        except ProbeError:  # it has exited in the meantime
             continue
         if name == "dockerd":
             daemons.append(folder)

@@ -105,7 +105,7 @@ def _parse_response(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if not words[0].startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
-        raise ValueError("no HTTP")
+        raise ValueError("not an HTTP response")
     status = int(words[1][:3])
     try:
         document = json.loads(body)

@@ -30,7 +30,7 @@ def _parse_images(answer: list[Any]) -> tuple[EngineImage, ...]:
 
 def _parse_image(answer: Any) -> EngineImage:
     if not is_object(answer):
-        raise TypeError(f"{answer!r:.40} is no object")
+        raise TypeError(f"{answer!r:.40} is not an object")
     listed = [
         name
         for key in ("RepoTags", "RepoDigests")

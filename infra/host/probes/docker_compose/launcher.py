@@ -33,7 +33,7 @@ class PythonScript:
 
 @frozen_dataclass
 class ShellScript:
-    """A shell script, which may only call `docker compose`."""
+    """A shell script, and whether it only calls `docker compose`."""
 
     calls_plugin: bool
 

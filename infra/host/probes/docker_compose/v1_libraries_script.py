@@ -48,9 +48,9 @@ NEEDED = (
     "certifi",
 )
 
-# Modules that only some releases of Compose (Debian's has no distutils), docker-py and requests
-# import, in the order in which `docker-compose` imports them. Python 3.12 removed distutils, and
-# 3.13 pipes.
+# Modules that some releases of Compose, docker-py and requests import and others do not (Debian's
+# Compose does not import distutils), in the order in which `docker-compose` imports them. Python
+# 3.12 removed distutils, and 3.13 pipes.
 IMPORTED_BY_SOME = ("pipes", "distutils", "chardet", "packaging")
 IMPORTERS = ("compose", "docker", "requests")
 IMPORT = re.compile(r"^(?:import|from) +({})\b".format("|".join(IMPORTED_BY_SOME)), re.M)
@@ -64,7 +64,8 @@ VERSION = re.compile(
 
 def build_search_path():
     # type: () -> list[str]
-    """Return the script's sys.path, with its own folder instead of `-c`'s work folder."""
+    """Return the sys.path of `docker-compose`, with its own folder instead of the current folder,
+    which `-c` adds."""
     flags = sys.flags
     path = list(sys.path)
     if not getattr(flags, "isolated", 0) and not getattr(flags, "safe_path", False):

@@ -61,7 +61,7 @@ def test_an_image_without_a_name_is_left_out(
         ({"Images": []}, "not a JSON array"),
         ([{"RepoTags": ["a:1"]}], "Size"),
         ([{"RepoTags": "a:1", "Size": 1}], "RepoTags is str"),
-        (["a:1"], "is no object"),
+        (["a:1"], "is not an object"),
         (b"[", "not a JSON array"),
     ],
 )
