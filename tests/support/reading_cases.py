@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "an address with a zone": (
         write_service("ports:\n  - '[fe80::1%eth0]:80:80'"),
         5,
-        "invalid IP address: [fe80::1%eth0]",
+        "fe80::1%eth0",
     ),
     "ranges of two lengths": (write_service("ports: ['1-3:1-4']"), 4, "invalid ranges"),
     "an unknown protocol": (write_service("ports: ['80:80/foo']"), 4, "invalid proto: foo"),
