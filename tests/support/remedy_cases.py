@@ -245,6 +245,7 @@ def _machine() -> Iterator[Trouble]:
     yield Trouble(busy, {"store_port": 6379})
     yield Trouble(busy, files={"c.yaml": "services: {a: {image: redis, ports: ['6379:6379']}}\n"})
     yield Trouble(host(disks=(disk("docker", MIB), disk("work", MIB))))
+    yield Trouble(host(disks=(disk("work", MIB),)), LOCAL)
     small = MemoryFacts(total=2 * GIB, available=GIB, cgroup_limit=None)
     yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})
     middling = MemoryFacts(total=2 * GIB, available=1400 * MIB, cgroup_limit=None)

@@ -1,6 +1,6 @@
 """QCA602: does the disk have space for the checkpoints and for the images?"""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from infra.doctor.analysis.image_space import (
     MissingImage,
@@ -25,8 +25,12 @@ _AMPLE = 50 * GIB
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
+    work = disks.get("work")
+    if work is not None and work.write_fault in _WRITE_FAULTS:
+        yield _report_unwritable(work, _WRITE_FAULTS[work.write_fault])
+        if subject.is_local_run:
+            return
     if subject.is_local_run:
-        work = disks.get("work")
         yield (
             _judge_checkpoints(subject, work)
             if work
@@ -46,6 +50,15 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     yield _judge_plan_images(subject)
 
 
+def _report_unwritable(work: Disk, why: str) -> Verdict:
+    message = (
+        f"{work.path} cannot be written to: {why}.\n"
+        "`qca up` keeps its files in .qca there, and the runs in runs."
+    )
+    evidence = {"path": work.path, "write_fault": work.write_fault}
+    return Verdict(Severity.ERROR, message, evidence, (_MOVE,))
+
+
 def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
     train = subject.plan.train
     checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
@@ -60,7 +73,7 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
         f"{format_size(_DISK_SLACK)}, is for metrics and logs."
     )
     keep_one = (_KEEP_ONE,) if _count_needed_bytes(checkpoint, 1) <= disk.free else ()
-    remedies = keep_one if subject.is_local_run else (*_FREE_DOCKER, *keep_one)
+    remedies = (*keep_one, *_FREE_WORK) if subject.is_local_run else (*_FREE_DOCKER, *keep_one)
     return Verdict(Severity.ERROR, message, evidence, remedies)
 
 
@@ -137,6 +150,18 @@ def _list_sizes(missing: Collection[MissingImage], facts: HostFacts) -> str:
     return f"The engine does not have {these}: {sizes}."
 
 
+_WRITE_FAULTS: Mapping[str | None, str] = {
+    "read-only": "its file system is read-only",
+    "no-permission": "this user does not have the permission",
+}
+_MOVE = Remedy("Run qca in a folder that you can write to")
+_FREE_WORK = (
+    Remedy(
+        "List the kept runs, and remove those that you no longer need with `qca runs rm RUN`",
+        ("qca runs",),
+    ),
+    Remedy("Find a disk with more space, and run qca in a folder on it", ("df -h",)),
+)
 _KEEP_ONE = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
 _FREE_DOCKER = (
     Remedy("Show the disk space that Docker uses", ("docker system df",)),
@@ -150,10 +175,11 @@ _FREE_DOCKER = (
 CHECK = Check(
     id="QCA602",
     category="host",
-    title="Too little disk space",
+    title="Too little disk space, or a read-only folder",
     needs=("disks",),
     looks_at="the free space where checkpoints are stored (the work folder, or Docker's folder "
-    "for containers) and the size of the checkpoints. For containers, and for the services of a "
+    "for containers) and the size of the checkpoints; and whether this user can write to the work "
+    "folder. For containers, and for the services of a "
     "file given with -f, also the images that the engine does not have, and the free space where "
     "the engine stores images (containerd's folder, if containerd keeps them).",
     why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "

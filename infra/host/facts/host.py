@@ -125,6 +125,9 @@ class Disk:
     path: str
     total: Size
     free: Size
+    write_fault: Literal["none", "read-only", "no-permission"] | None = None
+    """Why this user cannot write to the folder; None if that was not recorded, or does not matter
+    because only the engine writes to it."""
 
 
 NO_CONTAINER_PORTS = Unknown(reason="the ports of the engine's containers are not recorded")

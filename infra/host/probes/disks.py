@@ -1,5 +1,6 @@
 """Measure the file systems that the stack writes to."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -66,4 +67,14 @@ def _measure_disk(purpose: Literal["work", "docker", "images", "temporary"], pat
         raise ProbeError(
             f"the free space at {existing} could not be read: {describe_error(error)}"
         ) from None
-    return Disk(purpose=purpose, path=str(path), total=usage.total, free=usage.free)
+    fault = _find_write_fault(existing) if purpose == "work" else None
+    return Disk(
+        purpose=purpose, path=str(path), total=usage.total, free=usage.free, write_fault=fault
+    )
+
+
+def _find_write_fault(folder: Path) -> Literal["none", "read-only", "no-permission"]:
+    if os.access(folder, os.W_OK | os.X_OK):  # false for root too if it is read-only
+        return "none"
+    is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return "read-only" if is_read_only else "no-permission"

@@ -1,5 +1,6 @@
 """QCA6xx: ports, disks and memory."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.hosts import (
     host,
     image,
     judge,
+    one,
 )
 from tests.support.verdicts import (
     ERROR,
@@ -42,6 +44,10 @@ def _publish(container: str, project: str, port: int = 6379, **facts: Any) -> Ho
     published = ContainerPort(address="127.0.0.1", port=port, container=container, project=project)
     proxy = Listener(address="127.0.0.1", port=port, pid=812, process="docker-proxy")
     return host(container_ports=(published,), listeners=(proxy,), **facts)
+
+
+def _work(fault: Any) -> Disk:
+    return replace(disk("work"), write_fault=fault)
 
 
 def _with_images(*images: EngineImage, free: int = 40 * GIB, **changes: Any) -> HostFacts:
@@ -113,6 +119,16 @@ CASES = [
     ),
     HostCase("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), OK),
     HostCase("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), ERROR, "/work", LOCAL),
+    *(
+        HostCase("QCA602", host(disks=(disk("docker"), _work(fault))), ERROR, says, stack)
+        for fault, says in [
+            ("read-only", "/work cannot be written to: its file system is read-only"),
+            ("no-permission", "this user does not have the permission"),
+        ]
+        for stack in ({}, LOCAL)
+    ),
+    HostCase("QCA602", host(disks=(disk("docker"), _work("none"))), OK),
+    HostCase("QCA602", host(disks=(_work("none"),)), OK, "for checkpoints", LOCAL),
     HostCase("QCA602", host(disks=(disk("work"),)), SKIPPED, "not visible from here"),
     HostCase("QCA602", host(disks="denied"), SKIPPED),
     *(HostCase("QCA602", *case) for case in IMAGE_CASES),
@@ -244,3 +260,11 @@ def test_a_port_published_by_two_services(tmp_path, first, second, clashes):
 
     assert (finding.severity is ERROR) == clashes
     assert ("a and b both publish port 7000" in finding.message) == clashes
+
+
+def test_a_full_work_folder_has_remedies_even_if_no_checkpoint_fits():
+    full = host(disks=(disk("work", 5 * MIB),))
+
+    finding = one(full, "QCA602", stack=LOCAL)
+
+    assert [remedy.commands for remedy in finding.remedies] == [("qca runs",), ("df -h",)]

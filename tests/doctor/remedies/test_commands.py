@@ -22,7 +22,7 @@ STAND_INS = [
     *("apt-get", "cat", "chmod", "colima", "curl", "docker", "docker-compose", "findmnt", "grep"),
     *("head", "journalctl", "kill", "ln", "ls", "my python", "nvidia-smi", "open", "pip", "ps"),
     *("python", "python3", "qca", "rm", "sg", "sh", "sha256sum", "ssh", "sudo", "systemctl"),
-    *("ubuntu-drivers", "usermod"),
+    *("df", "ubuntu-drivers", "usermod"),
 ]
 
 # These only change the files in their arguments, which are in the test's folder.

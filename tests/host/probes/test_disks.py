@@ -1,6 +1,8 @@
 """The disks on this host to which the stack writes."""
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +36,24 @@ def test_without_an_engine_the_other_disks_are_measured(tmp_path: Path) -> None:
     for wait_for_docker in (lambda: no_engine("not-running"), fail):
         found = disks.probe(tmp_path, wait_for_docker)
         assert [disk.purpose for disk in found] == ["work", "temporary"]
+
+
+@pytest.mark.parametrize(
+    ("may_write", "flags", "fault"),
+    [
+        (True, 0, "none"),
+        (False, os.ST_RDONLY, "read-only"),
+        (False, 0, "no-permission"),
+    ],
+)
+def test_why_the_work_folder_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_write: bool, flags: int, fault: str
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: may_write)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flags))
+    monkeypatch.setattr(disks.shutil, "disk_usage", lambda _: SimpleNamespace(total=2, free=1))
+    work, temporary = disks.probe(tmp_path, lambda: no_engine("not-running"))
+    assert (work.write_fault, temporary.write_fault) == (fault, None)
 
 
 def test_a_missing_folder_is_on_its_parents_disk(tmp_path: Path) -> None:
