@@ -19,6 +19,7 @@ from infra.compose_file.passes.file_paths import shorten
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.project import Project, read_project
 from infra.compose_file.references import Policy
+from infra.compose_file.release_needs import find_release_needs
 from infra.compose_file.services import read_services
 from infra.compose_file.yaml.tree import to_table, to_text
 
@@ -62,6 +63,7 @@ def read_compose_files(
         externals=tuple(find_externals(project.top, project.active, project.name)),
         claims=tuple(find_claims(project.top, project.active, project.name)),
         overlays=tuple(find_overlays(project.top, project.active)),
+        release_needs=tuple(find_release_needs(project.top, project.active)),
         needed_paths=tuple(
             look_up_path(needed, project.folder, policy)
             for needed in find_needed_paths(project.top, project.active, project.folder)

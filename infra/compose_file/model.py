@@ -5,7 +5,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from infra.compose_file.devices import DeviceRequests
-from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath
+from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath, ReleaseNeed
 from infra.compose_file.syntax.interpolation import MissingVariable
 from qca.core.frozen import frozen_dataclass
 
@@ -245,6 +245,8 @@ class ComposeFile:
     """The container names and subnets of its active services."""
     overlays: tuple[LocatedValue, ...] = ()
     """The overlay networks that Compose creates for its active services."""
+    release_needs: tuple[ReleaseNeed, ...] = ()
+    """What its active services need from newer releases of the engine."""
     missing: frozenset[str] = frozenset()
     """Paths of missing files in the project folder."""
     needed_paths: tuple[NeededPath, ...] = ()

@@ -54,3 +54,15 @@ class EngineClaim:
     """The project that claims the container name, or the network that claims the subnet."""
     line: int
     file: str = ""
+
+
+@frozen_dataclass
+class ReleaseNeed:
+    """Something that Docker Engine does only from a release on."""
+
+    what: str
+    release: tuple[int, int]
+    otherwise: str
+    """What an older engine does instead, as the rest of a sentence about it."""
+    line: int
+    file: str = ""

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tomllib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -84,8 +85,9 @@ def run_plugin_page(page: str) -> dict[str, object]:
 
 
 def read_group(page: str) -> str:
-    [table] = find_blocks(page, "toml")
-    return table.split('"')[1]
+    [project] = find_blocks(page, "toml")
+    [group] = tomllib.loads(project)["project"]["entry-points"]
+    return group
 
 
 def test_the_field_of_its_page_works(monkeypatch):

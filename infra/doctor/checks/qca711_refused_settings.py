@@ -36,6 +36,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in file.services:
         faults += _judge_by_engine(subject, service)
     faults += _judge_overlays(subject)
+    faults += _judge_releases(subject)
     hidden = list(skip_hidden_services(file, "has settings that the engine refuses"))
     yield from faults
     yield from hidden
@@ -141,6 +142,22 @@ def _refuse_overlay(network: str, role: str | None) -> Verdict:
     return Verdict(Severity.ERROR, message, {"network": network})
 
 
+def _judge_releases(subject: FileSubject) -> Iterator[Verdict]:
+    """Warn of what an older engine ignores or fails at; Podman's releases are its own."""
+    engine = known_or_none(subject.facts.docker)
+    for need in subject.file.release_needs:
+        message = f"{need.what} needs Docker Engine {need.release[0]}."
+        release = parse_version(engine.version) if isinstance(engine, Engine) else ()
+        if not isinstance(engine, Engine) or not release or engine.is_podman:
+            verdict = skip(f"{message} Cannot determine whether this engine supports it.")
+        elif release < need.release:
+            message += f"\nEngine {engine.version} {need.otherwise}"
+            verdict = Verdict(Severity.WARNING, message, {"engine": engine.version})
+        else:
+            continue
+        yield locate(verdict, subject.file, need)
+
+
 _BY_ENGINE = {
     "healthcheck.start_interval": _judge_start_interval,
     "logging.driver": _judge_log_driver,
@@ -159,7 +176,7 @@ CHECK = Check(
     "configs that are external or come from an unset variable, `start_interval`, `stop_signal`, "
     "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`; if the engine maps users "
     "(`userns-remap`), `privileged` and the host's network; if it manages no swarm, overlay "
-    "networks.",
+    "networks; if it is older than Engine 27 or 26, IPv6 without a subnet, and `subpath`.",
     why="Compose checks the form of a file; only the engine checks these settings, after Compose "
     "has created networks and started other services. `vm.overcommit_memory` and "
     "`vm.max_map_count` are settings of the whole host, so a container cannot have its own. With "

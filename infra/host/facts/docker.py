@@ -66,6 +66,11 @@ class Engine:
     """Names and versions of its components; Podman reports `Podman Engine`."""
 
     @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, which has releases of its own."""
+        return any("podman" in name.lower() for name in self.components)
+
+    @property
     def uses_containerd_images(self) -> bool:
         """Whether containerd stores its images; the driver is then a snapshotter of containerd."""
         return self.driver == "overlayfs"  # Docker's own driver is `overlay2`

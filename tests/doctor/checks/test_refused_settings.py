@@ -5,7 +5,7 @@ import pytest
 from infra.doctor.examine import examine, select
 from infra.host.facts import HostFacts
 from tests.support.hosts import compose_file, config, engine, host, no_engine
-from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, judge_file
+from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING, judge_file
 
 INTERVAL = "services: {a: {image: redis, healthcheck: {test: ls, start_interval: 1s}}}\n"
 NO_ENGINE = host(docker=no_engine("not-running"))
@@ -87,6 +87,44 @@ def _in_swarm(role: str | None) -> HostFacts:
 )
 def test_only_a_manager_of_a_swarm_creates_overlay_networks(tmp_path, text, facts, severity):
     assert judge_file(tmp_path, "QCA711", text, facts).severity is severity
+
+
+IPV6 = "services: {a: {image: x, networks: [n]}}\nnetworks: {n: {enable_ipv6: true%s}}\n"
+SUBNET = ", ipam: {config: [{subnet: %s}]}"
+SUBPATH = (
+    "services: {a: {image: x, volumes: [{type: volume, source: models, target: /m, "
+    "volume: {subpath: v2}}]}}\nvolumes: {models: {}}\n"
+)
+
+
+def _at_release(version: str, *, podman: bool = False) -> HostFacts:
+    return host(
+        docker=engine(version=version, components={"Podman Engine": version} if podman else {})
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "severity", "says"),
+    [
+        # Engine 20.10 assigns no IPv6 subnet, and mounts the whole volume.
+        (IPV6 % "", _at_release("20.10.24"), WARNING, "non-overlapping IPv6 address pool"),
+        (IPV6 % SUBNET % "10.9.0.0/24", _at_release("26.1.5"), WARNING, "Network n: "),
+        (IPV6 % SUBNET % "'fd00:9::/64'", _at_release("20.10.24"), OK, ""),
+        (IPV6 % "", _at_release("27.0.1"), OK, ""),
+        (IPV6 % ", external: true", _at_release("20.10.24"), OK, ""),
+        (IPV6 % ", driver: macvlan", _at_release("20.10.24"), OK, ""),
+        (IPV6.replace("networks: [n]", "") % "", _at_release("20.10.24"), OK, ""),
+        (SUBPATH, _at_release("25.0.3"), WARNING, "Engine 25.0.3 mounts the whole volume"),
+        (SUBPATH, _at_release("26.0.0"), OK, ""),
+        (SUBPATH, _at_release("5.4.2", podman=True), SKIPPED, "Docker Engine 26"),
+        (SUBPATH, NO_ENGINE, SKIPPED, "Cannot determine whether this engine supports it"),
+    ],
+)
+def test_what_an_older_engine_does_not_do_is_reported(tmp_path, text, facts, severity, says):
+    finding = judge_file(tmp_path, "QCA711", text, facts)
+
+    assert finding.severity is severity, finding.message
+    assert says in finding.message
 
 
 @pytest.mark.parametrize(
