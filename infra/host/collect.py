@@ -11,6 +11,7 @@ from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import DockerFacts, HostFacts, Known, Unknown, replace_unprintable
 from infra.host.probes import (
+    addresses,
     compose,
     cpu,
     disks,
@@ -61,6 +62,7 @@ def list_probes(
         "container_ports": Probe(
             "listing the ports of containers", lambda: docker.list_container_ports(deadline)
         ),
+        "addresses": Probe("listing this host's addresses", addresses.probe),
         "listeners": Probe("listing the TCP ports in use", listeners.probe),
         "system": Probe("reading the operating system's name", system.probe),
         "cpu": Probe("reading the CPU count and limits", cpu.probe),

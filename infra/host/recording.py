@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_origin
 
 from infra.host.anonymize import Identity, Scrubber
 from infra.host.errors import describe_error
-from infra.host.facts import NO_CONTAINER_PORTS, HostFacts, Known, known_or_none
+from infra.host.facts import NO_ADDRESSES, NO_CONTAINER_PORTS, HostFacts, Known, known_or_none
 from infra.host.files import MAX_BYTES
 from infra.host.image_names import hide_names
 from qca.core.errors import InputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
     """Return the facts as JSON, without secrets or the names of users and machines."""
-    facts = replace(_hide_images(facts), container_ports=NO_CONTAINER_PORTS)
+    facts = replace(_hide_images(facts), container_ports=NO_CONTAINER_PORTS, addresses=NO_ADDRESSES)
     scrubber = make_scrubber(facts, identity)
     return json.dumps(_serialize(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
 

@@ -154,6 +154,10 @@ def test_the_users_own_containers_are_not_named() -> None:
     assert "shop" not in record(example(container_ports=Known(value=(port,))), ANA)
 
 
+def test_the_hosts_addresses_are_not_recorded() -> None:
+    assert "10.7.0.3" not in record(example(addresses=Known(value=("10.7.0.3",))), ANA)
+
+
 @pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])
 def test_a_user_named_like_a_word_of_the_format_can_record(tmp_path: Path, user: str) -> None:
     path = tmp_path / "host.json"

@@ -135,7 +135,7 @@ def host(**facts: Any) -> HostFacts:
 NOT_PROBED = dict.fromkeys(
     (
         *("system", "cpu", "memory", "docker", "compose", "docker_compose"),
-        *("gpu", "python", "listeners", "disks", "images", "container_ports"),
+        *("gpu", "python", "listeners", "disks", "images", "container_ports", "addresses"),
     ),
     "not probed",
 )

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.compose_file.model import PublishedPorts
+from infra.doctor.analysis.host_addresses import has_address
 from infra.doctor.analysis.port_claims import Claim, find_rivals, have_common_address, list_claims
 from infra.doctor.check import Check
-from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import ContainerPort, HostFacts, Listener, known_or_none, require
 
@@ -69,6 +70,8 @@ def _judge_claim(facts: HostFacts, claim: Claim, project: str | None = None) -> 
     ]
     if containers:
         return _judge_container(containers[0], claim, project)
+    if not holders and claim.ports.address:
+        return _judge_address(facts, claim)
     if not holders:
         return ok(f"{_describe_ports(claim)} free for {claim.what}.")
     holder = max(holders, key=lambda listener: listener.pid or 0)
@@ -80,6 +83,22 @@ def _judge_claim(facts: HostFacts, claim: Claim, project: str | None = None) -> 
         f"(pid {holder.pid}).\nIt listens on {holder.address or 'all addresses'}."
     )
     return Verdict(Severity.ERROR, message, evidence, (_move(holder.port, claim), _end(holder)))
+
+
+def _judge_address(facts: HostFacts, claim: Claim) -> Verdict:
+    """Judge the address on which free ports are published."""
+    address = claim.ports.address
+    is_here = has_address(facts, address)
+    if is_here:
+        return ok(f"{_describe_ports(claim)} free for {claim.what}.")
+    if is_here is None:
+        return skip(f"Cannot determine whether the engine's host has the address {address}.")
+    message = (
+        f"{claim.what.capitalize()} publishes port {claim.ports.first} on {address}, which is not "
+        "an address of this host.\nUnless it is added before the start (as a VPN does), the engine "
+        "reports: cannot assign requested address\n`ip -brief address` lists the addresses."
+    )
+    return Verdict(Severity.WARNING, message, {"port": claim.ports.first, "address": address})
 
 
 def _describe_ports(claim: Claim) -> str:
@@ -151,7 +170,7 @@ CHECK = Check(
     needs=("listeners",),
     looks_at="the ports published by the plan (none unless `store_port` is set) and by the files "
     "given with -f, compared with the listeners on this host, with the ports that the engine's "
-    "containers publish, and with each other.",
+    "containers publish, and with each other; and the addresses on which they are published.",
     why="Two programs cannot listen on the same port: the container is created but does not "
     "start. The message names the program or the container that uses it, if the system or the "
     "engine shows it. A port of this stack, already running, is not reported.",

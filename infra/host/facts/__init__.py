@@ -42,6 +42,7 @@ from infra.host.facts.gpu import (
 )
 from infra.host.facts.host import (
     LIVE_FACTS,
+    NO_ADDRESSES,
     NO_CONTAINER_PORTS,
     CpuFacts,
     Disk,
@@ -71,6 +72,7 @@ __all__ = [
     "LIVE_FACTS",
     "MISSING_BIND_SOURCE",
     "NOT_ASKED",
+    "NO_ADDRESSES",
     "NO_ANSWERS",
     "NO_CONTAINER_PORTS",
     "CdiSpec",

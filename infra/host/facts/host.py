@@ -130,6 +130,9 @@ class Disk:
     because only the engine writes to it."""
 
 
+NO_ADDRESSES = Unknown(reason="the host's IP addresses are not recorded")
+"""This fact of every recorded host, since a record contains no addresses."""
+
 NO_CONTAINER_PORTS = Unknown(reason="the ports of the engine's containers are not recorded")
 """This fact of every recorded host, since the names of containers and projects are the user's."""
 
@@ -155,6 +158,8 @@ class HostFacts:
         reason="the engine's images were not recorded"
     )
     container_ports: Known[tuple[ContainerPort, ...]] | Unknown = NO_CONTAINER_PORTS
+    addresses: Known[tuple[str, ...]] | Unknown = NO_ADDRESSES
+    """The IP addresses of its network interfaces."""
     live_gpu: Known[GpuRun] | Unknown | None = None
     """This fact and those below need a running container; they are None if no container was
     started."""
