@@ -14,6 +14,14 @@ class NothingLaunchedError(LaunchError):
     """No run was launched from this folder."""
 
 
+class SeveralLaunchedError(InputError):
+    """Several runs were launched, and none is named."""
+
+
+class NotLaunchedError(InputError):
+    """The named run was not launched from this folder."""
+
+
 @frozen_dataclass
 class Launched:
     """A run that was launched, and its state folder."""
@@ -90,24 +98,26 @@ def find_launched(run: str | None) -> Launched:
     Raises:
         NothingLaunchedError: no run was launched.
         LaunchError: the run's record is damaged, or `qca up` is still preparing it.
-        InputError: the named run was not launched, or there are several and none is named.
+        NotLaunchedError: the named run was not launched.
+        SeveralLaunchedError: there are several, and none is named.
 
     """
     found = list_launched()
     names = found.list_names()
     _refuse_early(run, names)
     if run is None and len(names) > 1:
-        raise InputError(
+        raise SeveralLaunchedError(
             f"several runs were launched from this folder: {', '.join(names)}",
             hint="Name one of these runs.",
         )
     if run is not None and run not in names:
         known = f"Launched runs: {', '.join(names)}." if names else "Start with `qca up`."
-        raise InputError(f"the run {run!r} was not launched from this folder", hint=known)
+        raise NotLaunchedError(f"the run {run!r} was not launched from this folder", hint=known)
     if not names:
         raise NothingLaunchedError(
             "nothing was launched from this folder, or it has been taken down",
-            hint="Start with `qca up`; `qca runs` lists the runs that are kept.",
+            hint="Start with `qca up`, or go to the folder where you ran it; `qca runs` lists the "
+            "runs that are kept.",
         )
     wanted = run or names[0]
     if wanted in found.damaged:

@@ -107,7 +107,7 @@ def _wait_until_free(state: StateFolder, pid: int) -> None:
         if time.monotonic() > deadline:
             raise LaunchError(
                 f"`qca up` (process {pid}) did not stop within {_STOP_SECONDS:.0f} s",
-                hint=f"kill -KILL {pid}, then `qca down` again.",
+                hint=f"kill -KILL {pid}, then `qca down {state.root.name}` again.",
             )
         time.sleep(0.1)
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from infra.stack.launched_runs import Launched, find_launched
+from infra.stack.launched_runs import Launched
 from infra.stack.services import TRAINER
 from infra.stack.state_lock import is_held
 from qca.cli.event_lines import show_lines
-from qca.cli.launch_words import STORE_STAYS, describe_run_place
+from qca.cli.find_launch import find_training
+from qca.cli.launch_words import describe_run_place, describe_store
 from qca.cli.messages import note
+from qca.cli.next_steps import format_resume_command
 from qca.cli.progress import ProgressView
 from qca.core.errors import LaunchError
 from qca.runs.events import Finished, parse_event
@@ -21,16 +23,16 @@ from qca.runs.events import Finished, parse_event
 def attach(run: str | None) -> None:
     """Follow the training RUN, launched from this folder, until it finishes.
 
-    Ctrl-C detaches; training continues.
+    RUN may be omitted if only one was launched or is training. Ctrl-C detaches; training continues.
     """
-    launched = find_launched(run)
+    launched = find_training(run, usage="qca attach RUN")
     name = launched.launch.run
     try:
-        with ProgressView() as view:
+        with ProgressView(resume=f"`{format_resume_command(name)}`") as view:
             show_lines(_follow(launched), view)
             view.note(describe_run_place(name, launched.launch.volume))
             if launched.launch.runtime == "compose":
-                view.note(STORE_STAYS)
+                view.note(describe_store(name))
     except KeyboardInterrupt:
         commands = f"`qca attach {name}` reattaches, `qca down {name}` stops it"
         note(f"Detached; training continues. {commands}.")

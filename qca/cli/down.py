@@ -8,10 +8,11 @@ import click
 
 from infra.stack.kept_runs import forget_volumes, keep_run
 from infra.stack.launch_record import read_launch
-from infra.stack.launched_runs import find_launched, list_states, raise_errors
+from infra.stack.launched_runs import list_states, raise_errors
 from infra.stack.run_storage import name_volume
 from infra.stack.state import STATE_FOLDER, StateFolder
 from infra.stack.state_lock import stop_holder
+from qca.cli.find_launch import find_launch
 from qca.cli.messages import note, say
 from qca.cli.options import config_flag, config_option, read_config
 from qca.cli.take_down import take_down
@@ -58,7 +59,7 @@ def _choose_states(run: str | None, all_: bool) -> list[StateFolder]:
     if run is not None and run in states:
         return [states[run]]
     if run is not None or (len(states) > 1 and not all_):
-        return [find_launched(run).state]
+        return [find_launch(run, usage="qca down RUN").state]
     return list(states.values())
 
 
@@ -79,7 +80,7 @@ def _end(state: StateFolder, *, volumes: bool) -> None:
     if was_running:
         note("The running `qca up` was stopped.")
     if launch is not None and launch.runtime == "compose":
-        removed = _remove_stack(launch.project, volumes=volumes)
+        removed = _remove_stack(launch.project, volumes=volumes, command=f"qca down {launch.run}")
         if launch.volume is not None and launch.volume not in removed.volumes:
             keep_run(launch)
         _report(launch.project, removed)
@@ -98,7 +99,7 @@ def _remove_orphans(*, volumes: bool) -> None:
         say(f"Cannot determine whether other containers are left: {error}.")
         return
     for project in projects:
-        _report(project, _remove_stack(project, volumes=volumes))
+        _report(project, _remove_stack(project, volumes=volumes, command="qca down --all"))
 
 
 def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
@@ -116,7 +117,7 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
         return
     for project in projects or [read().stack.project]:
         try:
-            removed = _remove_stack(project, volumes=volumes)
+            removed = _remove_stack(project, volumes=volumes, command="qca down")
         except ForeignProjectError as error:
             say(f"Nothing was launched from this folder: {error}.")
             continue
@@ -126,9 +127,9 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
             _report(project, removed)
 
 
-def _remove_stack(project: str, *, volumes: bool) -> "Removed":
+def _remove_stack(project: str, *, volumes: bool, command: str) -> "Removed":
     """Take a stack down; if its volumes are removed too, remove the record of the runs in them."""
-    removed = take_down(project, volumes=volumes, say=say)
+    removed = take_down(project, volumes=volumes, command=command, say=say)
     if volumes:
         forget_volumes({*removed.volumes, name_volume(project)})
     return removed

@@ -13,6 +13,7 @@ from qca.cli.next_steps import describe_report
 from qca.cli.options import format_option, runs_option
 from qca.cli.step_progress import show_steps
 from qca.core.config import Device
+from qca.core.units import format_count
 from qca.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _print_tables(evaluation: "Evaluation") -> None:
     for condition in evaluation.list_conditions():
         trials = evaluation.select(condition)
         console.print(
-            f"[bold]{condition}[/bold]: {trials[0].steps:,} steps, "
-            f"{trials[0].grid}x{trials[0].grid} cells, {evaluation.states} states"
+            f"[bold]{condition}[/bold]: {format_count(trials[0].steps, 'step')}, "
+            f"{trials[0].grid}x{trials[0].grid} cells, {format_count(evaluation.states, 'state')}"
         )
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column()

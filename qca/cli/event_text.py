@@ -1,6 +1,6 @@
 """Format a run's events as readable lines."""
 
-from qca.core.units import format_size
+from qca.core.units import format_count, format_size
 from qca.runs.events import (
     CheckpointWritten,
     ConfigChanged,
@@ -15,9 +15,9 @@ from qca.runs.events import (
 from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
 
 _ENDINGS = {
-    "complete": "Done: {} episodes.",
-    "stopped": "Stopped after {} episodes; {} resumes from there.",
-    "already-complete": "This run is complete: {} episodes. "
+    "complete": "Done: {}.",
+    "stopped": "Stopped after {}; {} resumes from there.",
+    "already-complete": "This run is complete: {}. "
     "--episodes extends it, --run NAME starts another.",
 }
 
@@ -30,7 +30,7 @@ def describe_event(event: Event, *, resume: str = "the same command") -> list[st
         case EpisodeRecord():
             return [f"episode {event.episode}  {'  '.join(format_numbers(event))}"]
         case Finished():
-            return [_ENDINGS[event.reason].format(event.episodes, resume)]
+            return [_ENDINGS[event.reason].format(format_count(event.episodes, "episode"), resume)]
         case Skipped():
             return [f"Skipped episode {event.episode}: {event.because}."]
         case PlanChanged():
@@ -72,7 +72,7 @@ def _describe_start(event: Started) -> list[str]:
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
         f"Training `{event.run}`: {event.parameters:,} parameters, "
-        f"{event.grid}x{event.grid} cells, {event.steps} steps per episode, on "
+        f"{event.grid}x{event.grid} cells, {format_count(event.steps, 'step')} per episode, on "
         f"{event.device}{together}, {event.precision}, "
         f"recompute {event.recompute}{segment}{tapes}{peak}."
     ]

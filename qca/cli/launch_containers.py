@@ -11,11 +11,11 @@ from infra.stack.run_storage import RunStorage
 from infra.stack.state import StateFolder
 from qca.cli.event_lines import show_lines
 from qca.cli.launch_words import (
-    STORE_STAYS,
     describe_detached,
     describe_interruption,
     describe_removal,
     describe_run_place,
+    describe_store,
 )
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
@@ -94,7 +94,7 @@ def _start_and_follow(
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             show_lines(lines, view)
         view.note(describe_run_place(plan.train.run, storage.volume))
-        view.note(STORE_STAYS)
+        view.note(describe_store(plan.train.run))
     except BaseException as error:
         view.note(describe_removal(error, plan.train.run))
         _take_down(plan, state, view)
@@ -102,12 +102,10 @@ def _start_and_follow(
 
 
 def _take_down(plan: StackPlan, state: StateFolder, view: ProgressView) -> None:
+    command = f"qca down {plan.train.run}"
     try:
-        take_down(plan.project, volumes=False, say=view.say)
+        take_down(plan.project, volumes=False, command=command, say=view.say)
     except LaunchError as error:  # not raised, so that `up` exits with the original error
-        view.say(
-            f"The stack {plan.project} may still be running: {error}. "
-            f"`qca down {plan.train.run}` stops it."
-        )
+        view.say(f"The stack {plan.project} may still be running: {error}. `{command}` stops it.")
     else:
         state.remove()

@@ -11,6 +11,7 @@ from infra.stack.plan import StackPlan
 from infra.stack.state import StateFolder
 from infra.stack.trainer_memory import RunningRun
 from qca.cli.options import RUNS
+from qca.cli.remedy_commands import repeat_options
 from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.errors import LaunchError, PlanError
 from qca.runs.run_folder import RunFolder
@@ -28,8 +29,11 @@ def refuse_other_settings(train: TrainConfig) -> None:
     RunFolder(RUNS / train.run).check_start(apply_profile(train, profile), resume=True)
 
 
-def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
-    """Refuse to launch if the doctor finds errors; show them, and the checks that failed to run."""
+def refuse_blocked_host(facts: HostFacts, config: Config, words: Sequence[str]) -> None:
+    """Refuse to launch if the doctor finds errors; show them, and the checks that failed to run.
+
+    `words` are the arguments of this `qca up`, which the commands of the remedies repeat.
+    """
     from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
@@ -38,7 +42,7 @@ def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
     if failures := select_check_failures(findings):
         click.echo(render_text(failures), err=True)
     if blocking := select_blocking(findings):
-        click.echo(render_text(blocking), err=True)
+        click.echo(render_text(repeat_options(blocking, words)), err=True)
         raise LaunchError(
             "training cannot be launched on this host",
             hint="`qca doctor` shows all findings, `qca explain ID` explains a check.",

@@ -13,11 +13,10 @@ from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated
+from qca.core.units import format_count
 from qca.core.visible import escape_invisible
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
-
-STORE_STAYS = "The store is still running; `qca down` removes the stack and keeps the run."
 
 
 def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: ProgressView) -> None:
@@ -63,6 +62,11 @@ def describe_detached(run: str) -> str:
     return f"Training continues. `qca attach {run}` follows it, `qca down {run}` stops it."
 
 
+def describe_store(run: str) -> str:
+    """Return a message that says how to stop the store of a run that has finished."""
+    return f"The store is still running; `qca down {run}` removes the stack and keeps the run."
+
+
 def describe_run_place(run: str, volume: str | None) -> str:
     """Return the location of a finished run, with the next commands to run."""
     if volume is not None:
@@ -102,4 +106,5 @@ def _describe_saved(plan: StackPlan, volume: str | None) -> str | None:
     saved = list_checkpoints(folder.checkpoints)
     if not saved:
         return None
-    return f"Saved in {folder.path}: {saved[-1][0]:,} of {plan.train.episodes:,} episodes."
+    of_all = f"{saved[-1][0]:,} of {format_count(plan.train.episodes, 'episode')}"
+    return f"Saved in {folder.path}: {of_all}."

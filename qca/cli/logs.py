@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from infra.stack.launched_runs import find_launched
 from infra.stack.services import STORE, TRAINER
 from infra.stack.state import StateFolder
 from infra.stack.state_lock import is_held
 from qca.cli.event_text import describe_event
+from qca.cli.find_launch import find_training
 from qca.cli.options import format_option
 from qca.core.masking import mask_document, mask_secrets, select_secrets
 from qca.core.plain_files import open_plain
@@ -23,14 +24,26 @@ from qca.runs.events import Event, parse_event
 _POLL_SECONDS = 0.2
 
 
+class _Service(click.Choice[str]):
+    """A service; a run's name in its place gets a hint."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the service, or fail and say how to name a run."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.UsageError as error:
+            error.message += f" For the log of a run, use --run: `qca logs --run {value}`."
+            raise
+
+
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Keep showing new lines.")
 @click.option(
     "-n", "--tail", type=click.IntRange(min=0), help="Show only the last N lines of each service."
 )
 @format_option
-@click.argument("services", nargs=-1, type=click.Choice([STORE, TRAINER]))
-@click.option("--run", help="Run to show; required if several were launched.")
+@click.argument("services", nargs=-1, type=_Service([STORE, TRAINER]))
+@click.option("--run", help="Run to show; by default the only one launched or training.")
 def logs(
     follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None
 ) -> None:
@@ -39,7 +52,7 @@ def logs(
     The trainer's events are shown as sentences. With JSON, each line is an object with the service
     and either the event or the original line.
     """
-    launched = find_launched(run)
+    launched = find_training(run, usage="qca logs --run RUN")
     launch, state = launched.launch, launched.state
     if launch.runtime == "compose":
         from infra.stack.container_logs import read_logs

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from qca.core.step_timing import StepTiming
-from qca.core.units import format_size
+from qca.core.units import format_count, format_size
 from qca.memory.ways import Way
 from qca.train.measurement import Measurement
 
@@ -80,6 +80,7 @@ def _describe_conditions(found: list[Measurement], steps: int) -> Iterator[str]:
     timing = next(measurement.timing for measurement in found if measurement.timing)
     yield (
         f"Measured on {timing.device} with torch {timing.torch} and batch {timing.batch_size}: the "
-        f"peak of {timing.steps} steps, the seconds per episode of {steps} steps, and the drift "
+        f"peak of {format_count(timing.steps, 'step')}, the seconds per episode of "
+        f"{format_count(steps, 'step')}, and the drift "
         "(the error of the gradient relative to fp32)."
     )

@@ -17,6 +17,14 @@ def describe_report(folder: Path) -> str:
     return f"Report on it: qca report {_name_run(folder)}{_describe_missing('matplotlib')}"
 
 
+def format_resume_command(run: str, *, episodes: int | None = None) -> str:
+    """Return the command that resumes a run, which keeps its settings if it is in `runs`.
+
+    For a run in a volume, which a plan cannot read, give its number of `episodes`.
+    """
+    return f"qca up --run {run}" + (f" --episodes {episodes}" if episodes else "")
+
+
 def describe_resume(*, resume: bool) -> str:
     """Return how to resume a stopped `qca train`; `resume` is true if it was given --resume."""
     return "the same command" if resume else "the same command with --resume"

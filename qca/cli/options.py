@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class RunCommand(click.Command):
+    """A command whose run is named by --run; a name without it gets a hint."""
+
+    allow_extra_args = True  # refused in `parse_args`
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; raise UsageError for words that belong to no option."""
+        super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            ctx.fail(
+                f"Got unexpected extra argument ({' '.join(ctx.args)}). --run names the run: "
+                f"`{ctx.command_path} --run {ctx.args[0]}`."
+            )
+        return ctx.args
+
+
 class _Flag(click.Option):
     """The flag of one configuration key; its help is built only when shown."""
 

@@ -23,6 +23,7 @@ from qca.cli.launch_refusals import refuse_other_settings
 from qca.cli.messages import note, say
 from qca.cli.options import (
     RUNS,
+    RunCommand,
     config_options,
     facts_option,
     format_option,
@@ -48,7 +49,7 @@ _GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
 """The table's headings for the parts of a plan."""
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @config_options("stack", "train")
 @facts_option
 @format_option

@@ -13,6 +13,7 @@ from qca.cli.options import NumberRange, runs_option
 from qca.cli.signals import set_on_signals
 from qca.cli.verbosity import is_quiet
 from qca.core.config import Device
+from qca.core.units import format_count
 
 if TYPE_CHECKING:
     from qca.automaton.automaton import Automaton
@@ -100,7 +101,7 @@ def rollout(
         steps, seed=seed, noise=noise, start=psi, every=request.every, stop=stop
     )
     with set_on_signals(stop, _STOPPING) as interrupted:
-        note(f"Running {steps:,} steps of {psi.shape[1]}x{psi.shape[2]} cells.")
+        note(f"Running {format_count(steps, 'step')} of {psi.shape[1]}x{psi.shape[2]} cells.")
         _record(automaton, request, states)
     note(f"Wrote {output}.")
     if interrupted.is_set():
@@ -121,7 +122,7 @@ def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator
     console = Console(stderr=True)
     for state in track(
         states,
-        description=f"{automaton.name}, {request.steps:,} steps",
+        description=f"{automaton.name}, {format_count(request.steps, 'step')}",
         total=request.frames,
         console=console,
         disable=is_quiet() or not console.is_terminal,

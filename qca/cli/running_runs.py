@@ -25,6 +25,11 @@ def list_running_runs(planned: str) -> list[RunningRun]:
     return [run for run in found if run is not None]
 
 
+def may_be_training(launched: Launched) -> bool:
+    """Return whether a launched run is training; True if that is unknown."""
+    return launched.launch.volume is not None or _is_training(launched)
+
+
 def _is_training(launched: Launched) -> bool:
     if launched.launch.volume is not None:
         return False

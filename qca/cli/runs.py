@@ -109,8 +109,12 @@ def _ask(folder: Path) -> None:
 
 
 def _build_table(found: list[RunSummary]) -> Table:
-    columns = ("run", "state", "episode", "loss", "device", "age", "size", "where")
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    columns = ("state", "episode", "loss", "device", "age", "size", "where")
+    table = Table("run", *columns, box=None, pad_edge=False, header_style="bold")
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max(len(run.name) for run in found)  # never cut a name
+    for column in table.columns[1:]:
+        column.overflow = "fold"
     for run in found:
         table.add_row(
             run.name,

@@ -10,9 +10,11 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from infra.stack.launched_runs import NothingLaunchedError, find_launched
+from infra.stack.launched_runs import NothingLaunchedError
+from qca.cli.find_launch import find_training
 from qca.cli.launch_words import describe_run_place
 from qca.cli.messages import note
+from qca.cli.next_steps import format_resume_command
 from qca.cli.options import format_option
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.status_reading import Status, find_kept, read_kept, read_status
@@ -30,7 +32,7 @@ _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 def status(run: str | None, format_: str, watch: bool) -> None:
     """Show the progress of RUN, launched from this folder or kept in `runs/`.
 
-    RUN may be omitted if there is only one.
+    RUN may be omitted if there is only one, or only one is training.
     """
     if watch and format_ == "json":
         raise click.UsageError(
@@ -47,7 +49,7 @@ def status(run: str | None, format_: str, watch: bool) -> None:
             _watch(read, current, console)
     else:
         console.print(_render(current, console))
-    if next_step := _describe_next_step(current):
+    if next_step := describe_next_step(current):
         note(next_step)
 
 
@@ -68,7 +70,7 @@ def _find_status(run: str | None) -> tuple[Callable[[], Status | None], Status]:
 
 def _find_reader(run: str | None) -> Callable[[], Status | None]:
     try:
-        return partial(read_status, find_launched(run).state)
+        return partial(read_status, find_training(run, usage="qca status RUN").state)
     except (InputError, NothingLaunchedError) as error:
         is_ambiguous = run is None and isinstance(error, InputError)
         kept = None if is_ambiguous else find_kept(run)
@@ -77,15 +79,16 @@ def _find_reader(run: str | None) -> Callable[[], Status | None]:
         return partial(read_kept, kept)
 
 
-def _describe_next_step(current: Status) -> str:
+def describe_next_step(current: Status) -> str:
     """Return the next step for a run that is not training, or an empty string."""
     if current.running:
         return ""
     if current.is_complete:
         return describe_run_place(current.run, current.launch and current.launch.volume)
-    if current.launch is None:
-        return f"It is not running; `qca up --run {current.run}` resumes it."
-    return ""
+    in_volume = current.launch is not None and current.launch.volume is not None
+    episodes = current.episodes if in_volume else None
+    command = format_resume_command(current.run, episodes=episodes)
+    return f"It is not running; `{command}` resumes it."
 
 
 def _watch(read: Callable[[], Status | None], current: Status, console: Console) -> None:

@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from qca.cli.messages import note
 from qca.cli.verbosity import is_quiet
-from qca.core.units import format_time_left
+from qca.core.units import format_count, format_time_left
 
 _LINE_SECONDS = 5.0  # between two lines in a log file, as in training
 
@@ -41,5 +41,6 @@ class _StepLines:
             return
         self._last_line = now
         left = (now - self._start) / self._made * (self._total - self._made)
-        made = f"{self._made:,} of {self._total:,} steps ({self._made / self._total:.0%})"
+        share = f"{self._made / self._total:.0%}"
+        made = f"{self._made:,} of {format_count(self._total, 'step')} ({share})"
         note(f"{self._name}: {made}, about {format_time_left(left)} left")

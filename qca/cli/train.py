@@ -10,7 +10,7 @@ import click
 
 from qca.cli.messages import note
 from qca.cli.next_steps import describe_complete_run
-from qca.cli.options import config_options, keep_run_settings, read_config, runs_option
+from qca.cli.options import RunCommand, config_options, keep_run_settings, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals, unwind_on_sigterm
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @config_options("train")
 @click.option("--resume", is_flag=True, help="Resume the run if it exists.")
 @runs_option

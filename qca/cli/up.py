@@ -34,14 +34,14 @@ from qca.cli.launch_words import (
     describe_run_place,
 )
 from qca.cli.messages import note
-from qca.cli.options import RUNS, config_options, keep_run_settings, read_config
+from qca.cli.options import RUNS, RunCommand, config_options, keep_run_settings, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.core.config import Config, ResolvedRuntime
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @click.option(
     "-d", "--detach", is_flag=True, help="Return once training starts; `qca attach` follows it."
 )
@@ -55,30 +55,34 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
     (--run).
     """
     config = keep_run_settings(read_config(config_file, flags), RUNS)
-    refuse_other_settings(config.train)
     with raise_on_sigterm():
         try:
-            runtime = _launch(config, detach)
+            words = build_words(config_file, flags)
+            runtime = _launch(config, words, detach)
             if detach and runtime == "local":
-                _detach(build_words(config_file, flags), config.train.run)
+                _detach(words, config.train.run)
         except Terminated:
             note("Stopped.")
 
 
-def _launch(config: Config, detach: bool) -> ResolvedRuntime:
-    """Examine, plan and, unless detached and local, launch training; return the runtime."""
+def _launch(config: Config, words: list[str], detach: bool) -> ResolvedRuntime:
+    """Examine, plan and, unless detached and local, launch training; return the runtime.
+
+    `words` are the arguments of `qca`, without --detach.
+    """
     state = StateFolder(STATE_FOLDER / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)
     config = replace(config, stack=config.stack.override(project=project))
     with state_lock(state), ProgressView() as view:
+        refuse_other_settings(config.train)
         view.note("Examining this host.")
         if config.stack.runtime != "local":
             preload_sdk()
         running = list_running_runs(config.train.run)
         facts, plan = plan_here(config, running=running)
         refuse_undecodable_folder(plan)
-        refuse_blocked_host(facts, config)
+        refuse_blocked_host(facts, config, [*words, *(["--detach"] if detach else [])])
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)
         announce(plan, list_alternatives(config, plan), view)

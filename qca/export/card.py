@@ -8,6 +8,7 @@ from qca.automaton.automaton import Automaton
 from qca.core.atomic_files import write_atomically
 from qca.core.distribution import read_version
 from qca.core.unet_shape import GRID_MULTIPLE
+from qca.core.units import format_count
 from qca.export.files import Format, parse_format
 from qca.measures.over_time import MEASURES, measure_series
 from qca.measures.state import State
@@ -90,7 +91,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
         f"- License: {license_text or 'not stated'}.",
         f"- Parameters: {count_parameters(config.d_state, config.hidden_channels):,}.",
         f"- Cells: {config.d_state} complex components; trained on {config.grid}x{config.grid} "
-        f"cells, {config.steps:,} steps per episode.",
+        f"cells, {format_count(config.steps, 'step')} per episode.",
         f"- Update: {config.update}, gamma {config.gamma}.",
         *_describe_training(automaton, run),
         f"- Exported by qca {read_version()}.",
@@ -112,8 +113,9 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
 def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
     """Yield the known facts about the training run."""
     config, episode = automaton.config, automaton.episode
-    trained = "an unknown number of" if episode is None else f"{episode:,}"
-    yield f"- Trained: {trained} episodes, loss `{config.loss}`, noise up to {config.max_noise}."
+    unknown = "an unknown number of episodes"
+    trained = unknown if episode is None else format_count(episode, "episode")
+    yield f"- Trained: {trained}, loss `{config.loss}`, noise up to {config.max_noise}."
     if run is None or not run.records:
         return
     last = next((record for record in reversed(run.records) if record.episode == episode), None)

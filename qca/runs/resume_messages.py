@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from qca.core.units import pluralize
+from qca.core.units import format_count, pluralize
 
 
 def find_last_repeated(episode: int, last_line: int, skipped: Sequence[int]) -> int | None:
@@ -35,10 +35,8 @@ def describe_lost_lines(lines: int, learned: int) -> list[str]:
     """Return a sentence if `metrics.jsonl` lacks lines of episodes that the checkpoint contains."""
     if lines >= learned:
         return []
-    return [
-        f"metrics.jsonl has {lines} of the {learned} episodes up to the checkpoint; the other "
-        "lines are lost"
-    ]
+    of_all = f"{lines} of the {format_count(learned, 'episode')}"
+    return [f"metrics.jsonl has {of_all} up to the checkpoint; the other lines are lost"]
 
 
 def describe_batch_change(before: int | None, now: int, batch_size: int) -> list[str]:

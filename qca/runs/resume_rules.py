@@ -11,7 +11,7 @@ from typing import Any
 
 from qca.core.config import PROFILE_KEYS, TrainConfig
 from qca.core.errors import InputError
-from qca.core.units import pluralize
+from qca.core.units import format_count
 
 UNRECORDED = frozenset(
     {
@@ -97,7 +97,7 @@ def require_episodes(
     """Raise InputError if an unfinished run of `trained` episodes would end before its last one."""
     before = saved.get("episodes", config.episodes)
     if config.episodes < trained < before:
-        done = f"{trained:,} {pluralize(trained, 'episode')}"
+        done = format_count(trained, "episode")
         raise InputError(
             f"{source}: this run has trained {done}, so episodes {config.episodes:,} is too few",
             hint=f"Omit episodes to train on to {before:,}, or set --episodes {trained} to end the "

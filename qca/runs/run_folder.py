@@ -61,7 +61,7 @@ class RunFolder:
 
     @contextmanager
     def hold(self) -> Generator[None]:
-        """Create the folder and hold its lock.
+        """Create the folder and hold its lock; remove it if no run is recorded in it at the end.
 
         The kernel releases the lock (flock) whenever the process ends, so a file `lock` that no
         process holds has no effect.
@@ -77,11 +77,22 @@ class RunFolder:
                 self.checkpoints.mkdir(parents=True, exist_ok=True)
                 lock = open_plain(self._lock, "a+b", follow=False, buffering=0)
                 self._acquire(stack.enter_context(lock))
+                stack.callback(self._remove_empty)  # before the lock is released
                 for folder in (self.path, self.checkpoints):
                     remove_unfinished(folder)
             except OSError as error:
                 raise self._write_error(error) from None
             yield
+
+    def _remove_empty(self) -> None:
+        """Remove what `hold` creates, unless there is a run or the folder has other files."""
+        if self.config.exists() or self.is_used():
+            return
+        for file in (self.heartbeat, self._lock):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.checkpoints.rmdir()
+            self.path.rmdir()
 
     def check(self) -> None:
         """Raise unless the run folder and its subfolders are real folders, or do not exist yet.

@@ -86,7 +86,7 @@ def test_the_error_for_a_missing_run_names_the_command_to_start_one(qca):
 
 @pytest.mark.parametrize("name", ["second", "..", "/etc"])
 def test_an_unknown_run_is_an_input_error(finished_run, name):
-    assert "was not launched from this folder" in finished_run("status", name, check=2).stderr
+    assert f"no run {name!r} in this folder" in finished_run("status", name, check=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from infra.stack.launch_record import Launch
+from qca.cli.status import describe_next_step
+from qca.cli.status_reading import Status
+from qca.runs.run_folder import RunFolder
 from tests.support.program import Program
 from tests.support.run_folders import record, write_run
 
@@ -85,3 +89,108 @@ def test_a_run_that_has_not_trained_keeps_nothing(qca):
     trainer, _ = plan_trainer(qca)
 
     assert trainer["tapes"] != 8
+
+
+# -- which run a command is about ----------------------------------------------------------------
+
+
+def launch(program: Program, run: str, *, runtime: str = "local", **more: object) -> None:
+    """Record a launch of the run."""
+    folder = program.folder / ".qca" / run
+    folder.mkdir(parents=True)
+    document = {"runtime": runtime, "project": "qca", "run": run, "runs": "runs", **more}
+    (folder / "launch.json").write_text(json.dumps(document))
+
+
+FOLLOWING = [("status",), ("attach",), ("logs", "--run"), ("down",)]
+
+
+@pytest.mark.parametrize("words", FOLLOWING, ids=lambda words: words[0])
+def test_a_name_that_no_run_has_is_answered_with_the_names(stopped, words):
+    launch(stopped, "second")
+
+    done = stopped(*words, "firts", check=2)
+
+    assert "no run 'firts' in this folder" in done.stderr
+    assert "The runs here: first, second." in done.stderr
+    assert "go to the folder where you ran `qca up`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("episodes", "next_step"),
+    [(60, "`qca up --run first` resumes it"), (TRAINED, "`qca report first` shows it")],
+    ids=["stopped", "complete"],
+)
+@pytest.mark.parametrize("words", FOLLOWING[1:], ids=lambda words: words[0])
+def test_a_run_that_was_taken_down_is_answered_with_its_next_step(qca, words, episodes, next_step):
+    write_stopped_run(qca, "first", episodes)
+
+    done = qca(*words, "first", check=2)
+
+    assert "the run 'first' is kept in runs/first, but not launched" in done.stderr
+    assert next_step in done.stderr
+
+
+def test_in_a_folder_without_runs_the_next_step_is_another_folder(qca):
+    assert "There is no run here." in qca("attach", "first", check=2).stderr
+    assert "go to the folder where you ran it" in " ".join(qca("attach", check=1).stderr.split())
+
+
+def test_several_runs_are_named_by_the_commands_own_option(qca):
+    launch(qca, "a")
+    launch(qca, "b")
+
+    assert "`qca logs --run RUN`" in qca("logs", check=2).stderr
+    assert "`qca status RUN`" in qca("status", check=2).stderr
+
+
+def test_the_only_run_that_is_training_needs_no_name(qca):
+    for run in ("done", "training"):
+        write_stopped_run(qca, run)
+        launch(qca, run)
+    with RunFolder(qca.folder / "runs" / "training").hold():
+        assert json.loads(qca("status", "--format", "json").stdout)["run"] == "training"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("up", "b"), "`qca up --run b`"),
+        (("plan", "b"), "`qca plan --run b`"),
+        (("logs", "b"), "`qca logs --run b`"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_run_named_without_its_option_gets_a_hint(qca, words, hint):
+    assert hint in " ".join(qca(*words, check=2).stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [
+        ({}, "`qca up --run first` resumes it"),
+        ({"volume": "qca_runs"}, "`qca up --run first --episodes 60` resumes it"),
+    ],
+    ids=["in a folder", "in a volume"],
+)
+def test_the_status_of_a_stopped_run_says_how_to_resume_it(more, hint):
+    launched = Launch(runtime="local", project="qca", run="first", runs="runs", **more)
+    status = Status(
+        run="first",
+        launch=launched,
+        title="",
+        services=[],
+        progress=None,
+        running=False,
+        episodes=60,
+        is_complete=False,
+    )
+
+    assert hint in describe_next_step(status)
+
+
+def test_the_name_of_a_run_is_never_cut(qca):
+    name = "a-run-with-quite-a-long-name"
+    write_stopped_run(qca, name)
+
+    assert name in qca("runs", COLUMNS="40").stdout

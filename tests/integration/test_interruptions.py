@@ -19,7 +19,7 @@ def assert_gone_or_said(stack: Stack, said: str) -> None:
     """In either case, `qca down` then leaves only the run."""
     left = stack.list_leftovers()["containers"]
     assert not left or f"Some containers of the stack {stack.project} are left" in said
-    assert not left or "`qca down` removes them" in said
+    assert not left or "`qca down first` removes them" in said
     stack.qca("down")
     assert not any(stack.list_leftovers().values())
     assert {path.name for path in stack.folder.iterdir()} <= {"qca.toml", "runs"}

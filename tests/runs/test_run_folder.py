@@ -26,7 +26,7 @@ def test_checking_the_lock_does_not_block_a_trainer(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with folder.hold():
-        pass
+        folder.config.touch()
     with (folder.path / "lock").open() as asking:
         fcntl.flock(asking, fcntl.LOCK_SH)
         monkeypatch.setattr("time.sleep", lambda _: asking.close())

@@ -83,7 +83,7 @@ def test_a_file_without_weights_is_refused_before_anything_is_created(
     with pytest.raises(InputError, match=message):
         _start(tmp_path / "run", tmp_path / "file")
     assert not Path("touched").exists()
-    assert not (tmp_path / "run/config.json").exists()
+    assert not (tmp_path / "run").exists()
     save_file(make_other_weights(), tmp_path / "good")
     _start(tmp_path / "run", tmp_path / "good")  # a refused file leaves nothing behind
 
