@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY
 
 from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
+from infra.stack.dragonfly_plan import find_usable_memory
 from qca.core.config import ResolvedDevice, TrainConfig
 from qca.core.frozen import frozen_dataclass
 from qca.core.units import GIB, MIB, format_size
@@ -24,6 +25,12 @@ _CONTAINER_STEP = 256 * MIB
 CUDA_RESIDENT = 1.6 * GIB
 # The resident memory of the launcher for several GPUs: 540 MiB, measured in the same way.
 LAUNCHER_RESIDENT = 0.55 * GIB
+
+
+# On a CPU, tapes save at most 7% of an episode's time (`qca.memory.cost`), and the memory that they
+# take is the host's, which other programs and the page cache use too. earlyoom, for example, kills
+# the largest process if less than 10% is available (the default of its -m).
+CPU_TAPE_SHARE = 0.25
 
 
 @frozen_dataclass
@@ -81,6 +88,11 @@ def decide_budget(
     return Decision(budget.value // processes, because)
 
 
+def choose_tape_share(train: TrainConfig, device: ResolvedDevice) -> float:
+    """Return the share of the free budget that tapes may use: all of a GPU's or a given one."""
+    return CPU_TAPE_SHARE if device == "cpu" and train.budget is None else 1.0
+
+
 def compute_host_budget(
     facts: HostFacts,
     train: TrainConfig,
@@ -100,8 +112,22 @@ def compute_host_budget(
     return max(0, int(each - resident))
 
 
-def decide_container_limit(device: ResolvedDevice, choice: Choice, processes: int) -> Decision[int]:
-    """Return the memory limit of the trainer's container, in bytes."""
+def decide_container_limit(
+    facts: HostFacts, device: ResolvedDevice, choice: Choice, processes: int
+) -> Decision[int]:
+    """Return the memory limit of the trainer's container, in bytes, at most the host's memory."""
+    limit, host = _compute_container_limit(device, choice, processes), find_usable_memory(facts)
+    if host is None or limit.value <= host:
+        return limit
+    because = (
+        f"the memory available to containers; {limit.because}, would be {format_size(limit.value)}"
+    )
+    return Decision(host, because)
+
+
+def _compute_container_limit(
+    device: ResolvedDevice, choice: Choice, processes: int
+) -> Decision[int]:
     estimate = choice.estimate
     if device == "cpu":
         needed = estimate.predicted_peak_bytes + estimate.context_bytes

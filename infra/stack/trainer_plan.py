@@ -17,6 +17,7 @@ from infra.stack.trainer_device import (
 )
 from infra.stack.trainer_memory import (
     RunningRun,
+    choose_tape_share,
     compute_host_budget,
     decide_budget,
     decide_container_limit,
@@ -124,6 +125,7 @@ def plan_trainer(
         host_budget=compute_host_budget(
             facts, train, store_bytes=store_bytes, processes=processes, running=running
         ),
+        tape_share=choose_tape_share(train, device.value),
         together=_is_distributed(processes, config.stack.nnodes),
     )
     train, choice = _choose(train, budget.value, machine)
@@ -136,7 +138,7 @@ def plan_trainer(
         precision=_decide_precision(train, choice, device.value),
         recompute=Decision(choice.recompute, choice.because),
         segment=_decide_segment(train, choice, device.value),
-        tapes=_decide_tapes(train, choice),
+        tapes=_decide_tapes(train, choice, machine),
         optimizer_state=_decide_optimizer_state(train, choice, device.value),
         batch_size=_decide_batch_size(config.train, train),
         predicted_peak_bytes=_predict_peak(choice),
@@ -144,7 +146,7 @@ def plan_trainer(
         budget_bytes=budget,
         fits=_decide_fits(choice),
         base_image=decide_base_image(config.stack.base_image, device.value),
-        container_memory_bytes=decide_container_limit(device.value, choice, processes),
+        container_memory_bytes=decide_container_limit(facts, device.value, choice, processes),
         host_gpus=hardware.gpus,
         machine=machine,
     )
@@ -241,7 +243,11 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: ResolvedDevice) 
     return Decision(choice.segment, because)
 
 
-def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
+def _decide_tapes(train: TrainConfig, choice: Choice, machine: Machine) -> Decision[int]:
+    limit, within = "the budget", ""
+    if machine.tape_share < 1:
+        limit = f"in {machine.tape_share:.0%} of the remaining memory"
+        within = f" {limit}"
     if choice.recompute == "none":
         because = "`recompute` is `none`: no step is recomputed"
     elif train.tapes != "auto":
@@ -250,14 +256,14 @@ def _decide_tapes(train: TrainConfig, choice: Choice) -> Decision[int]:
         because = "the tapes of all steps fit, so none is recomputed"
     elif choice.tapes:
         because = (
-            "activations are kept for as many steps as fit the budget; the other steps are "
+            f"activations are kept for as many steps as fit {limit}; the other steps are "
             "recomputed from their states"
         )
     elif choice.fits is None:
         because = "tapes need memory, and the budget is unknown"
     else:
         because = (
-            "keeping the activations of as many steps as fit would save less than "
+            f"keeping the activations of as many steps as fit{within} would save less than "
             f"{LEAST_SAVING:.0%} of an episode's time"
         )
     return Decision(choice.tapes, because)

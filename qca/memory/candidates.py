@@ -119,9 +119,15 @@ class Ways:
             return self._predict(found._replace(tapes=tapes).resolve(self.train), recompute)
 
         counts = range(1, -(-self.train.steps // found.segment) + 1)
-        fitting = bisect_left(counts, True, key=lambda n: not add(n).fits(budget, room))
+        limit_with_tapes = self._limit_tapes(found, budget)
+        fitting = bisect_left(counts, True, key=lambda n: not add(n).fits(limit_with_tapes, room))
         taped = add(fitting)
         return taped if self._compute_cost(taped) <= limit else found
+
+    def _limit_tapes(self, found: Candidate, budget: int) -> int:
+        """Return the memory that `found` may need with its tapes."""
+        least = found.estimate.total_bytes
+        return least + int(self.machine.tape_share * (budget - least))
 
     def _predict(self, resolved: TrainConfig, recompute: ResolvedRecompute) -> Candidate:
         needs = estimate(resolved, recompute=recompute, machine=self.machine)

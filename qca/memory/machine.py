@@ -19,6 +19,8 @@ class Machine:
     """The 16-bit format that `auto` may choose; None means float32 only."""
     host_budget: int | None = None
     """The host memory that each process on a GPU may use; None means that it is unknown."""
+    tape_share: float = 1.0
+    """The share of the budget that is left without tapes, which tapes may use."""
     together: bool = False
     """Whether several processes train one model."""
     resident_floor: int | None = None

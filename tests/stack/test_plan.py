@@ -330,6 +330,35 @@ def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
     assert plan.trainer.context_bytes.value == CUDA_CONTEXT + nccl
 
 
+DEFAULT_ON_CPU = Config(
+    stack=StackConfig(runtime="compose"), train=TrainConfig(device="cpu", profile="default")
+)
+
+
+@pytest.mark.parametrize(("memory", "share"), [(8, 0.4), (24, 0.4), (256, 0.4)])
+def test_optional_tapes_leave_most_of_the_hosts_memory_free(memory, share):
+    plan = plan_stack(bare_host(memory=memory * GIB), DEFAULT_ON_CPU)
+    needed = plan.trainer.predicted_peak_bytes.value + plan.trainer.context_bytes.value
+    assert plan.trainer.fits.value
+    assert needed < share * memory * GIB
+    assert plan.trainer.container_memory_bytes.value < 0.5 * memory * GIB
+
+
+def test_a_given_budget_is_used_for_tapes():
+    train = DEFAULT_ON_CPU.train.override(budget=20 * GIB)
+    plan = plan_stack(bare_host(memory=24 * GIB), Config(train=train))
+    assert plan.trainer.tapes.value > 300
+    assert "as many steps as fit the budget" in get_reason(plan, "trainer.tapes")
+
+
+def test_memory_that_training_requires_may_take_all_that_is_available():
+    train = DEFAULT_ON_CPU.train.override(recompute="none")
+    plan = plan_stack(bare_host(memory=28 * GIB), Config(DEFAULT_ON_CPU.stack, train))
+    assert plan.trainer.fits.value
+    assert plan.trainer.container_memory_bytes.value == 28 * GIB
+    assert "1.25 times" in get_reason(plan, "trainer.container_memory_bytes")
+
+
 def test_processes_on_a_cpu_share_the_hosts_memory():
     config = Config(stack=StackConfig(runtime="local"))
     facts = bare_host(memory=16 * GIB)
