@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.stack.compose_document import TRAINER_START_SECONDS
 from infra.stack.container_logs import log_tail
-from infra.stack.containers import POLL_SECONDS, health_of, list_containers
+from infra.stack.containers import POLL_SECONDS, Container, health_of, list_containers
 from infra.stack.docker_client import make_stack_client
 from infra.stack.docker_failures import STARTING
 from infra.stack.engine_files import has_files_of, open_run, put_secret
@@ -100,12 +100,35 @@ def start(
     write_files(plan, state, images, storage, folder)
     if storage.volume is not None:
         put_secret(state.store_flags, plan.project, images.store, storage.find_container_user())
-    say(f"Starting the store and the trainer as project {plan.project}.")
+    before = find_running_trainer(plan.project)
+    say(describe_start(plan.project, before))
     try:
         _run_compose_up(plan.project, state)
     except LaunchError as error:
         raise _build_start_error(state, plan.project, error) from None
+    if before is not None:
+        say(describe_second_start(before, find_running_trainer(plan.project)))
     _wait_until_healthy(state, plan.project)
+
+
+def find_running_trainer(project: str) -> Container | None:
+    """Return the trainer's container if it is running."""
+    trainer = list_containers(project).get(TRAINER)
+    return trainer if trainer is not None and trainer.status == "running" else None
+
+
+def describe_start(project: str, trainer: Container | None) -> str:
+    """Return what happens to the stack, given its running trainer."""
+    if trainer is None:
+        return f"Starting the store and the trainer as project {project}."
+    return f"Project {project} is running already; containers whose settings changed are replaced."
+
+
+def describe_second_start(before: Container, now: Container | None) -> str:
+    """Return what happened to a trainer that was running before."""
+    if now is not None and (now.id, now.started_at) == (before.id, before.started_at):
+        return "The trainer was already running with these settings, and continues."
+    return "The trainer was replaced by one with the new settings, which resumes the run."
 
 
 def write_files(

@@ -32,8 +32,8 @@ class _Service(click.Choice[str]):
         try:
             return super().convert(value, param, ctx)
         except click.UsageError as error:
-            error.message += f" For the log of a run, use --run: `qca logs --run {value}`."
-            raise
+            hint = f"For the log of a run, use --run: `qca logs --run {value}`."
+            raise click.BadParameter(f"{error.message} {hint}", ctx, param) from None
 
 
 @click.command()

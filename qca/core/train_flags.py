@@ -16,7 +16,8 @@ _ALWAYS = ("run", "device", "recompute")
 def format_train_flags(config: TrainConfig) -> list[str]:
     """Return the flags of `qca train` for `config`; most keys at their default are omitted.
 
-    A key that the user set is written, so that it also changes a run that had another value.
+    A key that the user set is written, so that it also changes a run that had another value. A run
+    that is resumed as it is gets the flags with which it was started.
     The budget is always omitted: it only resolves `auto`, and a trainer gets the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
@@ -24,7 +25,8 @@ def format_train_flags(config: TrainConfig) -> list[str]:
     for key, value in asdict(config).items():
         default = defaults[key]
         is_needed = value != default or value != from_profile.get(key, default)
-        is_needed |= key in _ALWAYS or (key in config.given and key not in from_profile)
+        is_set = key in config.given - config.kept and key not in from_profile
+        is_needed |= is_set or key in _ALWAYS
         if key != "budget" and is_needed:
             flags.append(f"{format_flag_name(key)}={value}")
     return flags

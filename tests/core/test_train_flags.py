@@ -1,6 +1,6 @@
 """A configuration survives the round trip through the flags of `qca train`."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from hypothesis import given
@@ -62,6 +62,13 @@ def test_a_default_that_the_profile_would_replace_is_written():
 def test_a_default_that_the_user_set_is_written_because_a_resumed_run_may_have_another_value():
     flags = format_train_flags(TrainConfig(learning_rate=TrainConfig().learning_rate))
     assert "--learning-rate=0.0001" in flags
+
+
+def test_a_run_resumed_as_it_is_has_the_flags_with_which_it_was_started():
+    """Otherwise Compose would replace the container of a trainer that is running."""
+    started = apply_profile(TrainConfig(episodes=9, learning_rate=1e-3), "cpu")
+    kept = {key: value for key, value in asdict(started).items() if value not in ("auto", None)}
+    assert format_train_flags(TrainConfig().keep(**kept)) == format_train_flags(started)
 
 
 def test_the_budget_is_omitted():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.program import ENDLESS
 from tests.support.stack import Stack, new_stack
 
 
@@ -52,3 +53,24 @@ def test_a_password_that_others_can_read_is_not_used(stack):
     assert f"{file.relative_to(stack.folder)}: other users can read" in done.stderr
     assert "qca down" in done.stderr
     assert looks(stack) == before
+
+
+def test_a_second_up_says_what_happens_to_a_trainer_that_is_running(
+    engine, settings, tmp_path_factory
+):
+    with new_stack(engine, tmp_path_factory.mktemp("running"), settings) as stack:
+        stack.up("--detach", *ENDLESS)
+        trainer = stack.inspect("trainer")["Id"]
+
+        again = stack.up("--detach", *ENDLESS).stderr
+        assert f"Project {stack.project} is running already" in again
+        assert "The trainer was already running with these settings" in again
+        assert stack.inspect("trainer")["Id"] == trainer
+
+        changed = stack.up("--detach", *ENDLESS, "--learning-rate", "0.001").stderr
+        assert "The trainer was replaced by one with the new settings" in changed
+        assert stack.inspect("trainer")["Id"] != trainer
+
+        with stack.qca.start("up", "--runtime", "compose", *ENDLESS) as following:
+            following.wait_for_stderr("episode ")
+            assert "another `qca up`" in stack.up("--detach", *ENDLESS, check=1).stderr
