@@ -193,7 +193,8 @@ def _parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> l
         return list(parse_documents(text, Source(str(path), lines, variables)))
     except NotYamlError as error:
         place = f"{path}:{error.line}" if error.line else f"{path}"
-        raise InputError(f"{place}: {error}", hint=NOT_JUDGED) from None
+        hint = f"{error.fix} {NOT_JUDGED}" if error.fix else NOT_JUDGED
+        raise InputError(f"{place}: {error}", hint=hint) from None
 
 
 def _write_long(top: Table, reading: Reading) -> Table:

@@ -264,7 +264,7 @@ def test_an_override_file_in_the_folder_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("services:\n  a: [1, 2\n", ":3"),
+        ("services:\n  a: [1, 2\n", ":2"),
         ("services:\n  a:\n    image: x\n   b: 1\n", ":4"),
         ("services: {}\nservices: {}\n", ":2"),
         ("just words\n", ":1"),

@@ -62,7 +62,7 @@ def test_the_network_is_never_used(folder):
     ("text", "says"),
     [
         ("services:\n  a:\n    image: x\n    comand: y\n", "a.yml:4: services.a additional"),
-        ("services:\n  a: [\n", "a.yml:3: "),
+        ("services:\n  a: [\n", "a.yml:2: "),
         ("", "empty compose file"),
     ],
 )

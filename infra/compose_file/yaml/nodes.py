@@ -1,8 +1,8 @@
 """Parse a YAML stream into nodes with positions; invalid YAML raises an error with its line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import yaml
 from yaml.events import (
@@ -17,16 +17,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-
-class _Loader(Protocol):
-    """The methods of PyYAML's loaders that we use; PyYAML has no annotations."""
-
-    def get_event(self) -> Event: ...
-
-
-# Go's parser was translated from libyaml. If PyYAML was built without libyaml, its own parser reads
-# the same language, but twenty times more slowly.
-_make_loader: Callable[[str], _Loader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from infra.compose_file.yaml.loader import Loader, make_loader
+from infra.compose_file.yaml.syntax_errors import explain_syntax_error
 
 # Compose's schema is about ten levels deep.
 _DEEPEST = 100
@@ -42,11 +34,12 @@ _BLOCK_STYLES = ("|", ">")
 
 
 class NotYamlError(ValueError):
-    """Text that is not YAML, with the line of the error; 0 if it is unknown."""
+    """A text that is not YAML, with the line of the error (0 if it is unknown) and the fix."""
 
-    def __init__(self, problem: str, line: int = 0) -> None:
+    def __init__(self, problem: str, line: int = 0, fix: str = "") -> None:
         super().__init__(problem)
         self.line = line
+        self.fix = fix
 
 
 @dataclass(slots=True, eq=False)
@@ -74,18 +67,17 @@ def compose_documents(text: str) -> Iterator[Node]:
 
     """
     try:
-        yield from _compose_stream(_make_loader(text))
+        yield from _compose_stream(make_loader(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = " ".join((error.problem or "not YAML").split())
-        raise NotYamlError(problem, mark.line + 1 if mark else 0) from None
+        fault = explain_syntax_error(error, text)
+        raise NotYamlError(fault.problem, fault.line, fault.fix) from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, NotYamlError):
             raise
         raise NotYamlError(" ".join(str(error).split())) from None
 
 
-def _compose_stream(loader: _Loader) -> Iterator[Node]:
+def _compose_stream(loader: Loader) -> Iterator[Node]:
     while not isinstance(event := loader.get_event(), StreamEndEvent):
         if not isinstance(event, DocumentStartEvent):
             continue
@@ -97,7 +89,7 @@ def _compose_stream(loader: _Loader) -> Iterator[Node]:
 class _Composer:
     """Builds one document from the events of a stream."""
 
-    def __init__(self, loader: _Loader) -> None:
+    def __init__(self, loader: Loader) -> None:
         self._loader = loader
         self._anchors: dict[str, Node] = {}
 
@@ -110,7 +102,8 @@ class _Composer:
         line, column = event.start_mark.line + 1, event.start_mark.column
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
-                raise NotYamlError(f"unknown anchor '{event.anchor}' referenced", line)
+                fix = f"Define &{event.anchor} above this line."
+                raise NotYamlError(f"unknown anchor '{event.anchor}' referenced", line, fix)
             return self._anchors[event.anchor]
         if depth > _DEEPEST:
             raise NotYamlError(f"nested more than {_DEEPEST} levels deep", line)
