@@ -8,7 +8,7 @@ from infra.compose_file.started import keep_started, split_dormant
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.finding import Finding, Severity
-from infra.doctor.mask import find_secrets, mask_finding
+from infra.doctor.mask import find_public_words, find_secrets, mask_finding
 from infra.doctor.runner import run_checks
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import NO_ANSWERS, EngineAnswers, HostFacts
@@ -46,7 +46,9 @@ def examine(
         found = run_checks(checks, None, [_keep_started(FileSubject(nearby, facts))])
         findings += [_demote(finding) for finding in found]
     order = [check.id for check in checks]
-    known = frozenset(secrets).union(*map(find_secrets, [*files, *([nearby] if nearby else [])]))
+    read = [*files, *([nearby] if nearby else [])]
+    known = frozenset(secrets).union(*map(find_secrets, read))
+    known = known.difference(*map(find_public_words, read))
     masked = (mask_finding(finding, known) for finding in findings)
     return sorted(masked, key=lambda finding: order.index(finding.id))
 

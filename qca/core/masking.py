@@ -16,7 +16,10 @@ MASK = "***"
 
 # Shorter values, and these words, also occur in texts with other meanings.
 _SHORTEST = 4
-_ORDINARY = {"true", "false", "none", "null", "auto", "enabled", "disabled", "required", "optional"}
+_ORDINARY = {
+    *("true", "false", "none", "null", "auto", "enabled", "disabled", "required", "optional"),
+    *("password", "secret"),
+}
 
 # Parts of names; underscores, dots and capitals separate them.
 _SECRET_PARTS = {

@@ -20,7 +20,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in subject.file.services:
         for name, value in _list_literals(service):
             yield locate(_warn(subject.file, service, name, value), subject.file, value)
-    yield from skip_hidden_services(subject.file, "contains a secret")
+    yield from skip_hidden_services(subject.file, "has a secret in the file")
 
 
 def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
