@@ -20,7 +20,7 @@ from qca.measures.state import State
 from qca.model.evolution import Step
 from qca.model.losses import make_loss
 from tests.support.automata import write_trained_run
-from tests.support.pages import DOCS, find_blocks, list_commands, read_page
+from tests.support.pages import DOCS, find_blocks, list_commands, parse_command_blocks, read_page
 from tests.support.plugins import install
 from tests.support.run_folders import field
 
@@ -44,6 +44,29 @@ def test_every_command_runs(folder, page):
             continue  # it serves until Ctrl-C; tests/cli/test_view.py tests it
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, (line, done.output)
+
+
+@pytest.mark.parametrize("page", ["rollout", "tutorial"])
+def test_the_pages_quote_what_a_rollout_prints(folder, page):
+    write_trained_run(folder / "runs" / "first", episode=100, grid=16)
+    done = CliRunner().invoke(cli, ["rollout", "first", "--steps", "0"])
+    printed = done.stderr.replace("Running 0 steps", "Running 500 steps")
+    [quoted] = {
+        one.output for one in parse_command_blocks(page) if one.lines == ["qca rollout first"]
+    }
+    assert printed == quoted
+
+
+def test_the_pages_name_the_automaton_as_every_command_does(folder):
+    write_trained_run(folder / "runs" / "first", episode=100)
+    [loaded, *_] = CliRunner().invoke(cli, ["rollout", "first", "--steps", "0"]).stderr.splitlines()
+    quoted = {
+        line
+        for page in ("rollout", "tutorial", "export")
+        for line in read_page(page).splitlines()
+        if line.startswith("Loaded ")
+    }
+    assert quoted == {loaded}
 
 
 def test_the_page_lists_every_field_and_measure():
