@@ -49,7 +49,11 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     help="Also check this Compose file; several are merged as Compose merges them.",
 )
 @click.argument("each", nargs=-1, metavar="[COMPOSE_FILE]...", type=click.Path(path_type=Path))
-@click.option("--files-only", is_flag=True, help="Check the files only, not the host.")
+@click.option(
+    "--files-only",
+    is_flag=True,
+    help="Check the files and what they need of the host, not qca's own stack.",
+)
 @click.option(
     "--compose-profile",
     "profiles",

@@ -109,7 +109,11 @@ CHECK = Check(
     why="Dragonfly's image for arm64 is compiled for ARMv8.2-A with fp16, rcpc, dotprod and "
     "crypto. A CPU of ARMv8.0, such as the Cortex-A72 of a Raspberry Pi 4, does not have the "
     "atomic instructions of ARMv8.1 (LSE), and Dragonfly exits there before it writes a log. "
-    "Without one of the other features, it may crash later.",
+    "Without one of the other features, it may crash later.\nWhat Dragonfly needs of an x86-64 CPU "
+    "depends on its release: its Makefile was changed to SSE4.1 and POPCNT in August 2023 "
+    "(https://github.com/dragonflydb/dragonfly/pull/1755), and later to x86-64-v3, which includes "
+    "AVX2. No source that we know names the first release with the later setting, so the doctor "
+    "does not guess.",
     fix="Train without containers (`qca up --runtime local`), use another machine, or run Redis "
     "or Valkey instead.",
     url="https://github.com/dragonflydb/dragonfly/issues/7904",
