@@ -41,11 +41,16 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
 
 
 def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
-    """Return the file with Compose's error message, masking the variables that it may repeat."""
+    """Return the file with Compose's error message, masking the variables that it may repeat.
+
+    The names of services are shown even if a variable has the same value.
+    """
     variables = (
         variable.value for service in file.services for variable in service.environment.values()
     )
-    return replace(file, refused=mask_secrets(message, file.hidden.union(variables)))
+    names = {service.name for service in file.services}
+    names.update(wait.name for service in file.services for wait in service.waits)
+    return replace(file, refused=mask_secrets(message, file.hidden.union(variables) - names))
 
 
 def _read_services(document: Any, path: str) -> tuple[Service, ...]:

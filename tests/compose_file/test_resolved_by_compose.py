@@ -8,6 +8,7 @@ import pytest
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.resolved_by_compose import apply_refusal
 from infra.doctor.examine import examine
 from infra.doctor.examined_files import confirm
 from infra.doctor.finding import Finding, Severity
@@ -150,3 +151,17 @@ def test_random_behavior_of_compose_stays_uncertain_despite_an_answer(folder):
     assert _finding(file, "QCA707").severity is Severity.OK
     assert _finding(file, "QCA701").severity is Severity.SKIPPED
     assert _finding(file, "QCA301").severity is Severity.SKIPPED
+
+
+def test_composes_message_names_a_service_that_a_variable_is_named_like(tmp_path):
+    (tmp_path / ".env").write_text("DB_USER=postgres\nDB_NAME=webapp\nDB_PASS=s3same\n")
+    (tmp_path / "compose.yaml").write_text(
+        "services: {postgres: {image: 'x:${DB_USER}', depends_on: [webapp]}}\n"
+    )
+    file = read_compose_files([tmp_path / "compose.yaml"], {})
+
+    answered = apply_refusal(
+        file, 'service "postgres" depends on undefined service "webapp": s3same'
+    )
+
+    assert answered.refused == 'service "postgres" depends on undefined service "webapp": ***'
