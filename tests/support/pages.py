@@ -36,7 +36,7 @@ NOT_RUN = {
     "qca view first": "it serves a page until Ctrl-C; tests/cli/test_view.py starts and ends it",
     "qca up --runtime compose --run docker": CONTAINERS,
     "qca report docker": "the run is trained in containers",
-    "qca down": CONTAINERS,
+    "qca down docker": CONTAINERS,
     "qca up --gpus all": GPUS,
     "qca up --gpus all --nnodes 2 --rdzv-endpoint HOST:29400": GPUS,
     "qca train --processes 8 --nnodes 2 --rdzv-endpoint HOST:29400 --runs /mnt/shared/runs"
