@@ -13,7 +13,7 @@ from infra.compose_file.model import (
     UnreadReference,
     UnsetVariable,
 )
-from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath
+from infra.compose_file.needs import EngineClaim, ExternalResource, NeededPath, ReleaseNeed
 from infra.compose_file.started import split_dormant
 from infra.compose_file.syntax.interpolation import MissingVariable
 from infra.doctor.blocking import select_blocking
@@ -150,6 +150,7 @@ FAULTS: dict[str, tuple[Any, list[str]] | None] = {
     "externals": ((ExternalResource("network", "n", 2),), ["QCA709"]),
     "claims": ((EngineClaim("container name", "web", "p", 2),), ["QCA715"]),
     "overlays": ((LocatedValue("n", 2, "n"),), ["QCA711"]),
+    "release_needs": ((ReleaseNeed("`x`", (99, 0), "ignores it.", 2),), ["QCA711"]),
     "missing": None,
     "needed_paths": ((NeededPath("web", "Dockerfile", "f", 2, state="missing"),), ["QCA713"]),
     "hidden": None,
