@@ -16,6 +16,7 @@ from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.core.config import Config, ResolvedRuntime, StackConfig, TrainConfig
 from qca.core.errors import SOLVE_HINT, PlanError
 from qca.core.frozen import frozen_dataclass
+from qca.core.units import format_size
 
 __all__ = ["DragonflyPlan", "StackPlan", "TrainerPlan", "plan_stack", "require_fit"]
 
@@ -94,11 +95,15 @@ def require_fit(plan: StackPlan) -> None:
 
     On a CPU, starting it would exhaust the host's memory before anything stopped it.
     """
-    if plan.trainer.fits.value is False:
-        raise PlanError(
-            f"training does not fit: {plan.trainer.fits.because}",
-            hint=SOLVE_HINT,
+    if plan.trainer.fits.value is not False:
+        return
+    hint = SOLVE_HINT
+    if plan.trainer.device.value == "cpu" and plan.store_bytes > plan.trainer.needed_bytes:
+        hint = (
+            f"The store takes {format_size(plan.store_bytes)} of the host's memory: lower "
+            "`maxmemory` or `proactor_threads`, or use --runtime local."
         )
+    raise PlanError(f"training does not fit: {plan.trainer.fits.because}", hint=hint)
 
 
 def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[ResolvedRuntime]:

@@ -79,6 +79,11 @@ class TrainerPlan:
     """The machine for which the recompute strategy was chosen."""
 
     @property
+    def needed_bytes(self) -> int:
+        """The predicted peak plus the context."""
+        return self.predicted_peak_bytes.value + self.context_bytes.value
+
+    @property
     def is_distributed(self) -> bool:
         """Whether several processes train one model."""
         return _is_distributed(self.gpus.value, self.nnodes.value)

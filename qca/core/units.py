@@ -90,12 +90,27 @@ def _make_size_error(text: object) -> InputError:
 
 def _parse_for_pydantic(value: object) -> object:
     """Return the size, or raise a ValueError, which pydantic reports with the key."""
-    if not isinstance(value, str | int):
+    if not isinstance(value, str | int | float):
         return value
     try:
-        return parse_size(value)
+        _require_unit(str(value).strip())
+        return value if isinstance(value, float) else parse_size(value)
     except InputError as error:
         raise ValueError(f"{error.message}. {error.hint}") from error
+
+
+def _require_unit(text: str) -> None:
+    """Refuse a number of bytes that is too small for any budget or store."""
+    try:
+        number = float(text)
+    except ValueError:  # it has a unit, or is not a size
+        return
+    if 0 < number < MIB:
+        unit = "GiB" if number < 1024 else "MiB"
+        raise InputError(
+            f"{text!r} without a unit means {format_size(round(number))}",
+            hint=f"Did you mean {text}{unit}?",
+        )
 
 
 class _SizeSyntax:

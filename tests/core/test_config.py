@@ -59,6 +59,16 @@ def test_sizes_are_parsed_in_every_source(tmp_path):
         ),
         pytest.param("[train]\ngrid = 63\n", r"qca\.toml:2: train\.grid: .*multiple of 4", id="63"),
         pytest.param(
+            "[train]\nbudget = 3.68\n",
+            r"qca\.toml:2: train\.budget: .*Did you mean 3\.68GiB\?",
+            id="no unit",
+        ),
+        pytest.param(
+            "[stack]\nmaxmemory = 2048\n",
+            r"stack\.maxmemory: .*means 2 KiB\. Did you mean 2048MiB\?",
+            id="thousands without a unit",
+        ),
+        pytest.param(
             '[stack]\nmaxmemory = "4 Gigs"\n',
             r"qca\.toml:2: stack\.maxmemory: '4 Gigs' is not a size",
             id="4 Gigs",

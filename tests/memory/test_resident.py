@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig, apply_profile
 from qca.core.units import MIB
 from qca.memory.budget import estimate
 from tests.support.machines import CPU
+from tests.support.program import environment
 
 PROGRAM = """
 import json, sys, torch
@@ -61,6 +64,58 @@ def test_memory_stays_within_peak_and_context(
         <= measure_resident({**values, "recompute": recompute})
         <= found.total_bytes
     )
+
+
+def run_episodes(runs: Path, *flags: str) -> tuple[int, int]:
+    """Train with the profile `cpu`; return the predicted and the highest measured memory.
+
+    The prediction is based on a new measurement of the resident floor.
+    """
+    command = [sys.executable, "-m", "qca", "train", "--profile=cpu", "--device=cpu"]
+    done = subprocess.run(
+        [*command, f"--runs={runs}", "--progress=json", *flags],
+        env=environment(XDG_CACHE_HOME=str(runs)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    started = next(event for event in events if event["event"] == "started")
+    predicted = started["predicted_peak_bytes"] + started["predicted_context_bytes"]
+    return predicted, max(event.get("memory_bytes", 0) for event in events)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("--recompute=step", "--tapes=0"), ("--batch-size=2", "--steps=16"), ("--grid=32",)],
+    ids=" ".join,
+)
+def test_a_hundred_episodes_stay_within_the_prediction(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """Holes in malloc's heap grow for about a hundred episodes."""
+    predicted, measured = run_episodes(tmp_path, "--episodes=100", *flags)
+    assert 0.75 * predicted <= measured <= predicted
+
+
+@pytest.mark.parametrize(
+    ("values", "floor", "measured"),
+    [
+        ({}, 300.0, 349.1),
+        ({"steps": 8}, 300.0, 324.0),
+        ({"grid": 32}, 300.0, 390.3),
+    ],
+)
+def test_the_peaks_of_recorded_runs_stay_within_the_prediction(
+    values: dict[str, Any], floor: float, measured: float
+) -> None:
+    """Each is the peak, in MiB, of 60 to 100 episodes with the profile `cpu` (two cores)."""
+    train = apply_profile(TrainConfig(profile="cpu", device="cpu").override(**values), "cpu")
+    machine = replace(CPU, resident_floor=int(floor * MIB))
+    found = estimate(train, recompute="none", machine=machine)
+    assert 0.75 * found.total_bytes <= measured * MIB <= found.total_bytes
 
 
 @pytest.mark.slow

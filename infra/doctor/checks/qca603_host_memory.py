@@ -4,7 +4,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.training import TRAIN_SMALL_MODEL, change_stack, change_training
 from infra.doctor.subjects import HostSubject
-from qca.core.units import format_size
+from qca.core.units import format_count, format_exact_size, format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
@@ -15,19 +15,48 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if budget is None:
         return skip("Cannot determine how much of the host's memory the training run may use.")
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
-    needed = peak + context
+    needed = trainer.needed_bytes
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
     if trainer.fits.value is not False:
         return ok(
             f"Training fits: it needs {format_size(needed)} and may use {format_size(budget)}.",
             **evidence,
         )
-    message = (
-        f"Training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
+    prediction = (
         f"The predicted peak is {format_size(peak)} (recompute strategy "
-        f"`{trainer.recompute.value}`), and Python with torch takes {format_size(context)}."
+        f"`{trainer.recompute.value}`); Python, torch and copies made by its kernels take "
+        f"{format_size(context)}."
     )
-    return Verdict(Severity.ERROR, message, evidence, _list_remedies(subject))
+    message = f"Training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
+    if _is_store_too_large(subject):
+        return _report_store(subject, message, evidence)
+    return Verdict(Severity.ERROR, message + prediction, evidence, _list_remedies(subject))
+
+
+def _is_store_too_large(subject: HostSubject) -> bool:
+    """Return whether training would fit beside a store of the size that the plan chooses."""
+    return subject.plan.store_bytes > 0 and _fits(_plan_default_store(subject))
+
+
+def _plan_default_store(subject: HostSubject) -> HostSubject:
+    return change_stack(subject, maxmemory=None, proactor_threads=None)
+
+
+def _report_store(subject: HostSubject, message: str, evidence: dict[str, int]) -> Verdict:
+    store, default = subject.plan.dragonfly, _plan_default_store(subject).plan.dragonfly
+    maxmemory, threads = store.maxmemory_bytes.value, store.proactor_threads.value
+    cause = (
+        f"The store takes the rest: its maxmemory of {format_size(maxmemory)} for "
+        f"{format_count(threads, 'thread')} needs a container of "
+        f"{format_size(store.container_memory_bytes.value)}."
+    )
+    command = (
+        f"qca up --proactor-threads {default.proactor_threads.value} "
+        f"--maxmemory {format_exact_size(default.maxmemory_bytes.value)}"
+    )
+    remedy = Remedy("Give the store the size that the plan would choose", (command,))
+    evidence = {**evidence, "store_bytes": subject.plan.store_bytes}
+    return Verdict(Severity.ERROR, message + cause, evidence, (remedy,))
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:

@@ -11,6 +11,7 @@ from infra.host.image_names import hide_names
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
     CUDA_TRAINER_IMAGE,
+    PLUGIN,
     STORE_IMAGE,
     TRAINER_IMAGE,
     disk,
@@ -140,6 +141,13 @@ CASES = [
         "may only use",
     ),
     HostCase("QCA603", host(memory="no /proc"), SKIPPED),
+    *(
+        HostCase("QCA603", host(docker=engine(cpus=16), compose=PLUGIN), ERROR, says, stack)
+        for stack, says in [
+            ({"maxmemory": 900 * GIB}, "its maxmemory of 900 GiB for 4 threads"),
+            ({"proactor_threads": 64}, "its maxmemory of 16 GiB for 64 threads"),
+        ]
+    ),
 ]
 
 _PYTORCH = "image: pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
