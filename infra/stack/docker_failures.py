@@ -75,7 +75,8 @@ def list_image_causes(option: str) -> tuple[Cause, ...]:
         Cause("toomanyrequests", "Wait, or log in with `docker login`, which raises the limit."),
         Cause(
             "connection refused|network is unreachable|[Tt]imeout|context deadline exceeded",
-            "The registry did not answer: check the network and the engine's proxy settings.",
+            f"The registry did not answer: check the network and the engine's proxy settings; "
+            f"{another}.",
         ),
     )
 

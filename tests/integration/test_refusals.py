@@ -74,7 +74,7 @@ def test_an_image_that_cannot_be_pulled_is_named(stack):
     done = stack.up("--store-image", "127.0.0.1:9/nowhere:1", check=1)
     assert "127.0.0.1:9/nowhere:1" in done.stderr
     assert "docker pull" in done.stderr
-    assert "stack.store_image" in done.stderr
+    assert "--store-image selects another image" in done.stderr
     assert_nothing_left(stack)
 
 
