@@ -132,14 +132,16 @@ def _compute_container_limit(
     if device == "cpu":
         needed = estimate.predicted_peak_bytes + estimate.context_bytes
         because = (
-            f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"
+            f"{CONTAINER_HEADROOM} times the sum of the predicted peak and the context, rounded "
+            "up to a multiple of 256 MiB"
         )
         return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
     each = _compute_resident_bytes(estimate.parameters) + choice.host_bytes
     needed = processes * each + _compute_launcher_bytes(processes)
     because = (
-        f"{CONTAINER_HEADROOM} times the host memory for torch with CUDA's libraries, the tensors "
-        "that the plan keeps on the host, and two copies of a checkpoint while it is written"
+        f"{CONTAINER_HEADROOM} times the host memory that these need together: torch with CUDA's "
+        "libraries, the tensors that the plan keeps on the host, and two copies of a checkpoint "
+        "while it is written"
     )
     if processes > 1:
         because += f"; for {processes} processes and their launcher"

@@ -324,8 +324,8 @@ def _predict_context(choice: Choice, machine: Machine) -> Decision[int]:
         context = choice.estimate.context
         source = "as measured here" if context.measured else "the figure for a CPU wheel"
         because = (
-            f"Python with torch needs {format_size(context.runtime)} ({source}), its CPU kernels "
-            f"{format_size(context.kernels)} outside the tensors"
+            f"Python with torch needs {format_size(context.runtime)} ({source}), and torch's CPU "
+            f"kernels need {format_size(context.kernels)} in addition to the tensors"
         )
     else:
         because = "the CUDA context with its kernels and graphs, measured on an H100"

@@ -27,7 +27,7 @@ from qca.core.errors import InputError, QcaError
 
 # The commands in the order of use: name (of the command and its module) and one line of help.
 _COMMANDS = {
-    "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
+    "doctor": "Report what would keep the stack from starting, why, and how to fix it.",
     "explain": "Explain one check in full.",
     "init": "Write a commented qca.toml with the most important keys.",
     "plan": "Show the sizing decision, with a reason for each number.",

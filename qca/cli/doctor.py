@@ -1,4 +1,4 @@
-"""`qca doctor`: report what would stop the stack, why, and how to fix it."""
+"""`qca doctor`: report what would keep the stack from starting, why, and how to fix it."""
 
 import os
 import re
@@ -65,8 +65,8 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 @click.option(
     "--follow-outside",
     is_flag=True,
-    help="Also read files outside the project folder that the files refer to; never from the "
-    "network.",
+    help="Also read files outside the project folder if the checked files refer to them; read "
+    "nothing from the network.",
 )
 @facts_option
 @click.option(
@@ -87,8 +87,8 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 @click.option(
     "--deep",
     is_flag=True,
-    help="Test the GPU, the store, the volumes, a name lookup and this folder in containers, "
-    "asking first.",
+    help="In containers, test the GPU, the store, the volumes, a name lookup, and reading and "
+    "writing in this folder; ask first.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask (with --fix or --deep).")
 @click.option("--dry-run", is_flag=True, help="Only print the commands (with --fix).")
@@ -111,7 +111,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     "for code scanning.",
 )
 def doctor(**given: Any) -> None:
-    """Report what would stop the stack on this host, why, and how to fix it.
+    """Report what would keep the stack from starting here, why, and how to fix it.
 
     Each COMPOSE_FILE is checked separately; several -f files are merged into one project.
 

@@ -98,7 +98,8 @@ def estimate(
     The budget is --budget, or by default the GPU's free memory. If that is unknown, `budget` and
     `fits` are unknown too (null in JSON), and the exit code is 0.
 
-    With --solve, states may use the host memory that this machine has available now.
+    With --solve, the plan may keep states in host memory, up to what this machine has available
+    now.
 
     --measure needs torch and takes a minute or two. Later plans for the same device and sizes use
     the measured times instead of the built-in ones.

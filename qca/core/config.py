@@ -148,7 +148,7 @@ class StackConfig(_Table):
     base_image: str | None = None
     """Base of the trainer image; by default the plan chooses a CPU or a CUDA base."""
     ca_bundle: Path | None = None
-    """A CA bundle that pip needs inside the image build (company networks)."""
+    """A CA bundle that pip needs during the image build (company networks)."""
 
 
 @_validate_on_init
@@ -193,14 +193,14 @@ class TrainConfig(_Table):
     """AdamW's weight decay."""
 
     precision: Precision = "auto"
-    """Number format of the network: `fp32`, `tf32` (GPU products in 19 bits), `bf16`, `fp16`, or
-    `auto`: fp32, or a 16-bit format if only that fits the budget."""
+    """Number format of the network: `fp32`, `tf32` (19-bit multiplication on a GPU), `bf16`,
+    `fp16`, or `auto`: fp32, or a 16-bit format if only that fits the budget."""
     recompute: Recompute = "auto"
-    """The states that the backward pass recomputes: `none`, `step`, `two-level`, `host`, or `auto`:
+    """The recompute strategy of the backward pass: `none`, `step`, `two-level`, `host`, or `auto`:
     the fastest choice that fits the budget."""
     segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
     """Steps whose gradients are computed as one batch; each step needs memory for its activations.
-    `auto`: the fastest number that fits the budget. A resumed run keeps its number."""
+    `auto`: the number that is fastest within the budget. A resumed run keeps its number."""
     tapes: Annotated[int, Constraint(ge=0, lt=2**63)] | Literal["auto"] = "auto"
     """How many steps, in whole segments counted from the end of an episode, keep their activations
     instead of recomputing them. `auto`: as many as save time and fit the budget. A resumed run

@@ -128,7 +128,8 @@ def _make_choice(
 def _describe_need(found: Candidate) -> str:
     needs = found.estimate
     peak, context = format_size(needs.predicted_peak_bytes), format_size(needs.context_bytes)
-    host = f", and {format_size(found.host_bytes)} of host memory" if found.host_bytes else ""
+    host_size = format_size(found.host_bytes)
+    host = f" on the GPU, and {host_size} of host memory" if found.host_bytes else ""
     return f"{_describe_candidate(found)} needs {peak} plus a context of {context}{host}"
 
 

@@ -133,7 +133,7 @@ PLAIN_SIZES = f"strategy `none` needs 23.96 GiB {BESIDE}"
         (
             ["--budget", "1.5GiB"],
             0,
-            f"strategy `host` needs 962.03 MiB {BESIDE}, and 256 MiB of host memory",
+            f"strategy `host` needs 962.03 MiB {BESIDE} on the GPU, and 256 MiB of host memory",
         ),
         (["--recompute", "none", "--budget", "26.3GiB"], 0, None),
         (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "host"], 1, None),

@@ -97,7 +97,7 @@ def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
-        because=f"requests 2.32 and later (here {requests}) no longer gets its connection from "
+        because=f"requests 2.32 and later (here {requests}) no longer get their connection from "
         f"docker-py (here {docker_py}), and no version of urllib3 supports docker-py's URL "
         "scheme",
         culprit="requests",

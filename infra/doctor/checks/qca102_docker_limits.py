@@ -59,7 +59,7 @@ def _find_rootless_cause(engine: Engine) -> str:
             f"{engine.cgroup_driver}."
         )
     return (
-        "Rootless Docker can limit only what systemd delegates to the user, by default memory and "
+        "Rootless Docker can limit only what systemd delegates to the user: by default, memory and "
         "the number of processes."
     )
 

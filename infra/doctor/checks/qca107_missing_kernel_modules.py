@@ -28,7 +28,10 @@ def _judge_system(system: SystemFacts) -> Verdict:
         reason = "they were not found, or not recorded"
         if system.in_container:
             reason = "they are not visible in a container"
-        return skip(f"Cannot determine whether {kernel} has its modules: {reason}.", **evidence)
+        return skip(
+            f"Cannot determine whether the modules of {kernel} are on the disk: {reason}.",
+            **evidence,
+        )
     if system.kernel_modules == "built-in":
         return ok("The running kernel uses no modules.", **evidence)
     if system.kernel_modules == "present":

@@ -107,8 +107,8 @@ def _describe_defaults(subject: HostSubject) -> Iterator[str]:
     else:
         yield (
             f"By default Dragonfly would start {threads}, which need "
-            f"{format_size(rules.compute_required_memory(cpus))}; its data could take up to "
-            f"{format_size(maxmemory)}."
+            f"{format_size(rules.compute_required_memory(cpus))}, and could store up to "
+            f"{format_size(maxmemory)} of data."
         )
 
 

@@ -47,8 +47,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
             "module_signed": driver.module_signed,
             "module_refusal": driver.module_refusal,
         }
-        refusal = f"\nThe kernel's log: {driver.module_refusal}" if driver.module_refusal else ""
-        message = f"{what}\n{driver.detail}{refusal}"
+        refusal = f"\nThe kernel log: {driver.module_refusal}" if driver.module_refusal else ""
+        message = f"{what}\nWhy: {driver.detail}{refusal}"
         return _report_missing(subject, message, evidence, remedies)
     if not driver.gpus:
         return _report_missing(

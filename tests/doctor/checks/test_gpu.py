@@ -140,11 +140,11 @@ CASES = [
         WARNING,
         "Cannot determine whether the kernel refused",
     ),
-    HostCase("QCA401", _module(module_refusal=""), WARNING, "is not loaded.\nx"),
+    HostCase("QCA401", _module(module_refusal=""), WARNING, "is not loaded.\nWhy: x"),
     HostCase("QCA401", _module(module_refusal="", module_signed=False), WARNING, "no signature"),
     HostCase("QCA401", _module(module_refusal="Loading of unsigned"), WARNING, "log: Loading of"),
     HostCase(
-        "QCA401", _module(secure_boot=None, module_signed=False), WARNING, "is not loaded.\nx"
+        "QCA401", _module(secure_boot=None, module_signed=False), WARNING, "is not loaded.\nWhy: x"
     ),
     HostCase("QCA401", _module(module=""), WARNING, "no module for the running kernel"),
     HostCase("QCA401", _blocked("no-driver", secure_boot=True), WARNING, "no driver for"),
