@@ -20,6 +20,7 @@ from tests.support.pages import DOCS, ROOT, find_blocks, list_commands, read_pag
 from tests.support.ports import find_free_port
 from tests.support.program import Program
 from tests.support.run_folders import complete_run, record
+from tests.support.training import run, small
 from tests.support.waiting import wait_for
 
 COMMANDS = list_commands("watching")
@@ -28,8 +29,8 @@ COMMANDS = list_commands("watching")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder from which a run was launched, which has finished."""
-    for run in ("first", "second"):
-        complete_run(tmp_path / "runs" / run)
+    for name in ("first", "second"):
+        complete_run(tmp_path / "runs" / name)
     (tmp_path / ".qca" / "first" / "logs").mkdir(parents=True)
     (tmp_path / ".qca" / "first" / "logs" / "trainer.log").write_text('{"event":"finished"}\n')
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
@@ -39,9 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_of_qca_runs(folder):
-    run = [shlex.split(line)[1:] for line in COMMANDS if line.startswith("qca ")]
-    assert len(run) == len(COMMANDS) - 1 == 10
-    for words in run:
+    commands = [shlex.split(line)[1:] for line in COMMANDS if line.startswith("qca ")]
+    assert len(commands) == len(COMMANDS) - 1 == 10
+    for words in commands:
         done = CliRunner().invoke(cli, words)
         assert done.exit_code in ((0, 1) if words[0] == "doctor" else (0,)), (words, done.output)
         assert done.output
@@ -78,6 +79,14 @@ def _fetch_json(url: str) -> object:
     except OSError:
         time.sleep(0.2)
         return None
+
+
+def test_the_table_of_the_run_folder_has_every_file_of_a_run(tmp_path):
+    run(small(episodes=1), tmp_path / "first")
+    table = read_page("watching").split("## The run folder")[1]
+    names = [row.split("|")[1] for row in table.splitlines() if row.startswith("| ")]
+    listed = {name.strip("`/") for column in names for name in column.strip().split(", ")}
+    assert {path.name for path in (tmp_path / "first").iterdir()} <= listed
 
 
 def test_the_store_is_published_on_the_scrapers_port(tmp_path):
