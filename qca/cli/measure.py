@@ -5,6 +5,7 @@ from typing import Any
 
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_count, format_size
+from qca.memory.step_timings import find_step_timings_file
 from qca.memory.ways import Way
 from qca.train.measurement import Measurement
 
@@ -84,3 +85,4 @@ def _describe_conditions(found: list[Measurement], steps: int) -> Iterator[str]:
         f"{format_count(steps, 'step')}, and the drift "
         "(the error of the gradient relative to fp32)."
     )
+    yield f"Later plans use these times. To discard them, delete {find_step_timings_file()}."

@@ -60,9 +60,17 @@ def choose(train: TrainConfig, budget: int | None, machine: Machine) -> Choice:
     if not fitting:
         return _choose_least(train, candidates, budget, room)
     found = ways.find_fastest(fitting, budget, room)
-    because = _explain(found, budget, candidates, fitting[0])
+    because = _explain(found, budget, candidates, fitting[0]) + _describe_timings(train, ways)
     choice = _make_choice(train, found, budget, True, because)
     return replace(choice, is_measured=bool(ways.timings))
+
+
+def _describe_timings(train: TrainConfig, ways: Ways) -> str:
+    """Return the measured times on which the choice is based, as the end of its reason."""
+    if not ways.timings or train.recompute != "auto":
+        return ""
+    version = ways.timings[0].torch
+    return f"; the fastest by the step times measured here with torch {version}"
 
 
 def _choose_without_budget(train: TrainConfig, candidates: Sequence[Candidate]) -> Choice:

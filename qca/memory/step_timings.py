@@ -5,9 +5,10 @@ The keys are the device, torch's version and the model's sizes.
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, cast, get_args
 
-from qca.core.cache_folder import keep_cached, read_cached
+from qca.core.cache_folder import find_cache_folder, keep_cached, read_cached
 from qca.core.config import ResolvedPrecision, ResolvedRecompute, Update
 from qca.core.step_timing import StepTiming
 
@@ -26,6 +27,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "recompute": get_args(ResolvedRecompute),
     "precision": get_args(ResolvedPrecision),
 }
+
+
+def find_step_timings_file() -> Path:
+    """Return the file that holds the timings. It may not exist yet."""
+    return find_cache_folder() / _FILE
 
 
 def read_step_timings(torch: str | None) -> tuple[StepTiming, ...]:

@@ -98,6 +98,8 @@ def test_auto_chooses_the_strategy_measured_as_fastest() -> None:
 
     assert (built_in.segment, built_in.is_measured) == (8, False)
     assert (measured.segment, measured.is_measured) == (1, True)
+    assert "by the step times measured here with torch" in measured.because
+    assert "measured here" not in built_in.because
 
 
 @pytest.mark.parametrize(

@@ -27,3 +27,18 @@ def test_an_error_is_answered_with_its_first_line(monkeypatch, capsys, error, an
 
     assert step_timing.main() == 0
     assert json.loads(capsys.readouterr().out) == {"error": answer}
+
+
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        pytest.param([0.7, 0.2, 0.25, 0.3, 0.2], 5, id="five episodes"),
+        pytest.param([0.125] * 8, 8, id="one second of short ones"),
+        pytest.param([20.0, 17.0], 2, id="two slow ones"),
+    ],
+)
+def test_the_least_of_several_times_counts(times: list[float], count: int) -> None:
+    waiting = iter([*times, *[0.01] * 9])
+
+    assert step_timing.find_fastest(lambda: next(waiting)) == min(times)
+    assert len(list(waiting)) == 9 + len(times) - count
