@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from infra.host.recording import load
 from infra.stack.decision import list_decisions, strip_reasons
-from infra.stack.plan import plan_stack
+from infra.stack.plan import plan_stack, require_fit
 from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
+from qca.core.errors import PlanError
 from qca.core.units import GIB, MIB
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
 from tests.support.hosts import (
@@ -342,6 +343,24 @@ def test_optional_tapes_leave_most_of_the_hosts_memory_free(memory, share):
     assert plan.trainer.fits.value
     assert needed < share * memory * GIB
     assert plan.trainer.container_memory_bytes.value < 0.5 * memory * GIB
+
+
+@pytest.mark.parametrize(
+    ("stack", "hint"),
+    [
+        (
+            {"maxmemory": 900 * GIB},
+            "The store takes 1.19 TiB of the host's memory",
+        ),
+        ({}, "qca estimate --solve"),
+    ],
+)
+def test_a_store_that_leaves_no_memory_is_named_as_the_cause(stack, hint):
+    train = DEFAULT_ON_CPU.train.override(recompute="none")
+    config = Config(stack=DEFAULT_ON_CPU.stack.override(**stack), train=train)
+    with pytest.raises(PlanError) as refused:
+        require_fit(plan_stack(bare_host(memory=16 * GIB), config))
+    assert hint in refused.value.hint
 
 
 def test_a_given_budget_is_used_for_tapes():
