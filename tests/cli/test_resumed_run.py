@@ -1,6 +1,7 @@
 """A command for a run that exists: the settings that it keeps, and those that it refuses."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def stopped(qca: Program) -> Program:
 def write_stopped_run(program: Program, run: str, episodes: int = 60) -> None:
     """Write a run whose first checkpoint is that of episode `TRAINED`."""
     folder = program.folder / "runs" / run
-    settings = {"grid": 16, "steps": 32, "segment": 1, "tapes": 8}
+    settings: dict[str, Any] = {"grid": 16, "steps": 32, "segment": 1, "tapes": 8}
     write_run(folder, map(record, range(1, TRAINED + 1)), episodes=episodes, **settings)
     (folder / "checkpoints").mkdir(exist_ok=True)
     (folder / "checkpoints" / f"episode-{TRAINED:08d}.safetensors").touch()
