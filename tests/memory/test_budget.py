@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.unet_shape import count_groups
 from qca.core.units import MIB
 from qca.memory.budget import count_parameters, estimate, estimate_host_bytes
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT, RESIDENT_FLOOR
@@ -101,12 +102,21 @@ def test_the_need_of_two_level_drops_if_a_step_starts_a_segment() -> None:
     assert after < before
 
 
+def loses_groups(values: dict[str, Any], more: dict[str, Any]) -> bool:
+    """Return whether GroupNorm has fewer groups with more channels, so that it saves fewer statistics.
+
+    On the smallest grids, the statistics of all steps can take more than the maps.
+    """
+    before, after = values["hidden_channels"], more["hidden_channels"]
+    return any(count_groups(n * after) < count_groups(n * before) for n in (1, 2, 4, 8))
+
+
 @given(sizes, strategies, st.sampled_from(sorted(STEP_OF)))
 def test_larger_sizes_never_need_less(
     values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
-    assume(not begins_segment(values, recompute, key))
     more = {**values, key: values[key] + STEP_OF[key]}
+    assume(not begins_segment(values, recompute, key) and not loses_groups(values, more))
     assert predict_peak(recompute, more) >= predict_peak(recompute, values)
 
 
