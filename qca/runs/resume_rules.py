@@ -138,7 +138,7 @@ def _select_segments(config: TrainConfig, saved: TrainConfig, unset: set[str]) -
 
 
 def _select_episodes(config: TrainConfig, saved: TrainConfig, trained: int) -> dict[str, int]:
-    episodes = max(saved.episodes, trained)  # 0.2.0 could record fewer than it had trained
+    episodes = max(saved.episodes, trained)  # older versions could record fewer than trained
     is_complete = trained >= saved.episodes
     if not _is_set(config, "episodes") or (is_complete and config.episodes < episodes):
         return {"episodes": episodes}

@@ -103,7 +103,7 @@ def test_the_need_of_two_level_drops_if_a_step_starts_a_segment() -> None:
 
 
 def loses_groups(values: dict[str, Any], more: dict[str, Any]) -> bool:
-    """Return whether GroupNorm has fewer groups with more channels, so that it saves fewer statistics.
+    """Return whether GroupNorm has fewer groups with more channels, and saves fewer statistics.
 
     On the smallest grids, the statistics of all steps can take more than the maps.
     """
