@@ -58,7 +58,7 @@ class EngineClaim:
 
 @frozen_dataclass
 class ReleaseNeed:
-    """Something that Docker Engine does only from a release on."""
+    """Something that Docker Engine does only as of a certain release."""
 
     what: str
     release: tuple[int, int]

@@ -1,6 +1,6 @@
 """List what only newer releases of Docker Engine do; older ones fail or ignore it.
 
-Observed with Engine 20.10 and Compose 2.26 and 2.40, which do not compare the releases.
+Observed with Engine 20.10 and with Compose 2.26 and 2.40, which do not check the engine's release.
 """
 
 from collections.abc import Collection, Iterator

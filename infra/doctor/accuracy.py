@@ -32,7 +32,7 @@ def describe_accuracy(check_id: str) -> str:
 def _describe_corpus(what: str, counts: dict[str, int]) -> str:
     judged, undecided = counts["judged"], format_count(counts["unknown"], "case")
     verdicts = f"{format_count(judged, 'verdict')}, {counts['wrong']} of them wrong,"
-    given = verdicts if judged else "no verdict"
+    given = verdicts if judged else "no verdict on this check"
     return f"On {what}, the doctor gave {given} and left {undecided} undecided."
 
 

@@ -1,10 +1,10 @@
 """The CPU features that Dragonfly's image for arm64 needs.
 
-helio compiles for aarch64 with `-march=armv8.2-a+fp16+rcpc+dotprod+crypto` (its
-cmake/internal.cmake), and Dragonfly's Makefile sets another target for x86-64 only. GCC may
-therefore use any of these features, and it compiles atomic operations to instructions of LSE. CPUs
-of ARMv8.0 have no LSE: there Dragonfly exits with SIGILL before `main` (issue 777 about 0.15.0,
-with a backtrace; 2479 about 1.17.1; 7904 about 1.37.0).
+helio, Dragonfly's library, is compiled for aarch64 with
+`-march=armv8.2-a+fp16+rcpc+dotprod+crypto` (its cmake/internal.cmake), and Dragonfly's Makefile
+sets another target only for x86-64. GCC may therefore use any of these features, and it compiles
+atomic operations to LSE instructions. ARMv8.0 CPUs have no LSE: there Dragonfly exits with SIGILL
+before `main` (issue 777 about 0.15.0, with a backtrace; 2479 about 1.17.1; 7904 about 1.37.0).
 """
 
 from collections.abc import Collection

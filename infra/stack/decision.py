@@ -6,7 +6,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 from qca.core.config import TrainConfig
 from qca.core.frozen import frozen_dataclass
 
-GIVEN = "given in the configuration"
+GIVEN = "set in the configuration"
 KEPT = "the run already has this value"
 NOT_SHOWN = {"shown": False}
 """The metadata of a field that is not part of the plan's document."""

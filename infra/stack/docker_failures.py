@@ -33,7 +33,8 @@ _PIP = (
     ),
     Cause(
         "NameResolutionError|Temporary failure in name resolution",
-        "pip looks up its index in a container, which failed: `qca doctor --deep` examines that.",
+        "pip runs in a container and could not look up its index there: `qca doctor --deep` "
+        "examines that.",
     ),
 )
 
@@ -44,16 +45,16 @@ STARTING = (
         "it out, since the trainer does not need it.",
     ),
 )
-"""The causes for which Compose does not start the stack."""
+"""The reasons why Compose does not start the stack."""
 
 
 def list_image_causes(option: str) -> tuple[Cause, ...]:
-    """Return the causes for which an image is not available; `option` selects another image."""
+    """Return the possible reasons why an image is not available; `option` selects another image."""
     another = f"{option} selects another image"
     return (
         Cause(
             "no space left on device",
-            "Free space on the engine's disk: `docker system df` shows what takes it.",
+            "Free space on the engine's disk: `docker system df` shows what uses it.",
         ),
         *_PIP,
         Cause(

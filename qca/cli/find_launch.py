@@ -47,7 +47,7 @@ def find_training(run: str | None, *, usage: str) -> Launched:
 
 
 def _build_missing_error(run: str) -> InputError:
-    """Return the error for a run that was not launched: it is kept, or there is none."""
+    """Return the error for a run that was not launched: the run is kept, or it does not exist."""
     if folder := find_kept(run):
         return InputError(
             f"the run {run!r} is kept in {folder}, but not launched", hint=_describe_kept(folder)

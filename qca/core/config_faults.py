@@ -28,7 +28,7 @@ class Fault:
 
 
 def list_faults(table: str, model: type, error: "ValidationError") -> list[Fault]:
-    """Return every fault of one table; an unknown key has the most similar one."""
+    """Return every fault of one table; the one for an unknown key suggests the most similar key."""
     keys = [field.name for field in fields(model)]
     return [
         Fault(table=table, key=key, problem=_describe_problem(found, key, keys))

@@ -20,7 +20,7 @@ class Machine:
     host_budget: int | None = None
     """The host memory that each process on a GPU may use; None means that it is unknown."""
     tape_share: float = 1.0
-    """The share of the budget that is left without tapes, which tapes may use."""
+    """Of the budget that the training without tapes leaves free, the share that tapes may use."""
     together: bool = False
     """Whether several processes train one model."""
     resident_floor: int | None = None

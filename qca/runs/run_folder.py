@@ -207,6 +207,8 @@ class RunFolder:
         except BlockingIOError:
             lock.seek(0)
             raise self._lock_error(lock.read().decode(errors="replace").strip()) from None
+        if os.fstat(lock.fileno()).st_nlink == 0:  # its holder has just removed the empty folder
+            raise self._lock_error("which is ending")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 

@@ -32,12 +32,12 @@ from qca.train.distributed.torch_env import prepare_environment
 
 # On a GPU, four times the longest segment; fewer on a CPU, which takes a second or more per step.
 _STEPS: dict[ResolvedDevice, int] = {"cuda": 64, "cpu": 8}
-# Three episodes of that many steps take seconds on a GPU and minutes on a CPU. If they take longer
+# A few episodes of that many steps take seconds on a GPU and minutes on a CPU. If they take longer
 # than this, the device hangs or is far too slow to train on.
 _LONGEST_SECONDS = 3600.0
 
 Announce = Callable[[int, int, Way], None]
-"""A function that is called before each measurement with its number, their count and the way."""
+"""A function that is called before each measurement with its number, the total and the way."""
 
 
 @dataclass(frozen=True)

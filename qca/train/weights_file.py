@@ -37,7 +37,7 @@ def recognize_format(path: Path) -> WeightsFormat:
         raise _make_program_error(path, "an ONNX model")
     raise InputError(
         f"{path}: cannot read weights: neither a safetensors file nor one saved with torch.save",
-        hint="Give a checkpoint, or a .safetensors or .pth file of `qca export`.",
+        hint="Give a checkpoint, or a .safetensors or .pth file from `qca export`.",
     )
 
 
@@ -55,7 +55,7 @@ def make_read_error(path: Path, error: Exception) -> InputError:
 
 
 def _check_archive(path: Path, file: IO[bytes]) -> None:
-    """Refuse an incomplete archive, and one of torch.export, which torch.load calls corrupted."""
+    """Refuse an incomplete archive, and one from torch.export, which torch.load calls corrupted."""
     try:
         names = zipfile.ZipFile(file).namelist()
     except zipfile.BadZipFile:

@@ -46,9 +46,13 @@ def explain(text, loader=LOADERS[0]):
         (
             HEAD + "    image: x\n    - 1\n",
             4,
-            "a list item is beside the keys that start in line 3",
+            "a list item is at the same level as the keys that start in line 3",
         ),
-        ("- a\nservices: {}\n", 2, "a key is beside the list items that start in line 1"),
+        (
+            "- a\nservices: {}\n",
+            2,
+            "a key is at the same level as the list items that start in line 1",
+        ),
         (HEAD + '    image: "x" y\n', 3, "text follows the end of a value"),
         (HEAD + "    command: 'it's'\n", 3, "text follows the end of a value"),
         (HEAD + "    image: @x\n", 3, "a value cannot start with @"),

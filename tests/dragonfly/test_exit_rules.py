@@ -16,7 +16,7 @@ BROKEN = [
     ({"port": "0"}, "unixsocket"),
     ({"dbnum": "1025"}, "1024"),
     ({"tls": "true"}, "requirepass"),
-    ({"cluster_mode": "true"}, "nothing or emulated or yes"),
+    ({"cluster_mode": "true"}, "an empty value or emulated or yes"),
     ({"notify_keyspace_events": "KEA"}, "Ex"),
     ({"proactor_affinity_mode": "numa"}, "auto or off or on"),
     ({"pipeline_queue_limit": "0"}, "greater than 0"),

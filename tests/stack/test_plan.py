@@ -70,7 +70,7 @@ def test_configured_numbers_are_kept_even_if_dragonfly_would_refuse_them():
     plan = plan_stack(bare_host(), config)
     assert plan.dragonfly.proactor_threads.value == 16
     assert plan.dragonfly.maxmemory_bytes.value == 2 * GIB
-    assert get_reason(plan, "dragonfly.proactor_threads") == "given in the configuration"
+    assert get_reason(plan, "dragonfly.proactor_threads") == "set in the configuration"
 
 
 def test_docker_desktops_machine_counts_instead_of_the_host():

@@ -13,6 +13,7 @@ import torch
 from qca.core import noise_schedule
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
+from qca.runs import run_folder as run_folder_module
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, ConfigChanged, Finished, Started
 from qca.runs.metrics_log import read_records
@@ -347,8 +348,24 @@ def test_a_complete_run_keeps_its_configuration(tmp_path):
 def test_two_trainers_do_not_share_a_run(tmp_path):
     with RunFolder(tmp_path).hold(), pytest.raises(LaunchError, match=f"process {os.getpid()} on"):
         run(small(), tmp_path)
+
+
+def test_a_lock_file_that_no_process_holds_has_no_effect(tmp_path):
     (tmp_path / "lock").write_text("process 1 on elsewhere, long gone")
     assert list_kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
+
+
+def test_a_lock_that_its_holder_has_just_removed_protects_nothing(tmp_path, monkeypatch):
+    """Remove the file after the second trainer opened it, as a first one does that ends."""
+    true = run_folder_module.lock_exclusively
+
+    def remove_and_lock(lock):
+        (tmp_path / "lock").unlink()
+        true(lock)
+
+    monkeypatch.setattr(run_folder_module, "lock_exclusively", remove_and_lock)
+    with pytest.raises(LaunchError, match="which is ending"):
+        run(small(episodes=1), tmp_path)
 
 
 def test_three_consecutive_non_finite_episodes_end_training_and_save_nothing_bad(

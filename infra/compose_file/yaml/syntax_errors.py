@@ -16,7 +16,7 @@ from infra.compose_file.yaml.loader import make_loader
 from qca.core.frozen import frozen_dataclass
 
 # A key that is followed by a value, and one whose colon lacks the space, which makes it one word.
-# An address such as `http://host` is no key.
+# An address such as `http://host` is not a key.
 _KEY = re.compile(r"\s*(?:- +)*[\w.\"'/-]+ *:(?:\s|$)")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+):(?!//)[^\s:]")
 
@@ -39,7 +39,7 @@ class _Mark(Protocol):
 
 @frozen_dataclass
 class _Report:
-    """Where the parser gave up, and where the construct starts that it was reading."""
+    """Where the parser gave up, and where the construct that it was reading starts."""
 
     text: str
     lines: Sequence[str]
@@ -51,7 +51,7 @@ class _Report:
         return self.lines[mark.line] if mark.line < len(self.lines) else ""
 
     def get_rest(self, mark: _Mark) -> str:
-        """Return a line from a position on."""
+        """Return the rest of a line, starting at a position."""
         return self.get_line(mark)[mark.column :]
 
     def number(self, mark: _Mark) -> int:
@@ -65,7 +65,7 @@ class _Report:
 
 
 def explain_syntax_error(error: yaml.MarkedYAMLError, text: str) -> SyntaxFault:
-    """Return the mistake behind an error; an unknown one has the library's own words."""
+    """Return the mistake behind an error; if it is unknown, describe it in the library's words."""
     problem = " ".join((error.problem or "not YAML").split())
     end = error.problem_mark or error.context_mark
     if end is None:
@@ -103,7 +103,7 @@ def _explain_alias(report: _Report) -> SyntaxFault:
     return SyntaxFault(
         problem=f"a value that starts with {first} is {meaning}, whose name is missing here",
         line=report.number(report.start),
-        fix="Put the value in quotes if it is a text.",
+        fix="Put the value in quotes if it is text.",
     )
 
 
@@ -152,7 +152,7 @@ def _explain_second_colon(report: _Report) -> SyntaxFault:
         )
     above = next((i for i in range(report.end.line - 1, -1, -1) if report.lines[i].strip()), None)
     if above is None:
-        return SyntaxFault(problem="a colon ends no key here", line=report.number(report.end))
+        return SyntaxFault(problem="this colon does not end a key", line=report.number(report.end))
     if not _KEY.match(report.lines[above]):
         return _explain_key(report.lines[above], above + 1)
     return SyntaxFault(
@@ -188,7 +188,7 @@ def _explain_block(report: _Report) -> SyntaxFault:
         is_item = report.get_rest(report.end).startswith("-")
         found, others = ("a list item", "keys") if is_item else ("a key", "list items")
         return SyntaxFault(
-            problem=f"{found} is beside the {others} that start in line {start}",
+            problem=f"{found} is at the same level as the {others} that start in line {start}",
             line=line,
             fix="Indent it under what it belongs to.",
         )

@@ -2,8 +2,8 @@
 
 moby's daemon warns about missing support (daemon/info_unix.go) and discards the limit when it
 creates a container (daemon/daemon_unix.go). It reports missing support for `pids_limit` only in the
-field `PidsLimit` of its answer; other engines with its API warn about that too. QCA102 judges the
-limits on memory and CPU time.
+field `PidsLimit` of its answer to `/info`; other engines with its API warn about that too. QCA102
+judges the limits on memory and CPU time.
 """
 
 import re

@@ -52,7 +52,7 @@ def _judge_service(service: Service, missing: list[str] | str) -> Verdict:
     if service.is_built or not (service.image and is_official_image(service.image.value)):
         return skip(
             f"Cannot determine whether the CPU can run service {name}: its image is not one of "
-            f"Dragonfly's own, which need {', '.join(missing)} too.",
+            f"Dragonfly's own, which also need features that this CPU lacks: {', '.join(missing)}.",
             **evidence,
         )
     severity = Severity.ERROR if ATOMICS in missing else Severity.WARNING
@@ -104,13 +104,13 @@ CHECK = Check(
     title="The CPU lacks instructions that Dragonfly uses",
     needs=("docker", "system", "cpu"),
     looks_at="the features that the kernel reports for an arm64 CPU (`Features` in "
-    "/proc/cpuinfo), for the stack and for Dragonfly services in the files given with -f. It does "
-    "not judge x86-64 CPUs.",
+    "/proc/cpuinfo). The check judges the stack, and the Dragonfly services in the files given "
+    "with -f. It does not judge x86-64 CPUs.",
     why="Dragonfly's image for arm64 is compiled for ARMv8.2-A with fp16, rcpc, dotprod and "
-    "crypto. A CPU of ARMv8.0, such as the Cortex-A72 of a Raspberry Pi 4, does not have the "
+    "crypto. An ARMv8.0 CPU, such as the Cortex-A72 of a Raspberry Pi 4, does not have the "
     "atomic instructions of ARMv8.1 (LSE), and Dragonfly exits there before it writes a log. "
-    "Without one of the other features, it may crash later.\nWhat Dragonfly needs of an x86-64 CPU "
-    "depends on its release: its Makefile was changed to SSE4.1 and POPCNT in August 2023 "
+    "Without one of the other features, it may crash later.\nWhat Dragonfly needs from an x86-64 "
+    "CPU depends on its release: its Makefile was changed to SSE4.1 and POPCNT in August 2023 "
     "(https://github.com/dragonflydb/dragonfly/pull/1755), and later to x86-64-v3, which includes "
     "AVX2. No source that we know names the first release with the later setting, so the doctor "
     "does not guess.",

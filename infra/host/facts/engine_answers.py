@@ -26,7 +26,7 @@ class EngineAnswers:
     volumes: Known[frozenset[str]] | Unknown = NOT_ASKED
     """The names of all volumes."""
     containers: Known[Mapping[str, str]] | Unknown = NOT_ASKED
-    """The names of all containers, each with its Compose project or an empty text."""
+    """The names of all containers, each with its Compose project or an empty string."""
     subnets: Known[Mapping[str, tuple[str, ...]]] | Unknown = NOT_ASKED
     """The names of all networks, each with its subnets."""
     images: Mapping[str, Known[ImageDetails | None] | Unknown] = field(
@@ -39,7 +39,7 @@ class EngineAnswers:
         return known_or_none(self.images.get(name, NOT_ASKED))
 
     def explain_image(self, name: str) -> str:
-        """Return why the engine could not inspect an image; an empty text if it did not fail."""
+        """Return why the engine could not inspect an image; an empty string if it did not fail."""
         answer = self.images.get(name)
         return answer.reason if isinstance(answer, Unknown) else ""
 

@@ -36,12 +36,12 @@ def _parse_containers(answer: list[Any]) -> tuple[ContainerPort, ...]:
 
 def _parse_container(container: Any) -> Iterator[ContainerPort]:
     if not is_object(container):
-        raise TypeError(f"{container!r:.40} is no object")
+        raise TypeError(f"{container!r:.40} is not an object")
     names = parse_texts(get_optional(container, "Names", ARRAY))
     project = (get_optional(container, "Labels", OBJECT) or {}).get(_PROJECT, "")
     for port in get_optional(container, "Ports", ARRAY) or ():
         if not is_object(port):
-            raise TypeError(f"{port!r:.40} is no object")
+            raise TypeError(f"{port!r:.40} is not an object")
         if port.get("PublicPort") and port.get("Type") == "tcp":
             yield ContainerPort(
                 address=get_optional(port, "IP", str) or "",

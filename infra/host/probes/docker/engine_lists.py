@@ -1,4 +1,4 @@
-"""Fetch a list of the Docker Engine's API, such as its images."""
+"""Fetch a list from the Docker Engine's API, such as the engine's images."""
 
 import os
 from collections.abc import Callable

@@ -47,8 +47,8 @@ def test_a_published_port_is_listed_with_its_container(tmp_path, monkeypatch, ch
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (["cache"], "is no object"),
-        ([{**STORE, "Ports": [6400]}], "is no object"),
+        (["cache"], "is not an object"),
+        ([{**STORE, "Ports": [6400]}], "is not an object"),
         ([{**STORE, "Ports": [{**PUBLISHED, "PublicPort": "6400"}]}], "PublicPort is str"),
         ([{**STORE, "Labels": {"com.docker.compose.project": 1}}], "is not a string"),
         ((500, {"message": "busy"}), "busy"),
