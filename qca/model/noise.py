@@ -47,23 +47,29 @@ class Noise:
         """
         if not has_noise(self.rate):
             return None
-        shape = (psi.shape[1], psi.shape[2], psi.shape[3])
-        drawn = np.stack([self._draw_sample_factor(n, step, shape) for n in self.samples])
-        factor = torch.as_tensor(drawn)
-        if psi.device.type == "cuda":
-            # A copy from pinned memory is asynchronous: the host draws the next step's noise while
-            # the device is still busy.
-            return factor.pin_memory().to(psi.device, non_blocking=True)
-        return factor
+        shape = (len(self.samples), *psi.shape[1:])
+        if psi.device.type != "cuda":
+            drawn = np.empty(shape, dtype=np.complex64)
+            self._fill(drawn, step)
+            return torch.as_tensor(drawn)
+        # A copy from pinned memory is asynchronous: the host draws the next step's noise while the
+        # device is still busy. Fill that memory in place: torch would copy into it with all its
+        # threads, which takes longer than drawing the noise.
+        factor = torch.empty(shape, dtype=torch.complex64, pin_memory=True)
+        self._fill(factor.numpy(), step)
+        return factor.to(psi.device, non_blocking=True)
 
-    def _draw_sample_factor(
-        self, sample: int, step: int, shape: tuple[int, int, int]
-    ) -> NDArray[np.complex64]:
-        """Return the factor for one sample's state: unit complex (d_state, H, W)."""
+    def _fill(self, factor: NDArray[np.complex64], step: int) -> None:
+        """Fill `factor`, (B, d_state, H, W), with unit numbers."""
+        for sample, row in zip(self.samples, factor, strict=True):
+            self._fill_sample(row, sample, step)
+
+    def _fill_sample(self, factor: NDArray[np.complex64], sample: int, step: int) -> None:
+        """Fill `factor`, (d_state, H, W), with one sample's unit numbers."""
         draw = make_generator(self.seed, Purpose.NOISE, sample, step)
-        factor = np.ones(shape, dtype=np.complex64)
-        hit = draw.random(shape[1:]) < self.rate
-        factor[:, hit] = np.exp(2j * np.pi * draw.random((shape[0], int(hit.sum()))))
+        factor[:] = 1
+        hit = np.flatnonzero(draw.random(factor.shape[1:]) < self.rate)
+        cells = factor.reshape(len(factor), -1)  # a view, since `factor` is contiguous
+        cells[:, hit] = np.exp(2j * np.pi * draw.random((len(factor), len(hit))))
         if draw.random() < _FLIP_PROBABILITY:
-            factor[:, draw.random(shape[1:]) < _FLIP_SHARE * self.rate] *= -1
-        return factor
+            cells[:, np.flatnonzero(draw.random(factor.shape[1:]) < _FLIP_SHARE * self.rate)] *= -1
