@@ -24,7 +24,7 @@ class Span:
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
     """The notation of the word: an item of a block list or of a list in brackets, a word of a
-    string, a line of a flag file, or an item outside the list, which refers to it with an alias."""
+    string, a line of a flag file, or an item elsewhere that the list refers to with an alias."""
     start: int
     end: int
 

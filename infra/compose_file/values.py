@@ -18,7 +18,7 @@ from infra.compose_file.yaml.tree import (
     to_text,
 )
 
-# Keys of a service with a single value.
+# The keys of a service that take a single value.
 _SINGLE = (
     "container_name",
     "cpu_period",
@@ -56,7 +56,7 @@ def _locate_value(value: Value, origin: Origin) -> LocatedValue:
 
 
 def read_settings(service: Table) -> dict[str, LocatedValue]:
-    """Return the single values by the path of their key."""
+    """Return the value of each single-value key, by the path of the key."""
     found = dict(_read_keys(service, "", _SINGLE))
     found.update(_read_keys(descend(service, "healthcheck"), "healthcheck.", ("start_interval",)))
     found.update(_read_keys(descend(service, "logging"), "logging.", ("driver",)))

@@ -19,7 +19,7 @@ Prepare two things on the cluster:
      docker build -f Dockerfile.cuda -t {image} \\
 {build_args}       .
      {deliver}
-2. A Secret with a generated password for the store, which stays out of command lines and files:
+2. A Secret for the store, with a generated password that stays out of command lines and files:
      openssl rand -hex 32 | sed 's/^/--requirepass=/' | \\
        kubectl create secret generic {project}-store --from-file={key}=/dev/stdin
 Then: kubectl apply -f THIS_FILE
@@ -29,7 +29,7 @@ Then: kubectl apply -f THIS_FILE
 """
 
 _PORT = """\
-The store, on 127.0.0.1:{port} of your machine while this runs:
+To reach the store on 127.0.0.1:{port} of your machine, keep this command running:
       kubectl port-forward service/{project}-store {port}:{store_port}
 """
 

@@ -1,4 +1,4 @@
-"""Get the facts of the host to plan for: this one, or a recorded one."""
+"""Get the facts about the host to plan for: this one, or a recorded one."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -47,7 +47,7 @@ def plan_here(
 
 
 def measure_python(facts: HostFacts) -> HostFacts:
-    """Return the facts with this Python's resident floor, unless it cannot be measured."""
+    """Return the facts, with the memory that this Python needs with torch if it can be measured."""
     python = known_or_none(facts.python)
     if python is None:
         return facts

@@ -22,7 +22,7 @@ from qca.runs.events import CheckpointWritten, EpisodeRecord, Event, Finished, S
 
 _LINE_SECONDS = 5.0  # between two lines in a log file
 
-# Columns for a line of `docker build`; leaves room for the bar on an 80-column terminal.
+# Columns for a line of `docker build`. They leave room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
 # Minimum terminal widths for two and for three numbers next to the bar.

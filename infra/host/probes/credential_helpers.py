@@ -1,4 +1,4 @@
-"""Find the credential helpers for registries that `docker` is configured to use (config.json)."""
+"""Find the registry credential helpers that docker's config.json names and PATH lacks."""
 
 import json
 import os
