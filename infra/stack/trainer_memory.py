@@ -29,7 +29,7 @@ LAUNCHER_RESIDENT = 0.55 * GIB
 
 # On a CPU, tapes save at most 7% of an episode's time (`qca.memory.cost`), and the memory that they
 # take is the host's, which other programs and the page cache use too. earlyoom, for example, kills
-# the largest process if less than 10% is available (the default of its -m).
+# the largest process if less than 10% is available (https://github.com/rfjakob/earlyoom, `-m`).
 CPU_TAPE_SHARE = 0.25
 
 
@@ -133,7 +133,7 @@ def _compute_container_limit(
         needed = estimate.predicted_peak_bytes + estimate.context_bytes
         because = (
             f"{CONTAINER_HEADROOM} times the sum of the predicted peak and the context, rounded "
-            "up to a multiple of 256 MiB"
+            f"up to a multiple of {format_size(_CONTAINER_STEP)}"
         )
         return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
     each = _compute_resident_bytes(estimate.parameters) + choice.host_bytes

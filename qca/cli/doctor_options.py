@@ -9,7 +9,7 @@ from qca.core.frozen import frozen_dataclass
 
 @frozen_dataclass
 class DoctorOptions:
-    """The options of one call, by the names of their parameters."""
+    """The options of one run of `qca doctor`, by the names of their parameters."""
 
     files: tuple[Path, ...]
     """The Compose files that are merged into one project."""

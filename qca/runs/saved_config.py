@@ -19,7 +19,7 @@ def read_config(path: Path) -> TrainConfig:
     """Read the `config.json` of a run.
 
     Raises:
-        InputError: it is missing, damaged or of another version.
+        InputError: it is missing, damaged or from another version of qca.
 
     """
     try:

@@ -16,7 +16,7 @@ TRAINED = 34
 
 
 @pytest.fixture
-def stopped(qca: Program) -> Program:
+def stopped_program(qca: Program) -> Program:
     """The program in a folder whose run `first` was stopped before its last episode."""
     write_stopped_run(qca, "first")
     return qca
@@ -37,8 +37,8 @@ def plan_trainer(program: Program, *words: object) -> tuple[dict[str, object], d
     return plan["trainer"], {one["for"]: one["because"] for one in plan["reasons"]}
 
 
-def test_the_plan_of_a_resumed_run_has_its_settings(stopped):
-    trainer, because = plan_trainer(stopped)
+def test_the_plan_of_a_resumed_run_has_its_settings(stopped_program):
+    trainer, because = plan_trainer(stopped_program)
 
     assert (trainer["profile"], trainer["tapes"], trainer["segment"]) == ("cpu", 8, 1)
     assert because["trainer.tapes"] == "the run already has this value"
@@ -55,29 +55,29 @@ def test_the_plan_of_a_resumed_run_has_its_settings(stopped):
     ids=["profile", "grid", "episodes", "learning_rate"],
 )
 def test_settings_that_a_run_cannot_have_are_refused_before_anything_starts(
-    stopped, words, message, hint
+    stopped_program, words, message, hint
 ):
-    done = stopped("up", *words, check=2)
+    done = stopped_program("up", *words, check=2)
 
     assert message in done.stderr
     assert hint in done.stderr
     assert "Examining" not in done.stderr
-    assert not (stopped.folder / ".qca").exists()
+    assert not (stopped_program.folder / ".qca").exists()
 
 
-def test_a_plan_with_other_settings_names_a_command_that_starts_another_run(stopped):
-    (stopped.folder / "runs" / "first-2").mkdir()
+def test_a_plan_with_other_settings_names_a_command_that_starts_another_run(stopped_program):
+    (stopped_program.folder / "runs" / "first-2").mkdir()
 
-    said = stopped("plan", "--runtime", "local", "--grid", "8").stderr
+    said = stopped_program("plan", "--runtime", "local", "--grid", "8").stderr
 
     assert "Not as run first:" in said
     assert "Next: qca up --runtime=local --grid=8 --run=first-3" in said
 
 
-def test_the_settings_of_a_run_do_not_apply_to_another_host(stopped):
-    stopped("doctor", "--record", "host.json", check=None)
+def test_the_settings_of_a_run_do_not_apply_to_another_host(stopped_program):
+    stopped_program("doctor", "--record", "host.json", check=None)
 
-    plan = json.loads(stopped("plan", "--facts", "host.json", "--format", "json").stdout)
+    plan = json.loads(stopped_program("plan", "--facts", "host.json", "--format", "json").stdout)
 
     assert plan["trainer"]["tapes"] != 8
 
@@ -107,10 +107,10 @@ FOLLOWING = [("status",), ("attach",), ("logs", "--run"), ("down",)]
 
 
 @pytest.mark.parametrize("words", FOLLOWING, ids=lambda words: words[0])
-def test_a_name_that_no_run_has_is_answered_with_the_names(stopped, words):
-    launch(stopped, "second")
+def test_a_name_that_no_run_has_is_answered_with_the_names(stopped_program, words):
+    launch(stopped_program, "second")
 
-    done = stopped(*words, "firts", check=2)
+    done = stopped_program(*words, "firts", check=2)
 
     assert "no run 'firts' in this folder" in done.stderr
     assert "The runs here: first, second." in done.stderr

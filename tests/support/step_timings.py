@@ -1,13 +1,14 @@
 """A measured step time."""
 
 from dataclasses import replace
+from typing import Any
 
 from qca.core.step_timing import StepTiming
 
 CARD = "NVIDIA GeForce GTX 1650"
 
 
-def make_timing(**changes: object) -> StepTiming:
+def make_timing(**changes: Any) -> StepTiming:
     timing = StepTiming(
         device=CARD,
         torch="2.13.0+cu130",
@@ -24,4 +25,4 @@ def make_timing(**changes: object) -> StepTiming:
         peak_bytes=10**9,
         drift=None,
     )
-    return replace(timing, **changes)  # type: ignore[arg-type]
+    return replace(timing, **changes)

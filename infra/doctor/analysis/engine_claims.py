@@ -8,7 +8,7 @@ from infra.host.facts import EngineAnswers, Known, Unknown
 
 
 def find_other_owner(claim: EngineClaim, answers: EngineAnswers) -> Known[str] | Unknown:
-    """Return who else has what the project claims; an empty text if nobody has it."""
+    """Return who else has what the project claims; an empty string if no one else does."""
     if claim.kind == "container name":
         projects = answers.containers
         return projects if isinstance(projects, Unknown) else _find_container(claim, projects.value)

@@ -18,16 +18,16 @@ _NO_PIDS = "it reports `PidsLimit: false`"
 _NONE = ("", "0", "-1", "false")
 # The keys of a service, and the warning of an engine that does not support them.
 _WARNINGS = {
-    ("cpu_shares",): r"No cpu shares support",
-    ("cpuset",): r"No cpuset support",
-    ("memswap_limit",): r"No swap limit support",
-    ("oom_kill_disable",): r"No oom kill disable support",
-    ("blkio_config.weight",): r"No (blkio weight|io\.weight) support",
-    ("blkio_config.weight_device",): r"No (blkio weight_device|io\.weight \(per device\)) support",
-    ("blkio_config.device_read_bps",): r"No (blkio throttle\.read_bps|io\.max \(rbps\))",
-    ("blkio_config.device_write_bps",): r"No (blkio throttle\.write_bps|io\.max \(wbps\))",
-    ("blkio_config.device_read_iops",): r"No (blkio throttle\.read_iops|io\.max \(riops\))",
-    ("blkio_config.device_write_iops",): r"No (blkio throttle\.write_iops|io\.max \(wiops\))",
+    "cpu_shares": r"No cpu shares support",
+    "cpuset": r"No cpuset support",
+    "memswap_limit": r"No swap limit support",
+    "oom_kill_disable": r"No oom kill disable support",
+    "blkio_config.weight": r"No (blkio weight|io\.weight) support",
+    "blkio_config.weight_device": r"No (blkio weight_device|io\.weight \(per device\)) support",
+    "blkio_config.device_read_bps": r"No (blkio throttle\.read_bps|io\.max \(rbps\))",
+    "blkio_config.device_write_bps": r"No (blkio throttle\.write_bps|io\.max \(wbps\))",
+    "blkio_config.device_read_iops": r"No (blkio throttle\.read_iops|io\.max \(riops\))",
+    "blkio_config.device_write_iops": r"No (blkio throttle\.write_iops|io\.max \(wiops\))",
 }
 
 
@@ -43,12 +43,15 @@ class UsedLimit:
 
 def list_used_limits(service: Service, engine: Engine | None) -> list[UsedLimit]:
     """Return the limits that a service sets, except those on memory and CPU time."""
-    found: list[UsedLimit] = []
-    for keys, words in [*_WARNINGS.items(), (_PIDS_KEYS, "")]:
-        given = [key for key in keys if _sets_limit(service, key)]
-        for key in given[:1]:
-            reason = _find_warning(engine, words) if words else explain_missing_pids(engine)
-            found.append(UsedLimit(key, service.settings[key], reason))
+    found = [
+        UsedLimit(key, service.settings[key], _find_warning(engine, words))
+        for key, words in _WARNINGS.items()
+        if _sets_limit(service, key)
+    ]
+    # Both keys set the same limit.
+    pids = next((key for key in _PIDS_KEYS if _sets_limit(service, key)), None)
+    if pids is not None:
+        found.append(UsedLimit(pids, service.settings[pids], explain_missing_pids(engine)))
     return found
 
 

@@ -6,6 +6,8 @@ This is done by hand because importing pydantic takes longer than collecting the
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from qca.core.json_object import is_object
+
 T = TypeVar("T")
 
 # The types of fields that contain other values.
@@ -67,6 +69,18 @@ def parse_text(found: Any) -> str:
     """
     if not isinstance(found, str):
         raise TypeError(f"{found!r:.40} is not a string")
+    return found
+
+
+def require_object(found: Any) -> dict[str, Any]:
+    """Return an object, such as an entry of a list.
+
+    Raises:
+        TypeError: it is not an object.
+
+    """
+    if not is_object(found):
+        raise TypeError(f"{found!r:.40} is not an object")
     return found
 
 

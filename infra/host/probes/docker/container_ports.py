@@ -12,9 +12,9 @@ from infra.host.probes.answer_fields import (
     parse_integer,
     parse_text,
     parse_texts,
+    require_object,
 )
 from infra.host.probes.docker.engine_lists import fetch_list
-from qca.core.json_object import is_object
 
 _PATH = "/containers/json"
 _PROJECT = "com.docker.compose.project"
@@ -34,14 +34,11 @@ def _parse_containers(answer: list[Any]) -> tuple[ContainerPort, ...]:
     return tuple(port for container in answer for port in _parse_container(container))
 
 
-def _parse_container(container: Any) -> Iterator[ContainerPort]:
-    if not is_object(container):
-        raise TypeError(f"{container!r:.40} is not an object")
+def _parse_container(entry: Any) -> Iterator[ContainerPort]:
+    container = require_object(entry)
     names = parse_texts(get_optional(container, "Names", ARRAY))
     project = (get_optional(container, "Labels", OBJECT) or {}).get(_PROJECT, "")
-    for port in get_optional(container, "Ports", ARRAY) or ():
-        if not is_object(port):
-            raise TypeError(f"{port!r:.40} is not an object")
+    for port in map(require_object, get_optional(container, "Ports", ARRAY) or ()):
         if port.get("PublicPort") and port.get("Type") == "tcp":
             yield ContainerPort(
                 address=get_optional(port, "IP", str) or "",

@@ -5,9 +5,14 @@ from typing import Any
 from infra.host.deadline import Deadline
 from infra.host.facts import EngineImage
 from infra.host.image_names import normalize_name
-from infra.host.probes.answer_fields import ARRAY, get_optional, parse_integer, parse_texts
+from infra.host.probes.answer_fields import (
+    ARRAY,
+    get_optional,
+    parse_integer,
+    parse_texts,
+    require_object,
+)
 from infra.host.probes.docker.engine_lists import fetch_list
-from qca.core.json_object import is_object
 
 # `/system/df` also has the sizes of shared layers, but takes seconds to determine them.
 _PATH = "/images/json"
@@ -28,9 +33,8 @@ def _parse_images(answer: list[Any]) -> tuple[EngineImage, ...]:
     return tuple(image for image in images if image.names)
 
 
-def _parse_image(answer: Any) -> EngineImage:
-    if not is_object(answer):
-        raise TypeError(f"{answer!r:.40} is not an object")
+def _parse_image(entry: Any) -> EngineImage:
+    answer = require_object(entry)
     listed = [
         name
         for key in ("RepoTags", "RepoDigests")
